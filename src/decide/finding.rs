@@ -1,0 +1,152 @@
+//! A comparison that a decision rests on, as data.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::domain::TaskName;
+
+/// The rules of the book that a comparison can come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Rule {
+    /// Out when any task uses more than its scale-out share.
+    J8,
+    /// In when every task uses less than its scale-in share.
+    J9,
+    /// A count outside the bounds is brought back.
+    J11,
+    /// Out when what is used reaches what is allowed.
+    P10,
+    /// In when what is used is below what is allowed.
+    P11,
+    /// In only if the remaining nodes can carry the load with a margin.
+    P12,
+}
+
+/// What was compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Quantity {
+    /// CPU of a task, in percent of what it asks for.
+    TaskCpu(TaskName),
+    /// Memory of a task, in percent of what it asks for.
+    TaskMemory(TaskName),
+    /// A group's count.
+    Count,
+    /// CPU that a pool's allocations take, in MHz.
+    PoolCpu,
+    /// Memory that a pool's allocations take, in MiB.
+    PoolMemory,
+    /// CPU that a pool's allocations take, in percent of what would be allowed with one node fewer.
+    RemainingCpu,
+    /// Memory that a pool's allocations take, in percent of what would be allowed with one node fewer.
+    RemainingMemory,
+}
+
+impl Quantity {
+    fn unit(&self) -> &'static str {
+        match self {
+            Self::TaskCpu(_) | Self::TaskMemory(_) | Self::RemainingCpu | Self::RemainingMemory => " %",
+            Self::PoolCpu => " MHz",
+            Self::PoolMemory => " MiB",
+            Self::Count => "",
+        }
+    }
+}
+
+impl fmt::Display for Quantity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TaskCpu(task) => write!(f, "CPU of task {task}"),
+            Self::TaskMemory(task) => write!(f, "memory of task {task}"),
+            Self::Count => f.write_str("count"),
+            Self::PoolCpu => f.write_str("CPU used"),
+            Self::PoolMemory => f.write_str("memory used"),
+            Self::RemainingCpu => f.write_str("CPU used on the remaining nodes"),
+            Self::RemainingMemory => f.write_str("memory used on the remaining nodes"),
+        }
+    }
+}
+
+/// How the number was held against the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// Number > limit.
+    Above,
+    /// Number < limit.
+    Below,
+    /// Number ≥ limit.
+    AtLeast,
+}
+
+/// One comparison: the rule, the number, the limit, and whether the relation holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Finding {
+    /// The rule that asks for it.
+    pub rule: Rule,
+    /// What was compared.
+    pub quantity: Quantity,
+    /// The number, in the quantity's unit.
+    pub measured: f64,
+    /// How it was held against the limit.
+    pub relation: Relation,
+    /// The limit, in the quantity's unit.
+    pub limit: f64,
+    /// Whether the relation holds.
+    pub holds: bool,
+}
+
+impl Finding {
+    /// How far the number is from the limit: positive above it, negative below.
+    #[must_use]
+    pub fn margin(&self) -> f64 {
+        self.measured - self.limit
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let relation = match (self.relation, self.holds) {
+            (Relation::Above, true) => ">",
+            (Relation::Above, false) => "≤",
+            (Relation::Below, true) => "<",
+            (Relation::Below, false) | (Relation::AtLeast, true) => "≥",
+            (Relation::AtLeast, false) => "<",
+        };
+        let unit = self.quantity.unit();
+        let (measured, limit) = (Rounded(self.measured), Rounded(self.limit));
+        write!(f, "{} {measured}{unit} {relation} {limit}{unit} ({:?})", self.quantity, self.rule)
+    }
+}
+
+/// A number with one decimal, and none where it is whole.
+struct Rounded(f64);
+
+impl fmt::Display for Rounded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tenths = (self.0 * 10.0).round() / 10.0;
+        if tenths.fract() == 0.0 { write!(f, "{tenths:.0}") } else { write!(f, "{tenths:.1}") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn j8_a_finding_reads_as_a_sentence() {
+        let mut finding = Finding {
+            rule: Rule::J8,
+            quantity: Quantity::TaskCpu("nginx".into()),
+            measured: 91.25,
+            relation: Relation::Above,
+            limit: 80.0,
+            holds: true,
+        };
+        assert_eq!(finding.to_string(), "CPU of task nginx 91.3 % > 80 % (J8)");
+        assert!((finding.margin() - 11.25).abs() < 1e-9);
+        finding.holds = false;
+        assert!(finding.to_string().contains('≤'));
+    }
+}

@@ -1,0 +1,250 @@
+//! Decisions: pure functions from what was observed, the policy and the state to a [`Decision`].
+//!
+//! No I/O, no clock, no randomness. A decision carries its reasons as data: every comparison it rests on, with the
+//! rule, the number, the threshold and the margin, and everything that stops it. Logs, reports and plots render that
+//! data; none computes it again.
+
+mod finding;
+mod group;
+mod observe;
+mod pool;
+mod victim;
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::Resource;
+
+pub use finding::{Finding, Quantity, Relation, Rule};
+pub use group::{GroupObservation, TaskAverage, TaskObservation, decide_group};
+pub use observe::observe_group;
+pub use pool::{GroupBounds, NodeLoad, PoolObservation, decide_pool};
+pub use victim::{Candidate, Unfit, choose_victim};
+
+/// Which way to scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Fewer.
+    In,
+    /// More.
+    Out,
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::In => "in",
+            Self::Out => "out",
+        })
+    }
+}
+
+/// A change of a count or a desired capacity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Step {
+    /// The number now.
+    pub from: u32,
+    /// The number wanted.
+    pub to: u32,
+}
+
+impl Step {
+    /// Which way the step goes.
+    #[must_use]
+    pub fn direction(self) -> Direction {
+        if self.to > self.from { Direction::Out } else { Direction::In }
+    }
+}
+
+/// What a decision needs to know of the resource's state, as of now.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether the resource is in failsafe.
+    pub failsafe: bool,
+    /// Whether an operation is under way on it.
+    pub operating: bool,
+    /// Time since its last scaling event, if it ever had one.
+    pub since_last_event: Option<Duration>,
+    /// How many evaluations in a row asked for fewer.
+    pub scalein_requests: u32,
+    /// How many evaluations in a row asked for more.
+    pub scaleout_requests: u32,
+}
+
+/// Why a step that was asked for is not taken.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// The resource is in failsafe (S7).
+    Failsafe,
+    /// An operation is under way on it (P17).
+    Operating,
+    /// A deployment of the job is active (J6).
+    Deploying,
+    /// The cooldown is not over (J19, P16).
+    Cooldown {
+        /// Seconds left, rounded up.
+        seconds_left: u64,
+    },
+    /// Not yet asked for often enough in a row (P15).
+    NotYet {
+        /// How often, this time included.
+        asked: u32,
+        /// How often it must be.
+        needed: u32,
+    },
+    /// Already at the upper bound (J10, P14).
+    AtMaximum {
+        /// The bound.
+        max: u32,
+    },
+    /// Already at the lower bound (J10, P13).
+    AtMinimum {
+        /// The bound.
+        min: u32,
+    },
+    /// A running allocation has no sample, so that it cannot be said to be idle (J12).
+    MissingSamples {
+        /// How many samples are missing.
+        missing: usize,
+    },
+    /// The remaining nodes could not carry what is used (P12).
+    CapacityNeeded,
+    /// No node may be taken (P21).
+    NoVictim,
+    /// The Auto Scaling group has a process suspended that the step needs (P28).
+    Suspended {
+        /// The process.
+        process: String,
+    },
+    /// As many operations as allowed are under way (J21).
+    Concurrency {
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failsafe => f.write_str("in failsafe (S7)"),
+            Self::Operating => f.write_str("an operation is under way (P17)"),
+            Self::Deploying => f.write_str("a deployment is active (J6)"),
+            Self::Cooldown { seconds_left } => write!(f, "cooldown, {seconds_left} s left (J19, P16)"),
+            Self::NotYet { asked, needed } => write!(f, "asked {asked} of {needed} times in a row (P15)"),
+            Self::AtMaximum { max } => write!(f, "at the maximum of {max} (J10, P14)"),
+            Self::AtMinimum { min } => write!(f, "at the minimum of {min} (J10, P13)"),
+            Self::MissingSamples { missing } => write!(f, "{missing} samples are missing (J12)"),
+            Self::CapacityNeeded => f.write_str("the remaining nodes could not carry the load (P12)"),
+            Self::NoVictim => f.write_str("no node may be taken (P21)"),
+            Self::Suspended { process } => write!(f, "the group's process {process} is suspended (P28)"),
+            Self::Concurrency { limit } => write!(f, "{limit} operations are under way (J21)"),
+        }
+    }
+}
+
+/// What a decision comes to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Nothing can be said: there is nothing to measure (J13).
+    Undecided,
+    /// All is well as it is.
+    Stay,
+    /// A step is asked for, and something stops it.
+    Hold(Step, Vec<Stop>),
+    /// Take the step.
+    Act(Step),
+    /// The step would be taken if the policy were enabled (J5, P26).
+    WouldAct(Step),
+}
+
+impl Verdict {
+    /// The step that is asked for, taken or not.
+    #[must_use]
+    pub fn step(&self) -> Option<Step> {
+        match self {
+            Self::Undecided | Self::Stay => None,
+            Self::Hold(step, _) | Self::Act(step) | Self::WouldAct(step) => Some(*step),
+        }
+    }
+}
+
+/// What was decided about one resource, and why.
+#[must_use]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Decision {
+    /// The resource.
+    pub resource: Resource,
+    /// What to do.
+    pub verdict: Verdict,
+    /// The comparisons that it rests on.
+    pub findings: Vec<Finding>,
+    /// How many evaluations in a row asked for fewer, this one included.
+    pub scalein_requests: u32,
+    /// How many evaluations in a row asked for more, this one included.
+    pub scaleout_requests: u32,
+}
+
+impl Decision {
+    /// Adds a reason not to act that only shows when the step is about to be taken.
+    pub fn hold(mut self, stop: Stop) -> Self {
+        self.verdict = match self.verdict {
+            Verdict::Act(step) | Verdict::WouldAct(step) => Verdict::Hold(step, vec![stop]),
+            Verdict::Hold(step, mut stops) => {
+                stops.push(stop);
+                Verdict::Hold(step, stops)
+            }
+            other => other,
+        };
+        self
+    }
+
+    /// The comparisons that speak for the step: in words, for Nomad's history, logs and reports.
+    #[must_use]
+    pub fn why(&self) -> String {
+        let relevant: Vec<String> =
+            self.findings.iter().filter(|finding| finding.holds).map(ToString::to_string).collect();
+        relevant.join(", ")
+    }
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.resource)?;
+        match &self.verdict {
+            Verdict::Undecided => return f.write_str("nothing to measure"),
+            Verdict::Stay => return f.write_str("stays"),
+            Verdict::Act(step) => write!(f, "{} {} -> {}", step.direction(), step.from, step.to)?,
+            Verdict::WouldAct(step) => {
+                write!(f, "would go {} {} -> {} if enabled", step.direction(), step.from, step.to)?;
+            }
+            Verdict::Hold(step, stops) => {
+                write!(f, "{} {} -> {} held: ", step.direction(), step.from, step.to)?;
+                for (index, stop) in stops.iter().enumerate() {
+                    write!(f, "{}{stop}", if index == 0 { "" } else { ", " })?;
+                }
+            }
+        }
+        write!(f, "; {}", self.why())
+    }
+}
+
+/// What is left of a cooldown, as a reason to stop.
+fn cooldown(standing: &Standing, cooldown: Duration) -> Option<Stop> {
+    let elapsed = standing.since_last_event?;
+    let left = cooldown.checked_sub(elapsed).filter(|left| !left.is_zero())?;
+    Some(Stop::Cooldown { seconds_left: left.as_secs() + u64::from(left.subsec_nanos() > 0) })
+}
+
+/// The verdict on a step, given what stops it and whether the policy lets us act.
+fn verdict(step: Step, stops: Vec<Stop>, enabled: bool) -> Verdict {
+    match (stops.is_empty(), enabled) {
+        (false, _) => Verdict::Hold(step, stops),
+        (true, true) => Verdict::Act(step),
+        (true, false) => Verdict::WouldAct(step),
+    }
+}

@@ -1,0 +1,307 @@
+//! Jobs, their allocations, and what Nomad does with them.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AllocationId, DeploymentId, EvaluationId, GroupKey, GroupName, JobKey, MebiBytes, MegaHertz, NodeId, Resources,
+    TaskName,
+};
+
+/// The `meta` of a task group or of a node: text to text.
+pub type Meta = BTreeMap<String, String>;
+
+/// The type of a job, as far as it matters for scaling (J4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobKind {
+    /// Runs until stopped; the only kind that is scaled.
+    Service,
+    /// Runs to completion.
+    Batch,
+    /// One allocation on every node.
+    System,
+    /// One allocation on every node, to completion.
+    Sysbatch,
+}
+
+/// A job as a list shows it, without its groups.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobSummary {
+    /// Identity.
+    pub key: JobKey,
+    /// Type.
+    pub kind: JobKind,
+    /// Whether the job is a periodic or parameterized parent, which runs nothing itself.
+    pub is_parent: bool,
+    /// Whether somebody stopped the job.
+    pub stopped: bool,
+    /// The job modify index: changes when, and only when, the job's specification does.
+    pub modify_index: u64,
+}
+
+/// A job with its groups.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// The job as lists show it.
+    pub summary: JobSummary,
+    /// Its groups, in the job's order.
+    pub groups: Vec<TaskGroup>,
+}
+
+impl Job {
+    /// The group of that name.
+    #[must_use]
+    pub fn group(&self, name: &GroupName) -> Option<&TaskGroup> {
+        self.groups.iter().find(|group| group.name == *name)
+    }
+}
+
+/// A task group.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskGroup {
+    /// Name.
+    pub name: GroupName,
+    /// How many allocations the job asks for.
+    pub count: u32,
+    /// The group's `meta`, where its policy lives.
+    pub meta: Meta,
+    /// Its tasks.
+    pub tasks: Vec<Task>,
+    /// Disk that an allocation of the group takes, in MiB.
+    pub disk: MebiBytes,
+}
+
+impl TaskGroup {
+    /// What one allocation of this group takes on a node.
+    #[must_use]
+    pub fn resources(&self) -> Resources {
+        let mut sum: Resources =
+            self.tasks.iter().map(|task| Resources { cpu: task.cpu, memory: task.memory, ..Resources::default() }).sum();
+        sum.disk = self.disk;
+        sum
+    }
+}
+
+/// A task and what it asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    /// Name.
+    pub name: TaskName,
+    /// CPU it asks for, in MHz.
+    pub cpu: MegaHertz,
+    /// Memory it asks for, in MiB.
+    pub memory: MebiBytes,
+}
+
+/// What Nomad's servers want of an allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DesiredStatus {
+    /// It shall run.
+    Run,
+    /// It shall stop.
+    Stop,
+    /// It was evicted for another.
+    Evict,
+}
+
+/// What the client reports of an allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientStatus {
+    /// Not started yet.
+    Pending,
+    /// Running.
+    Running,
+    /// Ended well.
+    Complete,
+    /// Ended badly.
+    Failed,
+    /// Its node is gone.
+    Lost,
+    /// Its node is out of touch; it may well run.
+    Unknown,
+}
+
+/// An allocation as a list shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Allocation {
+    /// Identity.
+    pub id: AllocationId,
+    /// The group it belongs to.
+    pub group: GroupKey,
+    /// The kind of its job.
+    pub kind: JobKind,
+    /// The node it was placed on.
+    pub node: NodeId,
+    /// What the servers want of it.
+    pub desired: DesiredStatus,
+    /// What its client reports.
+    pub client: ClientStatus,
+    /// What it takes on its node.
+    pub resources: Resources,
+}
+
+impl Allocation {
+    /// Desired `run` and client `running`: what a group's averages are taken over (J7).
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.desired == DesiredStatus::Run && self.client == ClientStatus::Running
+    }
+
+    /// Whether Nomad counts it as ended or ending, so that its resources are free to plan with (P6).
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.desired != DesiredStatus::Run || !self.occupies_node()
+    }
+
+    /// Whether something of it may still run on its node. An allocation that shall stop still runs until its client
+    /// says otherwise; a node is only empty when nothing occupies it (P22).
+    #[must_use]
+    pub fn occupies_node(&self) -> bool {
+        matches!(self.client, ClientStatus::Pending | ClientStatus::Running | ClientStatus::Unknown)
+    }
+}
+
+/// The statistics of one allocation at one moment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AllocationStats {
+    /// One entry a task that the client has statistics for.
+    pub tasks: Vec<TaskUsage>,
+}
+
+/// What one task uses.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskUsage {
+    /// The task.
+    pub task: TaskName,
+    /// CPU in MHz (Nomad's `TotalTicks`), where the client has a sample.
+    pub cpu_mhz: Option<f64>,
+    /// Memory, as the client measures it.
+    pub memory: MemoryStats,
+}
+
+/// Memory of a task, in bytes: each field only where the client says that it measured it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MemoryStats {
+    /// Resident set size.
+    pub rss: Option<u64>,
+    /// Usage of the control group.
+    pub usage: Option<u64>,
+}
+
+impl MemoryStats {
+    /// Resident memory in bytes (J14): the RSS that a cgroup v1 client measures, or, where that is absent or zero as
+    /// on cgroup v2 clients, the usage. Readings above `i64::MAX` are a client's arithmetic gone below zero; they
+    /// count as missing.
+    #[must_use]
+    pub fn resident_bytes(self) -> Option<u64> {
+        let sane = |bytes: &u64| i64::try_from(*bytes).is_ok();
+        match self.rss {
+            Some(rss) if rss > 0 => self.rss.filter(sane),
+            _ => self.usage.filter(sane).or(self.rss),
+        }
+    }
+}
+
+/// The state of a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeploymentStatus {
+    /// Not begun.
+    Pending,
+    /// Under way.
+    Running,
+    /// Paused by somebody.
+    Paused,
+    /// Waits for another region.
+    Blocked,
+    /// Ended well.
+    Successful,
+    /// Ended badly.
+    Failed,
+    /// Overtaken or called off.
+    Cancelled,
+}
+
+impl DeploymentStatus {
+    /// Whether the job is still moving, so that it must neither be evaluated nor scaled (J6).
+    #[must_use]
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Pending | Self::Running | Self::Paused | Self::Blocked)
+    }
+}
+
+/// A deployment of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    /// Identity.
+    pub id: DeploymentId,
+    /// The job it deploys.
+    pub job: JobKey,
+    /// The modify index of the job's specification that it deploys.
+    pub job_modify_index: u64,
+    /// When it was made: the latest deployment of a job is the one with the highest.
+    pub create_index: u64,
+    /// State.
+    pub status: DeploymentStatus,
+}
+
+/// The state of an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EvaluationStatus {
+    /// Not yet done, or blocked for want of capacity.
+    Pending,
+    /// Done.
+    Complete,
+    /// Failed or cancelled.
+    Failed,
+}
+
+/// An evaluation: Nomad's answer to a change of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluation {
+    /// Identity.
+    pub id: EvaluationId,
+    /// State.
+    pub status: EvaluationStatus,
+    /// The deployment that it made, if any.
+    pub deployment: Option<DeploymentId>,
+    /// When Nomad last changed it, where the server says so.
+    pub modified: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn j14_memory_is_the_field_that_the_client_measures() {
+        let stats = |rss, usage| MemoryStats { rss, usage }.resident_bytes();
+        assert_eq!(stats(Some(33_509_376), Some(0)), Some(33_509_376), "cgroup v1 reports RSS");
+        assert_eq!(stats(Some(33_509_376), None), Some(33_509_376), "cgroup v1 does not measure usage");
+        assert_eq!(stats(Some(0), Some(8_564_736)), Some(8_564_736), "cgroup v2 reports RSS 0 and usage");
+        assert_eq!(stats(None, Some(8_564_736)), Some(8_564_736));
+        assert_eq!(stats(None, None), None, "nothing measured is missing, not zero");
+        assert_eq!(stats(Some(0), None), Some(0));
+        assert_eq!(stats(Some(u64::MAX - 4095), None), None, "an absurd reading is missing");
+        assert_eq!(stats(None, Some(u64::MAX)), None);
+    }
+
+    #[test]
+    fn p22_an_allocation_told_to_stop_still_occupies_its_node() {
+        let mut allocation = Allocation {
+            id: "a".into(),
+            group: GroupKey { job: JobKey::in_default("web"), group: "g".into() },
+            kind: JobKind::Service,
+            node: "n".into(),
+            desired: DesiredStatus::Stop,
+            client: ClientStatus::Running,
+            resources: Resources::default(),
+        };
+        assert!(allocation.is_terminal() && allocation.occupies_node() && !allocation.is_running());
+        allocation.client = ClientStatus::Complete;
+        assert!(allocation.is_terminal() && !allocation.occupies_node());
+    }
+}

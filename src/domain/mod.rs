@@ -1,0 +1,25 @@
+//! The field's nouns, as the core sees them: jobs and groups, allocations, nodes, deployments, instances.
+//!
+//! Nothing here knows the JSON of Nomad or the XML of AWS; adapters translate into these types.
+
+mod ids;
+mod job;
+mod node;
+mod pool;
+mod time;
+mod units;
+
+pub use ids::{
+    ActivityId, AgentName, AllocationId, DeploymentId, EvaluationId, GroupKey, GroupName, InstanceId, JobId, JobKey,
+    Namespace, NodeId, PoolName, ProviderName, RegionName, Resource, SessionId, TaskName,
+};
+pub use job::{
+    Allocation, AllocationStats, ClientStatus, Deployment, DeploymentStatus, DesiredStatus, Evaluation,
+    EvaluationStatus, Job, JobKind, JobSummary, MemoryStats, Meta, Task, TaskGroup, TaskUsage,
+};
+pub use node::{Eligibility, Node, NodeStatus, NodeSummary};
+pub use pool::{
+    Activity, ActivityStatus, Instance, InstanceState, Lifecycle, PoolInstance, PoolSnapshot, PoolTarget,
+};
+pub use time::Monotonic;
+pub use units::{MebiBytes, MegaHertz, Percent, Resources};

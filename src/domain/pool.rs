@@ -1,0 +1,121 @@
+//! Worker pools as the cloud provider sees them: Auto Scaling groups and instances.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ActivityId, InstanceId, PoolName, ProviderName, RegionName};
+
+/// Which Auto Scaling group, where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolTarget {
+    /// The cloud provider.
+    pub provider: ProviderName,
+    /// The region.
+    pub region: RegionName,
+    /// The group's name.
+    pub name: PoolName,
+}
+
+impl fmt::Display for PoolTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} {})", self.name, self.provider, self.region)
+    }
+}
+
+/// An Auto Scaling group at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolSnapshot {
+    /// The fewest instances that the group allows (`MinSize`).
+    pub min: u32,
+    /// The most instances that the group allows (`MaxSize`).
+    pub max: u32,
+    /// How many it shall have (`DesiredCapacity`).
+    pub desired: u32,
+    /// Its members.
+    pub instances: Vec<PoolInstance>,
+    /// Names of suspended processes, such as `Launch`: what the group will not do.
+    pub suspended: Vec<String>,
+}
+
+impl PoolSnapshot {
+    /// The member of that ID.
+    #[must_use]
+    pub fn member(&self, id: &InstanceId) -> Option<&PoolInstance> {
+        self.instances.iter().find(|instance| instance.id == *id)
+    }
+}
+
+/// Where a member is in its life within the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifecycle {
+    /// Being launched.
+    Pending,
+    /// In service.
+    InService,
+    /// Being terminated by the group.
+    Terminating,
+    /// Being detached from the group.
+    Detaching,
+    /// Anything else: standby, warmed …
+    Other,
+}
+
+/// A member of an Auto Scaling group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolInstance {
+    /// Identity.
+    pub id: InstanceId,
+    /// Where it is in its life.
+    pub lifecycle: Lifecycle,
+    /// Whether it is protected from scale-in.
+    pub protected: bool,
+}
+
+/// The state of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstanceState {
+    /// Starting.
+    Pending,
+    /// Running.
+    Running,
+    /// Stopping or stopped, but still there.
+    Stopped,
+    /// On its way out.
+    ShuttingDown,
+    /// Gone.
+    Terminated,
+}
+
+/// An instance, whether or not it is a member of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Identity.
+    pub id: InstanceId,
+    /// State.
+    pub state: InstanceState,
+    /// All its addresses.
+    pub addresses: Vec<String>,
+}
+
+/// How a scaling activity ended, or that it has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActivityStatus {
+    /// Under way.
+    InProgress,
+    /// Ended well.
+    Successful,
+    /// Failed or cancelled.
+    Failed,
+}
+
+/// A scaling activity: something that the group did or tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Activity {
+    /// Identity.
+    pub id: ActivityId,
+    /// State.
+    pub status: ActivityStatus,
+    /// What the provider says about it, such as why a launch failed.
+    pub message: String,
+}

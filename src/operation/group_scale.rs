@@ -1,0 +1,209 @@
+//! Changing the count of a task group, and following its deployment to the end: rules J15 to J17.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Abandonment, Call, Failure, Move, Outcome};
+use crate::decide::Direction;
+use crate::domain::{DeploymentStatus, EvaluationId};
+
+/// How long a deployment is followed before it counts as failed (J16).
+pub const FOLLOW_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// A change of a group's count under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupScale {
+    /// The count before.
+    pub from: u32,
+    /// The count wanted.
+    pub to: u32,
+    /// After how many failures in a row the group enters failsafe.
+    pub retry_threshold: u32,
+    /// Why, for Nomad's own history.
+    pub message: String,
+    /// How far it is.
+    pub phase: GroupPhase,
+}
+
+/// How far a change of count is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum GroupPhase {
+    /// About to set the count.
+    Scaling,
+    /// The count is set; its deployment runs.
+    Following {
+        /// The evaluation that carries it out. Absent when the answer that named it was lost.
+        evaluation: Option<EvaluationId>,
+        /// The job modify index of the change.
+        modify_index: u64,
+    },
+}
+
+impl GroupPhase {
+    /// The phase's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Scaling => "scaling",
+            Self::Following { .. } => "following",
+        }
+    }
+}
+
+/// What can be seen of the job, read afresh.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSight {
+    /// The group's count and the job's modify index; nothing if the job or the group is gone.
+    pub job: Option<(u32, u64)>,
+    /// Whether the job's latest deployment is active.
+    pub deploying: bool,
+    /// How the change is carried out, once it is made.
+    pub rollout: Rollout,
+    /// How long the operation has been in its phase.
+    pub in_phase: Duration,
+}
+
+/// How far Nomad has carried out a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rollout {
+    /// Its evaluation is not done.
+    Evaluating,
+    /// Its evaluation failed.
+    EvaluationFailed,
+    /// It made this deployment.
+    Deployment(DeploymentStatus),
+    /// Its evaluation is done and made no deployment: a job without `update` (J17).
+    NoDeployment,
+}
+
+impl GroupScale {
+    /// Which way the count goes.
+    #[must_use]
+    pub fn direction(&self) -> Direction {
+        if self.to > self.from { Direction::Out } else { Direction::In }
+    }
+
+    /// The limit counts from the action, and an action is only made once.
+    pub(super) fn restarts_timer(&self, _next: &Self) -> bool {
+        false
+    }
+
+    /// The next move.
+    #[must_use]
+    pub fn next(&self, sight: &GroupSight) -> Move<Self> {
+        let Some((count, modify_index)) = sight.job else {
+            return Move::Finish(Outcome::Abandoned(Abandonment::JobGone));
+        };
+        match &self.phase {
+            GroupPhase::Scaling => self.scaling(count, modify_index, sight),
+            GroupPhase::Following { .. } => Self::following(sight),
+        }
+    }
+
+    /// The same operation, following the change that was made at this index.
+    #[must_use]
+    pub fn follow(&self, evaluation: Option<EvaluationId>, modify_index: u64) -> Self {
+        Self { phase: GroupPhase::Following { evaluation, modify_index }, ..self.clone() }
+    }
+
+    fn scaling(&self, count: u32, modify_index: u64, sight: &GroupSight) -> Move<Self> {
+        if count == self.to {
+            // Our call took effect and its answer was lost, or the agent that made it is.
+            Move::Enter(self.follow(None, modify_index), None)
+        } else if count != self.from {
+            Move::Finish(Outcome::Abandoned(Abandonment::Overruled { wanted: self.to, found: count }))
+        } else if sight.deploying {
+            // Nomad 0.12 to 1.3 answer a scale call during a deployment with 400, and carry it out (J15).
+            Move::Finish(Outcome::Abandoned(Abandonment::DeploymentBegan))
+        } else if sight.in_phase >= FOLLOW_LIMIT {
+            Move::Finish(Outcome::Failed(Failure::TookTooLong))
+        } else {
+            Move::Call(Call::Scale { count: self.to, modify_index })
+        }
+    }
+
+    fn following(sight: &GroupSight) -> Move<Self> {
+        use DeploymentStatus::{Blocked, Cancelled, Failed, Paused, Pending, Running, Successful};
+        match sight.rollout {
+            Rollout::Deployment(Successful) | Rollout::NoDeployment => Move::Finish(Outcome::Succeeded),
+            Rollout::Deployment(Failed | Cancelled) => Move::Finish(Outcome::Failed(Failure::DeploymentFailed)),
+            Rollout::EvaluationFailed => Move::Finish(Outcome::Failed(Failure::EvaluationFailed)),
+            Rollout::Evaluating | Rollout::Deployment(Pending | Running | Paused | Blocked) => {
+                if sight.in_phase >= FOLLOW_LIMIT {
+                    Move::Finish(Outcome::Failed(Failure::TookTooLong))
+                } else {
+                    Move::Wait
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scaling() -> GroupScale {
+        GroupScale { from: 2, to: 3, retry_threshold: 1, message: String::new(), phase: GroupPhase::Scaling }
+    }
+
+    fn sight() -> GroupSight {
+        GroupSight { job: Some((2, 7)), deploying: false, rollout: Rollout::Evaluating, in_phase: Duration::ZERO }
+    }
+
+    #[test]
+    fn j15_scales_the_job_it_has_seen() {
+        assert_eq!(scaling().next(&sight()), Move::Call(Call::Scale { count: 3, modify_index: 7 }));
+    }
+
+    #[test]
+    fn j15_never_scales_during_a_deployment() {
+        let seen = GroupSight { deploying: true, ..sight() };
+        assert_eq!(scaling().next(&seen), Move::Finish(Outcome::Abandoned(Abandonment::DeploymentBegan)));
+    }
+
+    #[test]
+    fn s6_a_call_whose_answer_was_lost_is_followed_not_repeated() {
+        let seen = GroupSight { job: Some((3, 9)), deploying: true, ..sight() };
+        assert_eq!(scaling().next(&seen), Move::Enter(scaling().follow(None, 9), None));
+    }
+
+    #[test]
+    fn p28_a_count_that_somebody_else_set_is_not_fought() {
+        let seen = GroupSight { job: Some((8, 9)), ..sight() };
+        let overruled = Abandonment::Overruled { wanted: 3, found: 8 };
+        assert_eq!(scaling().next(&seen), Move::Finish(Outcome::Abandoned(overruled)));
+        let gone = GroupSight { job: None, ..sight() };
+        assert_eq!(scaling().next(&gone), Move::Finish(Outcome::Abandoned(Abandonment::JobGone)));
+    }
+
+    #[test]
+    fn j16_j17_follows_the_change_to_its_end() {
+        use DeploymentStatus::{Blocked, Cancelled, Failed, Paused, Pending, Running, Successful};
+        let failed = |failure| Move::Finish(Outcome::Failed(failure));
+        let table = [
+            (Rollout::Deployment(Successful), Move::Finish(Outcome::Succeeded)),
+            (Rollout::NoDeployment, Move::Finish(Outcome::Succeeded)),
+            (Rollout::Deployment(Failed), failed(Failure::DeploymentFailed)),
+            (Rollout::Deployment(Cancelled), failed(Failure::DeploymentFailed)),
+            (Rollout::EvaluationFailed, failed(Failure::EvaluationFailed)),
+            (Rollout::Evaluating, Move::Wait),
+            (Rollout::Deployment(Pending), Move::Wait),
+            (Rollout::Deployment(Running), Move::Wait),
+            (Rollout::Deployment(Paused), Move::Wait),
+            (Rollout::Deployment(Blocked), Move::Wait),
+        ];
+        let following = scaling().follow(Some("e".into()), 9);
+        for (rollout, expected) in table {
+            let just_before = FOLLOW_LIMIT.saturating_sub(Duration::from_secs(1));
+            let seen = GroupSight { rollout, in_phase: just_before, ..sight() };
+            assert_eq!(following.next(&seen), expected, "{rollout:?}");
+            if expected == Move::Wait {
+                let late = GroupSight { in_phase: FOLLOW_LIMIT, ..seen };
+                assert_eq!(following.next(&late), failed(Failure::TookTooLong), "{rollout:?} after 15 minutes");
+            }
+        }
+    }
+}

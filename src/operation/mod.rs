@@ -1,0 +1,249 @@
+//! Operations: what is done about a decision, as small state machines whose phase is in Consul before the outside
+//! call of that phase (S6).
+//!
+//! This module is pure. `next` looks at a phase and at what can be seen of the world and answers one [`Move`];
+//! the agent carries moves out. Every phase can be entered twice without harm: whoever leads after a crash reads the
+//! phase, looks at the world, and goes on. An answer that never came is nothing special, since no move depends on
+//! what a call returned, only on what can be seen afterwards.
+
+mod group_scale;
+mod scale_in;
+mod scale_out;
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::decide::Direction;
+use crate::domain::{AgentName, InstanceId, NodeId, PoolTarget};
+
+pub use group_scale::{FOLLOW_LIMIT, GroupPhase, GroupScale, GroupSight, Rollout};
+pub use scale_in::{CallOff, DRAIN_DEADLINE, ScaleIn, ScaleInPhase, ScaleInSight};
+pub use scale_out::{JOIN_DEADLINE, ScaleOut, ScaleOutPhase, ScaleOutSight};
+
+/// How long an outside call may stay without its effect being seen before that counts as a failure.
+pub const EFFECT_LIMIT: Duration = Duration::from_secs(600);
+
+/// An operation under way on one resource, as it stands in the resource's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// When it began.
+    pub started: Timestamp,
+    /// Who began it.
+    pub agent: AgentName,
+    /// When the time limit of the present phase began to run.
+    pub since: Timestamp,
+    /// What is being done, and how far it is.
+    #[serde(flatten)]
+    pub work: Work,
+}
+
+/// What an operation does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Work {
+    /// Changes the count of a task group and follows its deployment.
+    GroupScale(GroupScale),
+    /// Adds a node to a pool.
+    ScaleOut(ScaleOut),
+    /// Takes a node out of a pool.
+    ScaleIn(ScaleIn),
+}
+
+impl Work {
+    /// Which way the resource is scaled.
+    #[must_use]
+    pub fn direction(&self) -> Direction {
+        match self {
+            Self::GroupScale(work) => work.direction(),
+            Self::ScaleOut(_) => Direction::Out,
+            Self::ScaleIn(_) => Direction::In,
+        }
+    }
+
+    /// The Auto Scaling group that the operation works on, if it is a pool's.
+    #[must_use]
+    pub fn target(&self) -> Option<&PoolTarget> {
+        match self {
+            Self::GroupScale(_) => None,
+            Self::ScaleOut(work) => Some(&work.target),
+            Self::ScaleIn(work) => Some(&work.target),
+        }
+    }
+
+    /// After how many failures in a row the resource enters failsafe, as its policy said when the work began.
+    #[must_use]
+    pub fn retry_threshold(&self) -> u32 {
+        match self {
+            Self::GroupScale(work) => work.retry_threshold,
+            Self::ScaleOut(work) => work.retry_threshold,
+            Self::ScaleIn(work) => work.retry_threshold,
+        }
+    }
+
+    /// Whether the time limit of `next` starts anew when `self` becomes `next`.
+    #[must_use]
+    pub fn restarts_timer(&self, next: &Self) -> bool {
+        match (self, next) {
+            (Self::ScaleOut(now), Self::ScaleOut(then)) => now.restarts_timer(then),
+            (Self::ScaleIn(now), Self::ScaleIn(then)) => now.restarts_timer(then),
+            (Self::GroupScale(now), Self::GroupScale(then)) => now.restarts_timer(then),
+            _ => true,
+        }
+    }
+
+    /// The name of the present phase.
+    #[must_use]
+    pub fn phase_name(&self) -> &'static str {
+        match self {
+            Self::GroupScale(work) => work.phase.name(),
+            Self::ScaleOut(work) => work.phase.name(),
+            Self::ScaleIn(work) => work.phase.name(),
+        }
+    }
+}
+
+/// The next thing to do about an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Move<W> {
+    /// Nothing can be done until the world has moved.
+    Wait,
+    /// Make the outside call of the present phase, which is in the state already.
+    Call(Call),
+    /// Write this into the state, count a failure where there is one, then look again.
+    Enter(W, Option<Failure>),
+    /// The operation is over.
+    Finish(Outcome),
+}
+
+/// An outside call that changes something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Call {
+    /// Set a group's count, on the job as it is at this index.
+    Scale {
+        /// The new count.
+        count: u32,
+        /// The job modify index that must not have changed.
+        modify_index: u64,
+    },
+    /// Set the pool's desired capacity.
+    SetDesired(u32),
+    /// Terminate an instance.
+    Terminate(InstanceId),
+    /// Detach an instance and lower the desired capacity.
+    Detach(InstanceId),
+    /// Drain a node.
+    Drain(NodeId),
+    /// Call a drain off.
+    CancelDrain(NodeId),
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// As intended. The failure count goes back to 0.
+    Succeeded,
+    /// Not as intended. Counts as a failure; at the threshold the resource enters failsafe.
+    Failed(Failure),
+    /// Given up because the world moved on; nobody's failure (P28).
+    Abandoned(Abandonment),
+}
+
+/// Why something failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// The deployment failed or was cancelled.
+    DeploymentFailed,
+    /// The evaluation failed.
+    EvaluationFailed,
+    /// The deployment, or the change of count itself, took too long.
+    TookTooLong,
+    /// The Auto Scaling group launched no instance in time; the message is the provider's, if it gave one.
+    NoLaunch(String),
+    /// The instance's node did not join Nomad in time.
+    DidNotJoin(InstanceId),
+    /// The instance was gone before its node joined.
+    DiedBeforeJoining(InstanceId),
+    /// The drain did not end by its deadline and was called off (P23).
+    DrainOverran(NodeId),
+    /// The instance could not be detached.
+    NotDetached(InstanceId),
+    /// The instance was not seen to terminate.
+    NotTerminated(InstanceId),
+    /// The Auto Scaling group does not exist any more.
+    GroupVanished,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DeploymentFailed => f.write_str("the deployment failed or was cancelled"),
+            Self::EvaluationFailed => f.write_str("the evaluation failed"),
+            Self::TookTooLong => write!(f, "not done within {} minutes", FOLLOW_LIMIT.as_secs() / 60),
+            Self::NoLaunch(message) if message.is_empty() => {
+                write!(f, "no instance launched within {} minutes", JOIN_DEADLINE.as_secs() / 60)
+            }
+            Self::NoLaunch(message) => write!(f, "no instance launched: {message}"),
+            Self::DidNotJoin(instance) => {
+                write!(f, "the node of {instance} did not join within {} minutes", JOIN_DEADLINE.as_secs() / 60)
+            }
+            Self::DiedBeforeJoining(instance) => write!(f, "{instance} was gone before its node joined"),
+            Self::DrainOverran(node) => {
+                write!(f, "the drain of {node} did not end within {} minutes", DRAIN_DEADLINE.as_secs() / 60)
+            }
+            Self::NotDetached(instance) => write!(f, "{instance} could not be detached"),
+            Self::NotTerminated(instance) => write!(f, "{instance} was not seen to terminate"),
+            Self::GroupVanished => f.write_str("the Auto Scaling group is gone"),
+        }
+    }
+}
+
+/// Why an operation was given up without a failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Abandonment {
+    /// Somebody else set another count or capacity.
+    Overruled {
+        /// What we were about to set, or had set.
+        wanted: u32,
+        /// What is there.
+        found: u32,
+    },
+    /// The job or group is gone.
+    JobGone,
+    /// A deployment began before we acted.
+    DeploymentBegan,
+    /// Somebody called the drain off.
+    DrainCancelled(NodeId),
+    /// The node or its instance went away by itself.
+    NodeGone(NodeId),
+    /// We called the drain off, for this reason.
+    CalledOff(CallOff),
+}
+
+impl fmt::Display for Abandonment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overruled { wanted, found } => write!(f, "somebody set {found} where {wanted} was wanted"),
+            Self::JobGone => f.write_str("the group is gone"),
+            Self::DeploymentBegan => f.write_str("a deployment began first"),
+            Self::DrainCancelled(node) => write!(f, "somebody called off the drain of {node}"),
+            Self::NodeGone(node) => write!(f, "node {node} went away by itself"),
+            Self::CalledOff(why) => write!(f, "the drain was called off: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Succeeded => f.write_str("succeeded"),
+            Self::Failed(failure) => write!(f, "failed: {failure}"),
+            Self::Abandoned(why) => write!(f, "abandoned: {why}"),
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! Taking a node out of a pool: rules P21 to P23 and P25.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Abandonment, Call, EFFECT_LIMIT, Failure, Move, Outcome};
+use crate::domain::{
+    ActivityId, ActivityStatus, Eligibility, InstanceId, InstanceState, Lifecycle, NodeId, NodeStatus, NodeSummary,
+    PoolSnapshot, PoolTarget,
+};
+
+/// How long a drain may take before it is called off (P23). The limit is ours: at a limit of Nomad's own, Nomad
+/// would kill what still runs.
+pub const DRAIN_DEADLINE: Duration = Duration::from_secs(15 * 60);
+
+/// A scale-in under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScaleIn {
+    /// The Auto Scaling group.
+    pub target: PoolTarget,
+    /// After how many failures in a row the pool enters failsafe.
+    pub retry_threshold: u32,
+    /// The node that leaves.
+    pub node: NodeId,
+    /// The instance it runs on.
+    pub instance: InstanceId,
+    /// How far it is.
+    pub phase: ScaleInPhase,
+}
+
+/// How far a scale-in is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum ScaleInPhase {
+    /// About to drain the node.
+    Draining,
+    /// The drain has begun; waiting until nothing runs there.
+    Emptying,
+    /// About to detach the instance and lower the desired capacity.
+    Detaching {
+        /// The activity that detaches it, once the provider has named it.
+        activity: Option<ActivityId>,
+    },
+    /// About to terminate the instance; over when it is seen terminated.
+    Terminating,
+    /// About to make the node eligible again.
+    CallingOff {
+        /// Why.
+        why: CallOff,
+    },
+}
+
+impl ScaleInPhase {
+    /// The phase's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Draining => "draining",
+            Self::Emptying => "emptying",
+            Self::Detaching { .. } => "detaching",
+            Self::Terminating => "terminating",
+            Self::CallingOff { .. } => "calling_off",
+        }
+    }
+}
+
+/// Why a drain is called off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallOff {
+    /// It did not end by its deadline: a failure (P23).
+    Overran,
+    /// The instance could not be detached: a failure.
+    NotDetached,
+    /// The pool needs the node again (P25).
+    DemandReturned,
+    /// The instance was protected from scale-in meanwhile.
+    Protected,
+    /// One node fewer would now be below the group's bounds.
+    AtMinimum,
+}
+
+impl fmt::Display for CallOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Overran => "it did not end by its deadline",
+            Self::NotDetached => "the instance could not be detached",
+            Self::DemandReturned => "the pool needs the node again",
+            Self::Protected => "the instance is now protected from scale-in",
+            Self::AtMinimum => "the pool is at its minimum now",
+        })
+    }
+}
+
+/// What can be seen of the pool.
+#[derive(Debug, Clone)]
+pub struct ScaleInSight<'a> {
+    /// The Auto Scaling group.
+    pub group: &'a PoolSnapshot,
+    /// The fewest nodes that policy and group allow.
+    pub floor: u32,
+    /// The node, if Nomad still knows it.
+    pub node: Option<&'a NodeSummary>,
+    /// How many allocations still run on it.
+    pub occupants: usize,
+    /// The state of its instance, if the provider still knows it.
+    pub instance: Option<InstanceState>,
+    /// What became of the activity that detaches it, if the provider lists it.
+    pub activity: Option<ActivityStatus>,
+    /// Whether the pool, without the node, would have to scale out.
+    pub demand_returned: bool,
+    /// How long the present time limit has run.
+    pub in_phase: Duration,
+    /// The resource's failure count.
+    pub failures: u32,
+}
+
+impl ScaleIn {
+    /// The drain's deadline counts from the decision; every other phase has its own limit.
+    pub(super) fn restarts_timer(&self, next: &Self) -> bool {
+        !matches!(next.phase, ScaleInPhase::Emptying)
+            && !(matches!(self.phase, ScaleInPhase::Detaching { .. })
+                && matches!(next.phase, ScaleInPhase::Detaching { .. }))
+    }
+
+    /// The next move.
+    #[must_use]
+    pub fn next(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
+        match &self.phase {
+            ScaleInPhase::Draining => self.draining(sight),
+            ScaleInPhase::Emptying => self.emptying(sight),
+            ScaleInPhase::Detaching { .. } => self.detaching(sight),
+            ScaleInPhase::Terminating => self.terminating(sight),
+            ScaleInPhase::CallingOff { why } => self.calling_off(*why, sight),
+        }
+    }
+
+    /// The same operation, with the activity that detaches the instance.
+    #[must_use]
+    pub fn detached_by(&self, activity: ActivityId) -> Self {
+        self.at(ScaleInPhase::Detaching { activity: Some(activity) })
+    }
+
+    fn draining(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
+        match sight.node {
+            None => self.node_gone(),
+            Some(node) if !is_in_service(node) => Move::Enter(self.at(ScaleInPhase::Emptying), None),
+            Some(_) if sight.in_phase >= DRAIN_DEADLINE => self.call_off(CallOff::Overran),
+            Some(_) => Move::Call(Call::Drain(self.node.clone())),
+        }
+    }
+
+    fn emptying(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
+        let Some(node) = sight.node else { return self.node_gone() };
+        if is_in_service(node) {
+            return Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())));
+        }
+        if node.status == NodeStatus::Down && sight.group.member(&self.instance).is_none() {
+            return self.node_gone();
+        }
+        if !node.draining && sight.occupants == 0 {
+            Move::Enter(self.at(ScaleInPhase::Detaching { activity: None }), None)
+        } else if sight.demand_returned {
+            self.call_off(CallOff::DemandReturned)
+        } else if sight.in_phase >= DRAIN_DEADLINE {
+            self.call_off(CallOff::Overran)
+        } else {
+            Move::Wait
+        }
+    }
+
+    fn detaching(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
+        // Membership first: detaching a stranger may cost an innocent instance.
+        let Some(member) = sight.group.member(&self.instance) else {
+            return Move::Enter(self.at(ScaleInPhase::Terminating), None);
+        };
+        if member.lifecycle == Lifecycle::Detaching {
+            Move::Wait
+        } else if sight.node.is_some_and(is_in_service) {
+            Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())))
+        } else if member.protected {
+            self.call_off(CallOff::Protected)
+        } else if sight.group.desired <= sight.floor {
+            self.call_off(CallOff::AtMinimum)
+        } else if sight.activity == Some(ActivityStatus::Failed) || sight.in_phase >= EFFECT_LIMIT {
+            self.call_off(CallOff::NotDetached)
+        } else {
+            Move::Call(Call::Detach(self.instance.clone()))
+        }
+    }
+
+    fn terminating(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
+        match sight.instance {
+            None | Some(InstanceState::Terminated) => Move::Finish(Outcome::Succeeded),
+            Some(_) if sight.in_phase >= EFFECT_LIMIT => {
+                let failure = Failure::NotTerminated(self.instance.clone());
+                if sight.failures + 1 >= self.retry_threshold {
+                    Move::Finish(Outcome::Failed(failure))
+                } else {
+                    Move::Enter(self.at(ScaleInPhase::Terminating), Some(failure))
+                }
+            }
+            Some(InstanceState::ShuttingDown) => Move::Wait,
+            // Somebody let work in again. It is not ours to kill.
+            Some(_) if sight.occupants > 0 => Move::Wait,
+            Some(_) => Move::Call(Call::Terminate(self.instance.clone())),
+        }
+    }
+
+    fn calling_off(&self, why: CallOff, sight: &ScaleInSight<'_>) -> Move<Self> {
+        let still_out = sight.node.is_some_and(|node| node.status != NodeStatus::Down && !is_in_service(node));
+        if still_out {
+            return Move::Call(Call::CancelDrain(self.node.clone()));
+        }
+        Move::Finish(match why {
+            CallOff::Overran => Outcome::Failed(Failure::DrainOverran(self.node.clone())),
+            CallOff::NotDetached => Outcome::Failed(Failure::NotDetached(self.instance.clone())),
+            CallOff::DemandReturned | CallOff::Protected | CallOff::AtMinimum => {
+                Outcome::Abandoned(Abandonment::CalledOff(why))
+            }
+        })
+    }
+
+    fn call_off(&self, why: CallOff) -> Move<Self> {
+        Move::Enter(self.at(ScaleInPhase::CallingOff { why }), None)
+    }
+
+    fn node_gone(&self) -> Move<Self> {
+        Move::Finish(Outcome::Abandoned(Abandonment::NodeGone(self.node.clone())))
+    }
+
+    fn at(&self, phase: ScaleInPhase) -> Self {
+        Self { phase, ..self.clone() }
+    }
+}
+
+/// Neither draining nor kept from new work.
+fn is_in_service(node: &NodeSummary) -> bool {
+    !node.draining && node.eligibility == Eligibility::Eligible
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::PoolInstance;
+
+    #[derive(Clone)]
+    struct Scene {
+        group: PoolSnapshot,
+        node: Option<NodeSummary>,
+        occupants: usize,
+        instance: Option<InstanceState>,
+        activity: Option<ActivityStatus>,
+        demand_returned: bool,
+        seconds: u64,
+        failures: u32,
+    }
+
+    /// The pool has members `i` and `j`; node `n` runs on `i`.
+    fn scene(draining: bool, eligibility: Eligibility) -> Scene {
+        let member =
+            |id: &str| PoolInstance { id: id.into(), lifecycle: Lifecycle::InService, protected: false };
+        let group =
+            PoolSnapshot { min: 1, max: 9, desired: 2, instances: vec![member("i"), member("j")], suspended: vec![] };
+        let node = NodeSummary {
+            id: "n".into(),
+            name: "n".into(),
+            status: NodeStatus::Ready,
+            draining,
+            eligibility,
+            modify_index: 1,
+        };
+        Scene {
+            group,
+            node: Some(node),
+            occupants: 0,
+            instance: Some(InstanceState::Running),
+            activity: None,
+            demand_returned: false,
+            seconds: 0,
+            failures: 0,
+        }
+    }
+
+    fn drained() -> Scene {
+        scene(false, Eligibility::Ineligible)
+    }
+
+    impl Scene {
+        fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+            change(&mut self);
+            self
+        }
+
+        fn next(&self, phase: ScaleInPhase) -> Move<ScaleIn> {
+            operation(phase).next(&ScaleInSight {
+                group: &self.group,
+                floor: 1,
+                node: self.node.as_ref(),
+                occupants: self.occupants,
+                instance: self.instance,
+                activity: self.activity,
+                demand_returned: self.demand_returned,
+                in_phase: Duration::from_secs(self.seconds),
+                failures: self.failures,
+            })
+        }
+    }
+
+    fn operation(phase: ScaleInPhase) -> ScaleIn {
+        let target = PoolTarget { provider: "aws".into(), region: "r".into(), name: "p".into() };
+        ScaleIn { target, retry_threshold: 3, node: "n".into(), instance: "i".into(), phase }
+    }
+
+    fn entering(phase: ScaleInPhase) -> Move<ScaleIn> {
+        Move::Enter(operation(phase), None)
+    }
+
+    fn calling_off(why: CallOff) -> Move<ScaleIn> {
+        entering(ScaleInPhase::CallingOff { why })
+    }
+
+    const DETACHING: ScaleInPhase = ScaleInPhase::Detaching { activity: None };
+
+    #[test]
+    fn p22_drains_then_detaches_then_terminates() {
+        use ScaleInPhase::{Draining, Emptying, Terminating};
+        let in_service = scene(false, Eligibility::Eligible);
+        let draining = scene(true, Eligibility::Ineligible).with(|s| s.occupants = 2);
+        let alone = drained().with(|s| {
+            s.group.instances.remove(0);
+            s.group.desired = 1;
+        });
+        assert_eq!(in_service.next(Draining), Move::Call(Call::Drain("n".into())));
+        assert_eq!(draining.next(Draining), entering(Emptying), "resumed after the call took effect");
+        assert_eq!(draining.next(Emptying), Move::Wait);
+        assert_eq!(drained().next(Emptying), entering(DETACHING));
+        assert_eq!(drained().next(DETACHING), Move::Call(Call::Detach("i".into())));
+        assert_eq!(alone.next(DETACHING), entering(Terminating), "no stranger is ever detached");
+        assert_eq!(alone.next(Terminating), Move::Call(Call::Terminate("i".into())));
+        let shutting_down = alone.clone().with(|s| s.instance = Some(InstanceState::ShuttingDown));
+        assert_eq!(shutting_down.next(Terminating), Move::Wait);
+        let terminated = alone.with(|s| s.instance = Some(InstanceState::Terminated));
+        assert_eq!(terminated.next(Terminating), Move::Finish(Outcome::Succeeded));
+    }
+
+    #[test]
+    fn p22_a_node_is_not_empty_while_anything_still_runs_there() {
+        let stopping = drained().with(|s| s.occupants = 1);
+        assert_eq!(stopping.next(ScaleInPhase::Emptying), Move::Wait);
+        assert_eq!(stopping.next(ScaleInPhase::Terminating), Move::Wait);
+    }
+
+    #[test]
+    fn p23_a_drain_that_overruns_is_called_off_and_nothing_is_terminated() {
+        let overdue = scene(true, Eligibility::Ineligible).with(|s| {
+            s.occupants = 1;
+            s.seconds = DRAIN_DEADLINE.as_secs();
+        });
+        let calling = ScaleInPhase::CallingOff { why: CallOff::Overran };
+        assert_eq!(overdue.next(ScaleInPhase::Emptying), calling_off(CallOff::Overran));
+        assert_eq!(overdue.next(calling.clone()), Move::Call(Call::CancelDrain("n".into())));
+        let back = scene(false, Eligibility::Eligible);
+        assert_eq!(back.next(calling), Move::Finish(Outcome::Failed(Failure::DrainOverran("n".into()))));
+    }
+
+    #[test]
+    fn p25_a_drain_is_called_off_when_the_pool_needs_the_node_again() {
+        let busy = scene(true, Eligibility::Ineligible).with(|s| {
+            s.occupants = 1;
+            s.demand_returned = true;
+        });
+        assert_eq!(busy.next(ScaleInPhase::Emptying), calling_off(CallOff::DemandReturned));
+        let back = scene(false, Eligibility::Eligible).next(ScaleInPhase::CallingOff { why: CallOff::DemandReturned });
+        let outcome = Outcome::Abandoned(Abandonment::CalledOff(CallOff::DemandReturned));
+        assert_eq!(back, Move::Finish(outcome));
+    }
+
+    #[test]
+    fn p28_what_others_did_is_not_fought() {
+        let eligible_again = scene(false, Eligibility::Eligible);
+        let cancelled = Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled("n".into())));
+        assert_eq!(eligible_again.next(ScaleInPhase::Emptying), cancelled);
+        assert_eq!(eligible_again.next(DETACHING), cancelled);
+        let gone = drained().with(|s| s.node = None);
+        let node_gone = Move::Finish(Outcome::Abandoned(Abandonment::NodeGone("n".into())));
+        assert_eq!(gone.next(ScaleInPhase::Emptying), node_gone);
+        let lowered = drained().with(|s| s.group.desired = 1);
+        assert_eq!(lowered.next(DETACHING), calling_off(CallOff::AtMinimum));
+    }
+
+    #[test]
+    fn p21_a_member_protected_meanwhile_is_kept() {
+        let protected = drained().with(|s| s.group.instances[0].protected = true);
+        assert_eq!(protected.next(DETACHING), calling_off(CallOff::Protected));
+    }
+
+    #[test]
+    fn p22_the_activity_is_followed() {
+        let detaching = drained().with(|s| s.group.instances[0].lifecycle = Lifecycle::Detaching);
+        assert_eq!(detaching.next(DETACHING), Move::Wait);
+        let failed = drained().with(|s| s.activity = Some(ActivityStatus::Failed));
+        assert_eq!(failed.next(DETACHING), calling_off(CallOff::NotDetached));
+    }
+
+    #[test]
+    fn p22_a_termination_that_is_not_confirmed_counts_as_a_failure() {
+        let stuck = drained().with(|s| s.seconds = EFFECT_LIMIT.as_secs());
+        let failure = Failure::NotTerminated("i".into());
+        let again = Move::Enter(operation(ScaleInPhase::Terminating), Some(failure.clone()));
+        assert_eq!(stuck.next(ScaleInPhase::Terminating), again);
+        let last = stuck.with(|s| s.failures = 2);
+        assert_eq!(last.next(ScaleInPhase::Terminating), Move::Finish(Outcome::Failed(failure)));
+    }
+}

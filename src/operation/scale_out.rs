@@ -1,0 +1,370 @@
+//! Adding a node to a pool: rules P18 to P20.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Abandonment, Call, EFFECT_LIMIT, Failure, Move, Outcome};
+use crate::domain::{InstanceId, InstanceState, Lifecycle, PoolSnapshot, PoolTarget};
+
+/// How long the group may take to launch an instance and its node to join, ready (P18).
+pub const JOIN_DEADLINE: Duration = Duration::from_secs(5 * 60);
+
+/// A scale-out under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScaleOut {
+    /// The Auto Scaling group.
+    pub target: PoolTarget,
+    /// After how many failures in a row the pool enters failsafe.
+    pub retry_threshold: u32,
+    /// The desired capacity before.
+    pub from: u32,
+    /// The desired capacity wanted.
+    pub to: u32,
+    /// The instances that are not the new one: members when it began, and those that failed since.
+    pub known: BTreeSet<InstanceId>,
+    /// How far it is.
+    pub phase: ScaleOutPhase,
+}
+
+/// How far a scale-out is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum ScaleOutPhase {
+    /// About to raise the desired capacity.
+    Requesting,
+    /// Waiting for the group to launch an instance.
+    Launching,
+    /// Waiting for the instance's node to join Nomad.
+    Joining {
+        /// The new instance.
+        instance: InstanceId,
+    },
+    /// About to terminate an instance that did not join, so that the group launches another (P19).
+    Replacing {
+        /// The instance that did not join.
+        instance: InstanceId,
+    },
+    /// About to detach an instance that did not join, to be kept for troubleshooting (P20).
+    Detaching {
+        /// The instance that did not join.
+        instance: InstanceId,
+    },
+    /// About to lower the desired capacity again, since the group cannot launch (P20).
+    Reverting,
+}
+
+impl ScaleOutPhase {
+    /// The phase's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Requesting => "requesting",
+            Self::Launching => "launching",
+            Self::Joining { .. } => "joining",
+            Self::Replacing { .. } => "replacing",
+            Self::Detaching { .. } => "detaching",
+            Self::Reverting => "reverting",
+        }
+    }
+}
+
+/// What can be seen of the pool.
+#[derive(Debug, Clone)]
+pub struct ScaleOutSight<'a> {
+    /// The Auto Scaling group.
+    pub group: &'a PoolSnapshot,
+    /// Instances that have a ready, eligible node.
+    pub joined: &'a BTreeSet<InstanceId>,
+    /// The states of the instances that the provider still knows, among those that were asked for.
+    pub states: &'a BTreeMap<InstanceId, InstanceState>,
+    /// What the provider says of its latest failed activity, if it failed one.
+    pub trouble: &'a str,
+    /// How long the present time limit has run.
+    pub in_phase: Duration,
+    /// The resource's failure count.
+    pub failures: u32,
+}
+
+impl ScaleOut {
+    /// The deadline covers launch and join together.
+    pub(super) fn restarts_timer(&self, next: &Self) -> bool {
+        !matches!(next.phase, ScaleOutPhase::Joining { .. })
+    }
+
+    /// The next move.
+    #[must_use]
+    pub fn next(&self, sight: &ScaleOutSight<'_>) -> Move<Self> {
+        match &self.phase {
+            ScaleOutPhase::Requesting => self.requesting(sight),
+            ScaleOutPhase::Launching => self.launching(sight),
+            ScaleOutPhase::Joining { instance } => self.joining(instance, sight),
+            ScaleOutPhase::Replacing { instance } => self.replacing(instance, sight),
+            ScaleOutPhase::Detaching { instance } => Self::detaching(instance, sight),
+            ScaleOutPhase::Reverting => self.reverting(sight),
+        }
+    }
+
+    fn requesting(&self, sight: &ScaleOutSight<'_>) -> Move<Self> {
+        let found = sight.group.desired;
+        if found == self.from {
+            if sight.in_phase >= EFFECT_LIMIT {
+                return Move::Finish(Outcome::Failed(Failure::NoLaunch(sight.trouble.to_owned())));
+            }
+            Move::Call(Call::SetDesired(self.to))
+        } else if found == self.to {
+            Move::Enter(self.at(ScaleOutPhase::Launching), None)
+        } else {
+            self.overruled(found)
+        }
+    }
+
+    fn launching(&self, sight: &ScaleOutSight<'_>) -> Move<Self> {
+        if let Some(instance) = self.newcomer(sight) {
+            Move::Enter(self.at(ScaleOutPhase::Joining { instance }), None)
+        } else if sight.group.desired < self.to {
+            self.overruled(sight.group.desired)
+        } else if sight.in_phase < JOIN_DEADLINE {
+            Move::Wait
+        } else if self.is_last_attempt(sight) {
+            Move::Enter(self.at(ScaleOutPhase::Reverting), None)
+        } else {
+            let failure = Failure::NoLaunch(sight.trouble.to_owned());
+            Move::Enter(self.at(ScaleOutPhase::Launching), Some(failure))
+        }
+    }
+
+    fn joining(&self, instance: &InstanceId, sight: &ScaleOutSight<'_>) -> Move<Self> {
+        if sight.joined.contains(instance) {
+            Move::Finish(Outcome::Succeeded)
+        } else if !is_alive_member(instance, sight.group) {
+            let failure = Failure::DiedBeforeJoining(instance.clone());
+            if self.is_last_attempt(sight) {
+                // The group replaces it by itself; whatever it launches next, we no longer wait for it.
+                Move::Finish(Outcome::Failed(failure))
+            } else {
+                Move::Enter(self.without(instance), Some(failure))
+            }
+        } else if sight.in_phase < JOIN_DEADLINE {
+            Move::Wait
+        } else if self.is_last_attempt(sight) {
+            Move::Enter(self.at(ScaleOutPhase::Detaching { instance: instance.clone() }), None)
+        } else {
+            let phase = ScaleOutPhase::Replacing { instance: instance.clone() };
+            Move::Enter(self.at(phase), Some(Failure::DidNotJoin(instance.clone())))
+        }
+    }
+
+    fn replacing(&self, instance: &InstanceId, sight: &ScaleOutSight<'_>) -> Move<Self> {
+        match sight.states.get(instance) {
+            None | Some(InstanceState::ShuttingDown | InstanceState::Terminated) => {
+                Move::Enter(self.without(instance), None)
+            }
+            // It came late, but it came: nothing that works is thrown away.
+            Some(_) if sight.joined.contains(instance) => Move::Finish(Outcome::Succeeded),
+            Some(_) => Move::Call(Call::Terminate(instance.clone())),
+        }
+    }
+
+    fn detaching(instance: &InstanceId, sight: &ScaleOutSight<'_>) -> Move<Self> {
+        match sight.group.member(instance).map(|member| member.lifecycle) {
+            Some(Lifecycle::Detaching) => Move::Wait,
+            Some(_) if sight.joined.contains(instance) => Move::Finish(Outcome::Succeeded),
+            Some(_) if sight.in_phase < EFFECT_LIMIT => Move::Call(Call::Detach(instance.clone())),
+            _ => Move::Finish(Outcome::Failed(Failure::DidNotJoin(instance.clone()))),
+        }
+    }
+
+    fn reverting(&self, sight: &ScaleOutSight<'_>) -> Move<Self> {
+        if let Some(instance) = self.newcomer(sight) {
+            // The group could launch after all.
+            Move::Enter(self.at(ScaleOutPhase::Joining { instance }), None)
+        } else if sight.group.desired == self.to && sight.in_phase < EFFECT_LIMIT {
+            Move::Call(Call::SetDesired(self.from))
+        } else {
+            Move::Finish(Outcome::Failed(Failure::NoLaunch(sight.trouble.to_owned())))
+        }
+    }
+
+    /// The first member, by ID, that was not there before. One whose node is ready goes first.
+    fn newcomer(&self, sight: &ScaleOutSight<'_>) -> Option<InstanceId> {
+        let newcomers = || {
+            let alive = |id: &&InstanceId| is_alive_member(id, sight.group) && !self.known.contains(*id);
+            sight.group.instances.iter().map(|member| &member.id).filter(alive)
+        };
+        newcomers().filter(|id| sight.joined.contains(*id)).min().or_else(|| newcomers().min()).cloned()
+    }
+
+    fn is_last_attempt(&self, sight: &ScaleOutSight<'_>) -> bool {
+        sight.failures + 1 >= self.retry_threshold
+    }
+
+    fn overruled<W>(&self, found: u32) -> Move<W> {
+        Move::Finish(Outcome::Abandoned(Abandonment::Overruled { wanted: self.to, found }))
+    }
+
+    fn at(&self, phase: ScaleOutPhase) -> Self {
+        Self { phase, ..self.clone() }
+    }
+
+    /// Waiting for another instance in place of this one.
+    fn without(&self, instance: &InstanceId) -> Self {
+        let mut again = self.at(ScaleOutPhase::Launching);
+        again.known.insert(instance.clone());
+        again
+    }
+}
+
+fn is_alive_member(instance: &InstanceId, group: &PoolSnapshot) -> bool {
+    group
+        .member(instance)
+        .is_some_and(|member| !matches!(member.lifecycle, Lifecycle::Terminating | Lifecycle::Detaching))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::PoolInstance;
+
+    /// What is seen: members of the group, who joined, how long, how many failures before.
+    struct Scene {
+        group: PoolSnapshot,
+        joined: BTreeSet<InstanceId>,
+        states: BTreeMap<InstanceId, InstanceState>,
+        seconds: u64,
+        failures: u32,
+    }
+
+    fn scene(desired: u32, members: &[&str]) -> Scene {
+        let instances = members
+            .iter()
+            .map(|id| PoolInstance { id: (*id).into(), lifecycle: Lifecycle::InService, protected: false })
+            .collect();
+        Scene {
+            group: PoolSnapshot { min: 1, max: 9, desired, instances, suspended: vec![] },
+            joined: BTreeSet::from(["a".into()]),
+            states: members.iter().map(|id| ((*id).into(), InstanceState::Running)).collect(),
+            seconds: 0,
+            failures: 0,
+        }
+    }
+
+    impl Scene {
+        fn joined(mut self, instance: &str) -> Self {
+            self.joined.insert(instance.into());
+            self
+        }
+
+        fn after(mut self, seconds: u64) -> Self {
+            self.seconds = seconds;
+            self
+        }
+
+        fn failures(mut self, failures: u32) -> Self {
+            self.failures = failures;
+            self
+        }
+
+        fn next(&self, phase: ScaleOutPhase) -> Move<ScaleOut> {
+            operation(phase).next(&ScaleOutSight {
+                group: &self.group,
+                joined: &self.joined,
+                states: &self.states,
+                trouble: "",
+                in_phase: Duration::from_secs(self.seconds),
+                failures: self.failures,
+            })
+        }
+    }
+
+    fn operation(phase: ScaleOutPhase) -> ScaleOut {
+        let target = PoolTarget { provider: "aws".into(), region: "r".into(), name: "p".into() };
+        ScaleOut { target, retry_threshold: 3, from: 1, to: 2, known: BTreeSet::from(["a".into()]), phase }
+    }
+
+    fn entering(phase: ScaleOutPhase) -> Move<ScaleOut> {
+        Move::Enter(operation(phase), None)
+    }
+
+    fn b() -> InstanceId {
+        "b".into()
+    }
+
+    #[test]
+    fn p18_raises_the_desired_capacity_by_one_and_once() {
+        use ScaleOutPhase::{Launching, Requesting};
+        assert_eq!(scene(1, &["a"]).next(Requesting), Move::Call(Call::SetDesired(2)));
+        assert_eq!(scene(2, &["a"]).next(Requesting), entering(Launching), "resumed after the call took effect");
+    }
+
+    #[test]
+    fn p28_a_capacity_that_somebody_else_moved_is_not_fought() {
+        let overruled = |found| Move::Finish(Outcome::Abandoned(Abandonment::Overruled { wanted: 2, found }));
+        assert_eq!(scene(5, &["a"]).next(ScaleOutPhase::Requesting), overruled(5));
+        assert_eq!(scene(0, &["a"]).next(ScaleOutPhase::Requesting), overruled(0));
+        assert_eq!(scene(1, &["a"]).next(ScaleOutPhase::Launching), overruled(1));
+    }
+
+    #[test]
+    fn p18_waits_for_the_new_instance_and_then_for_its_node() {
+        use ScaleOutPhase::{Joining, Launching};
+        assert_eq!(scene(2, &["a"]).after(299).next(Launching), Move::Wait);
+        assert_eq!(scene(2, &["a", "b"]).next(Launching), entering(Joining { instance: b() }));
+        assert_eq!(scene(2, &["a", "b"]).after(299).next(Joining { instance: b() }), Move::Wait);
+        let joined = scene(2, &["a", "b"]).joined("b");
+        assert_eq!(joined.next(Joining { instance: b() }), Move::Finish(Outcome::Succeeded));
+    }
+
+    #[test]
+    fn p19_an_instance_that_does_not_join_is_terminated_and_another_awaited() {
+        use ScaleOutPhase::{Joining, Replacing};
+        let late = scene(2, &["a", "b"]).after(300);
+        let expected =
+            Move::Enter(operation(Replacing { instance: b() }), Some(Failure::DidNotJoin(b())));
+        assert_eq!(late.next(Joining { instance: b() }), expected);
+        assert_eq!(late.next(Replacing { instance: b() }), Move::Call(Call::Terminate(b())));
+        let gone = scene(2, &["a"]);
+        assert_eq!(gone.next(Replacing { instance: b() }), Move::Enter(operation(Replacing { instance: b() }).without(&b()), None));
+        let came_late = scene(2, &["a", "b"]).joined("b");
+        assert_eq!(came_late.next(Replacing { instance: b() }), Move::Finish(Outcome::Succeeded));
+    }
+
+    #[test]
+    fn p20_at_the_threshold_the_instance_is_detached() {
+        use ScaleOutPhase::{Detaching, Joining};
+        let last = scene(2, &["a", "b"]).after(300).failures(2);
+        assert_eq!(last.next(Joining { instance: b() }), entering(Detaching { instance: b() }));
+        assert_eq!(scene(2, &["a", "b"]).next(Detaching { instance: b() }), Move::Call(Call::Detach(b())));
+        let failed = Move::Finish(Outcome::Failed(Failure::DidNotJoin(b())));
+        assert_eq!(scene(1, &["a"]).next(Detaching { instance: b() }), failed);
+    }
+
+    #[test]
+    fn p20_a_group_that_cannot_launch_is_put_back_at_the_threshold() {
+        use ScaleOutPhase::{Launching, Reverting};
+        let none = Failure::NoLaunch(String::new());
+        let again = Move::Enter(operation(Launching), Some(none.clone()));
+        assert_eq!(scene(2, &["a"]).after(300).next(Launching), again);
+        assert_eq!(scene(2, &["a"]).after(300).failures(2).next(Launching), entering(Reverting));
+        assert_eq!(scene(2, &["a"]).next(Reverting), Move::Call(Call::SetDesired(1)));
+        assert_eq!(scene(1, &["a"]).next(Reverting), Move::Finish(Outcome::Failed(none)));
+    }
+
+    #[test]
+    fn p19_an_instance_that_dies_while_we_wait_counts_as_a_failure() {
+        use ScaleOutPhase::Joining;
+        let failure = Failure::DiedBeforeJoining(b());
+        let again = Move::Enter(operation(Joining { instance: b() }).without(&b()), Some(failure.clone()));
+        assert_eq!(scene(2, &["a"]).next(Joining { instance: b() }), again);
+        let last = scene(2, &["a"]).failures(2).next(Joining { instance: b() });
+        assert_eq!(last, Move::Finish(Outcome::Failed(failure)));
+    }
+
+    #[test]
+    fn p18_the_deadline_covers_launch_and_join_together() {
+        use ScaleOutPhase::{Joining, Launching, Replacing};
+        assert!(!operation(Launching).restarts_timer(&operation(Joining { instance: b() })));
+        assert!(operation(Replacing { instance: b() }).restarts_timer(&operation(Launching)));
+    }
+}

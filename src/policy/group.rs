@@ -1,0 +1,214 @@
+//! The policy of a task group: rules J1 to J5.
+
+use std::time::Duration;
+
+use super::Reading;
+use super::reader::Reader;
+use crate::domain::{Meta, Percent};
+
+/// Every key that a task group's `meta` may hold.
+pub const GROUP_KEYS: [&str; 10] = [
+    "replicator_enabled",
+    "replicator_min",
+    "replicator_max",
+    "replicator_scalein_cpu",
+    "replicator_scalein_mem",
+    "replicator_scaleout_cpu",
+    "replicator_scaleout_mem",
+    "replicator_notification_uid",
+    "replicator_cooldown",
+    "replicator_retry_threshold",
+];
+
+/// The cooldown of a group that names none.
+const DEFAULT_COOLDOWN: Duration = Duration::from_secs(60);
+
+/// After how many failures a group that names no threshold enters failsafe.
+const DEFAULT_RETRY_THRESHOLD: u32 = 1;
+
+/// How a task group is scaled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GroupPolicy {
+    /// Whether to act; if not, evaluate and report only (J5).
+    pub enabled: bool,
+    /// The fewest allocations.
+    pub min: u32,
+    /// The most allocations.
+    pub max: u32,
+    /// In below this share of the CPU asked for, for every task.
+    pub scalein_cpu: Percent,
+    /// In below this share of the memory asked for, for every task.
+    pub scalein_mem: Percent,
+    /// Out above this share of the CPU asked for, for any task.
+    pub scaleout_cpu: Percent,
+    /// Out above this share of the memory asked for, for any task.
+    pub scaleout_mem: Percent,
+    /// Names the group's alerts.
+    pub notification_uid: String,
+    /// How long to leave the group alone after an action.
+    pub cooldown: Duration,
+    /// After how many failures in a row the group enters failsafe.
+    pub retry_threshold: u32,
+}
+
+impl GroupPolicy {
+    /// Reads a policy from a group's `meta` (J1). A group without any key of a group policy isn't ours (J2).
+    #[must_use]
+    pub fn read(meta: &Meta) -> Reading<Self> {
+        if !meta.keys().any(|key| key.starts_with(super::KEY_PREFIX)) {
+            return Reading::NotOurs;
+        }
+        let mut reader = Reader::new(meta);
+        let policy = Self {
+            enabled: reader.boolean("replicator_enabled"),
+            min: reader.count("replicator_min"),
+            max: reader.count("replicator_max"),
+            scalein_cpu: reader.percent("replicator_scalein_cpu"),
+            scalein_mem: reader.percent("replicator_scalein_mem"),
+            scaleout_cpu: reader.percent("replicator_scaleout_cpu"),
+            scaleout_mem: reader.percent("replicator_scaleout_mem"),
+            notification_uid: reader.text("replicator_notification_uid"),
+            cooldown: reader.seconds_or("replicator_cooldown", DEFAULT_COOLDOWN),
+            retry_threshold: reader.positive_or("replicator_retry_threshold", DEFAULT_RETRY_THRESHOLD),
+        };
+        reader.require(
+            policy.min <= policy.max,
+            ("replicator_min", policy.min.to_string()),
+            "at most",
+            ("replicator_max", policy.max.to_string()),
+        );
+        for (scale_in, low, scale_out, high) in [
+            ("replicator_scalein_cpu", policy.scalein_cpu, "replicator_scaleout_cpu", policy.scaleout_cpu),
+            ("replicator_scalein_mem", policy.scalein_mem, "replicator_scaleout_mem", policy.scaleout_mem),
+        ] {
+            reader.require(low < high, (scale_in, low.0.to_string()), "less than", (scale_out, high.0.to_string()));
+        }
+        match reader.finish(&GROUP_KEYS) {
+            Ok(warnings) => Reading::Policy(policy, warnings),
+            Err(error) => Reading::Invalid(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::{KeyProblem, Problem};
+
+    fn full() -> Meta {
+        [
+            ("replicator_enabled", "true"),
+            ("replicator_min", "1"),
+            ("replicator_max", "10"),
+            ("replicator_scalein_cpu", "30"),
+            ("replicator_scalein_mem", "30"),
+            ("replicator_scaleout_cpu", "80"),
+            ("replicator_scaleout_mem", "80"),
+            ("replicator_notification_uid", "REP1"),
+        ]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    fn with(key: &str, value: &str) -> Reading<GroupPolicy> {
+        let mut meta = full();
+        meta.insert(key.to_owned(), value.to_owned());
+        GroupPolicy::read(&meta)
+    }
+
+    fn problems(reading: Reading<GroupPolicy>) -> Vec<String> {
+        match reading {
+            Reading::Invalid(error) => error.problems.iter().map(ToString::to_string).collect(),
+            other => panic!("expected an invalid policy, got {other:?}"),
+        }
+    }
+
+    fn policy(reading: Reading<GroupPolicy>) -> GroupPolicy {
+        match reading {
+            Reading::Policy(policy, _) => policy,
+            other => panic!("expected a policy, got {other:?}"),
+        }
+    }
+
+    #[test]
+    fn j1_reads_every_key() {
+        let mut meta = full();
+        meta.insert("replicator_cooldown".into(), "50".into());
+        meta.insert("replicator_retry_threshold".into(), "4".into());
+        let expected = GroupPolicy {
+            enabled: true,
+            min: 1,
+            max: 10,
+            scalein_cpu: Percent(30.0),
+            scalein_mem: Percent(30.0),
+            scaleout_cpu: Percent(80.0),
+            scaleout_mem: Percent(80.0),
+            notification_uid: "REP1".into(),
+            cooldown: Duration::from_secs(50),
+            retry_threshold: 4,
+        };
+        assert_eq!(GroupPolicy::read(&meta), Reading::Policy(expected, vec![]));
+    }
+
+    #[test]
+    fn j20_the_defaults() {
+        let policy = policy(GroupPolicy::read(&full()));
+        assert_eq!(policy.cooldown, Duration::from_secs(60));
+        assert_eq!(policy.retry_threshold, 1);
+    }
+
+    #[test]
+    fn j2_a_group_without_keys_is_not_ours() {
+        assert_eq!(GroupPolicy::read(&Meta::new()), Reading::NotOurs);
+        assert_eq!(GroupPolicy::read(&Meta::from([("team".into(), "search".into())])), Reading::NotOurs);
+    }
+
+    #[test]
+    fn j3_every_required_key_is_missed_by_name() {
+        for key in &GROUP_KEYS[..8] {
+            let mut meta = full();
+            meta.remove(*key);
+            assert_eq!(problems(GroupPolicy::read(&meta)), [format!("{key} is missing")]);
+        }
+        let only_one = Meta::from([("replicator_enabled".into(), "true".into())]);
+        assert_eq!(problems(GroupPolicy::read(&only_one)).len(), 7, "all that is wrong is named at once");
+    }
+
+    #[test]
+    fn j3_unreadable_values_are_named() {
+        for key in GROUP_KEYS.iter().filter(|key| !key.ends_with("uid")) {
+            let found = problems(with(key, "wat"));
+            assert!(found.len() == 1 && found[0].starts_with(&format!("{key} = \"wat\" is not a ")), "{found:?}");
+        }
+        assert_eq!(
+            problems(with("replicator_notification_uid", "")),
+            ["replicator_notification_uid = \"\" is not a text that is not empty"]
+        );
+        assert_eq!(
+            problems(with("replicator_retry_threshold", "0")),
+            ["replicator_retry_threshold = \"0\" is not a whole number, 1 or more"]
+        );
+    }
+
+    #[test]
+    fn j3_contradictions_are_named_with_both_keys() {
+        assert_eq!(problems(with("replicator_min", "11")), ["replicator_min = 11 must be at most replicator_max = 10"]);
+        for metric in ["cpu", "mem"] {
+            let expected =
+                format!("replicator_scalein_{metric} = 80 must be less than replicator_scaleout_{metric} = 80");
+            assert_eq!(problems(with(&format!("replicator_scalein_{metric}"), "80")), [expected]);
+        }
+    }
+
+    #[test]
+    fn j3_misspelt_keys_are_pointed_out() {
+        let Reading::Policy(_, warnings) = with("replicator_cool_down", "400") else { panic!("still a policy") };
+        let meant = Problem::Unknown { meant: Some("replicator_cooldown") };
+        assert_eq!(warnings, [KeyProblem { key: "replicator_cool_down".into(), problem: meant }]);
+    }
+
+    #[test]
+    fn j5_a_disabled_policy_is_read_all_the_same() {
+        assert!(!policy(with("replicator_enabled", "false")).enabled);
+    }
+}

@@ -1,0 +1,132 @@
+//! Reads typed values out of `meta` and collects everything that is wrong on the way.
+
+use std::time::Duration;
+
+use super::problem::{KeyProblem, PolicyError, Problem};
+use super::{KEY_PREFIX, weak};
+use crate::domain::{Meta, Percent};
+
+/// Collects problems while values are read. A value that could not be read is replaced by a harmless one; what was
+/// read only counts if [`Reader::finish`] finds no problem.
+pub(super) struct Reader<'m> {
+    meta: &'m Meta,
+    problems: Vec<KeyProblem>,
+}
+
+impl<'m> Reader<'m> {
+    pub(super) fn new(meta: &'m Meta) -> Self {
+        Self { meta, problems: Vec::new() }
+    }
+
+    pub(super) fn boolean(&mut self, key: &'static str) -> bool {
+        self.required(key, weak::boolean, "a boolean (true or false)")
+    }
+
+    pub(super) fn count(&mut self, key: &'static str) -> u32 {
+        self.required(key, weak::count, "a count (a whole number, 0 or more)")
+    }
+
+    pub(super) fn count_or_absent(&mut self, key: &'static str) -> Option<u32> {
+        self.optional(key, weak::count, "a count (a whole number, 0 or more)")
+    }
+
+    pub(super) fn positive_or(&mut self, key: &'static str, default: u32) -> u32 {
+        let positive = |text: &str| weak::count(text).filter(|count| *count > 0);
+        self.optional(key, positive, "a whole number, 1 or more").unwrap_or(default)
+    }
+
+    pub(super) fn percent(&mut self, key: &'static str) -> Percent {
+        Percent(self.required(key, weak::number, "a percentage (a number, 0 or more)"))
+    }
+
+    pub(super) fn seconds_or(&mut self, key: &'static str, default: Duration) -> Duration {
+        self.optional(key, weak::count, "a number of seconds (a whole number, 0 or more)")
+            .map_or(default, |seconds| Duration::from_secs(seconds.into()))
+    }
+
+    pub(super) fn text(&mut self, key: &'static str) -> String {
+        self.required(key, non_empty, "a text that is not empty")
+    }
+
+    pub(super) fn text_or(&mut self, key: &'static str, default: &str) -> String {
+        self.optional(key, non_empty, "a text that is not empty").unwrap_or_else(|| default.to_owned())
+    }
+
+    /// Notes a contradiction between two keys, unless either was unreadable, which says enough.
+    pub(super) fn require(
+        &mut self,
+        holds: bool,
+        (key, value): (&'static str, String),
+        must_be: &'static str,
+        (other, other_value): (&'static str, String),
+    ) {
+        let unread = self.problems.iter().any(|problem| problem.key == key || problem.key == other);
+        if !holds && !unread {
+            self.note(key, Problem::Contradicts { value, must_be, other, other_value });
+        }
+    }
+
+    /// The problems, or, where there is none, warnings about keys of ours that are not among `known`.
+    pub(super) fn finish(self, known: &[&'static str]) -> Result<Vec<KeyProblem>, PolicyError> {
+        if self.problems.is_empty() {
+            Ok(unknown_keys(self.meta, known))
+        } else {
+            let mut problems = self.problems;
+            problems.extend(unknown_keys(self.meta, known));
+            Err(PolicyError { problems })
+        }
+    }
+
+    fn required<T: Default>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+        expected: &'static str,
+    ) -> T {
+        if !self.meta.contains_key(key) {
+            self.note(key, Problem::Missing);
+        }
+        self.optional(key, parse, expected).unwrap_or_default()
+    }
+
+    fn optional<T>(
+        &mut self,
+        key: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+        expected: &'static str,
+    ) -> Option<T> {
+        let value = self.meta.get(key)?;
+        let parsed = parse(value);
+        if parsed.is_none() {
+            self.note(key, Problem::Unreadable { value: value.clone(), expected });
+        }
+        parsed
+    }
+
+    fn note(&mut self, key: &'static str, problem: Problem) {
+        self.problems.push(KeyProblem { key: key.to_owned(), problem });
+    }
+}
+
+fn non_empty(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty())
+}
+
+fn unknown_keys(meta: &Meta, known: &[&'static str]) -> Vec<KeyProblem> {
+    meta.keys()
+        .filter(|key| key.starts_with(KEY_PREFIX) && !known.contains(&key.as_str()))
+        .map(|key| KeyProblem { key: key.clone(), problem: Problem::Unknown { meant: likely_meant(key, known) } })
+        .collect()
+}
+
+/// The known key that differs least: the same letters with other separators, or one that contains the other
+/// (`replicator_cool_down`, `replicator_max_size`).
+fn likely_meant(key: &str, known: &[&'static str]) -> Option<&'static str> {
+    let squeeze = |text: &str| text.replace('_', "").to_ascii_lowercase();
+    let squeezed = squeeze(key);
+    known
+        .iter()
+        .find(|candidate| squeeze(candidate) == squeezed)
+        .or_else(|| known.iter().find(|candidate| squeezed.starts_with(&squeeze(candidate))))
+        .copied()
+}

@@ -1,0 +1,76 @@
+//! What the core asks of Nomad.
+
+use std::sync::Arc;
+
+use super::{Indexed, PortError, Wait};
+use crate::domain::{
+    Allocation, AllocationId, AllocationStats, Deployment, Evaluation, EvaluationId, GroupKey, Job, JobKey,
+    JobSummary, Node, NodeId, NodeSummary,
+};
+
+/// Nomad, one region of it.
+///
+/// The lists are blocking queries where a [`Wait`] is given. A list from a server without a leader is not a list: it
+/// is an error of kind unreachable (S11).
+#[allow(async_fn_in_trait, reason = "the core is one task and asks no Send of its futures")]
+pub trait Nomad {
+    /// All jobs.
+    async fn jobs(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[JobSummary]>>, PortError>;
+
+    /// One job with its groups.
+    async fn job(&self, key: &JobKey) -> Result<Arc<Job>, PortError>;
+
+    /// All nodes.
+    async fn nodes(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[NodeSummary]>>, PortError>;
+
+    /// One node with its meta, capacity and instance.
+    async fn node(&self, id: &NodeId) -> Result<Arc<Node>, PortError>;
+
+    /// All allocations, with what they take.
+    async fn allocations(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Arc<Allocation>]>>, PortError>;
+
+    /// What an allocation uses right now. Only its own client knows; this is the one call per allocation there is.
+    async fn allocation_stats(&self, id: &AllocationId) -> Result<AllocationStats, PortError>;
+
+    /// All deployments.
+    async fn deployments(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Deployment]>>, PortError>;
+
+    /// The latest deployment of a job, if it ever had one.
+    async fn latest_deployment(&self, key: &JobKey) -> Result<Option<Deployment>, PortError>;
+
+    /// One evaluation.
+    async fn evaluation(&self, id: &EvaluationId) -> Result<Evaluation, PortError>;
+
+    /// Sets the count of a group (J15). A job that changed since `modify_index` is a conflict, and so is one with an
+    /// active deployment.
+    async fn scale(&self, request: &ScaleRequest) -> Result<ScaleAccepted, PortError>;
+
+    /// Starts to drain a node, system jobs last, without a deadline of Nomad's own: at a deadline Nomad kills what
+    /// still runs, and nothing of ours may do that (P23). Asking again is harmless.
+    async fn drain(&self, node: &NodeId) -> Result<(), PortError>;
+
+    /// Calls a drain off, and makes the node eligible again. Asking again is harmless.
+    async fn cancel_drain(&self, node: &NodeId) -> Result<(), PortError>;
+}
+
+/// A change of a group's count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScaleRequest {
+    /// The group.
+    pub group: GroupKey,
+    /// The count it shall have.
+    pub count: u32,
+    /// The job modify index that the decision was made on.
+    pub modify_index: u64,
+    /// Why, for Nomad's own history.
+    pub message: String,
+}
+
+/// Nomad took a change of count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScaleAccepted {
+    /// The evaluation that carries it out.
+    pub evaluation: EvaluationId,
+    /// The job modify index that the change made.
+    pub modify_index: u64,
+}

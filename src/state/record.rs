@@ -1,0 +1,186 @@
+//! The state of one resource, as JSON in Consul: rules S2 and S5.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::go_time;
+use crate::domain::Resource;
+use crate::operation::Operation;
+
+/// What kind of resource a state is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResourceType {
+    /// A worker pool.
+    WorkerPool,
+    /// A task group.
+    #[default]
+    JobGroup,
+}
+
+/// Where the alert about a failsafe stands (S9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Alert {
+    /// Failsafe was entered, and nobody was told yet.
+    Pending,
+    /// Somebody was told; a resolve is owed when failsafe is lifted.
+    Raised,
+}
+
+/// The state of one resource.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ResourceState {
+    /// Whether an operator entered failsafe.
+    pub failsafe_admin: bool,
+    /// Whether the resource is in failsafe.
+    pub failsafe_mode: bool,
+    /// How many operations in a row failed.
+    pub failure_count: u32,
+    /// When somebody was last told of a failsafe.
+    #[serde(with = "go_time")]
+    pub last_notification_event: Option<Timestamp>,
+    /// When the resource was last scaled; the cooldown runs from here.
+    #[serde(with = "go_time")]
+    pub last_scaling_event: Option<Timestamp>,
+    /// When this state was last written.
+    #[serde(with = "go_time")]
+    pub last_updated: Option<Timestamp>,
+    /// The pool's or the group's name.
+    pub resource_name: String,
+    /// What kind of resource it is.
+    pub resource_type: ResourceType,
+    /// How many evaluations in a row asked for fewer.
+    pub scalein_requests: u32,
+    /// How many evaluations in a row asked for more.
+    pub scaleout_requests: u32,
+    /// The key of this state.
+    pub state_path: String,
+    /// The operation under way. Ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
+    /// Where the alert stands. Ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<Alert>,
+    /// Fields that others wrote; they are written back as they were (S5).
+    #[serde(flatten)]
+    pub others: Map<String, Value>,
+}
+
+impl Default for ResourceState {
+    fn default() -> Self {
+        Self {
+            failsafe_admin: false,
+            failsafe_mode: false,
+            failure_count: 0,
+            last_notification_event: None,
+            last_scaling_event: None,
+            last_updated: None,
+            resource_name: String::new(),
+            resource_type: ResourceType::default(),
+            scalein_requests: 0,
+            scaleout_requests: 0,
+            state_path: String::new(),
+            operation: None,
+            alert: None,
+            others: Map::new(),
+        }
+    }
+}
+
+impl ResourceState {
+    /// The state of a resource that has none yet.
+    #[must_use]
+    pub fn initial(resource: &Resource, path: &str) -> Self {
+        let (resource_name, resource_type) = match resource {
+            Resource::Pool(name) => (name.to_string(), ResourceType::WorkerPool),
+            Resource::Group(key) => (key.group.to_string(), ResourceType::JobGroup),
+        };
+        Self { resource_name, resource_type, state_path: path.to_owned(), ..Self::default() }
+    }
+
+    /// Reads a state.
+    ///
+    /// # Errors
+    ///
+    /// When the value isn't the JSON of a state.
+    pub fn from_json(value: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(value)
+    }
+
+    /// Writes a state.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        // Maps with text keys, numbers and texts only: there is nothing here that JSON could not hold.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Counts a failure; at the threshold the resource enters failsafe, and an alert is owed (J18, P20, S9).
+    pub fn count_failure(&mut self, retry_threshold: u32) {
+        self.failure_count = self.failure_count.saturating_add(1);
+        if self.failure_count >= retry_threshold && self.operation.is_none() && !self.failsafe_mode {
+            self.failsafe_mode = true;
+            self.alert = Some(Alert::Pending);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{GroupKey, JobKey};
+
+    /// Recorded from the Go daemon.
+    const GO_STATE: &str = r#"{"eligible_nodes":["n1"],"failsafe_admin":false,"failsafe_mode":false,"failure_count":0,"last_notification_event":"0001-01-01T00:00:00Z","last_scaling_event":"2026-11-22T07:08:46.533353872Z","last_updated":"2026-11-22T07:08:49.018722937Z","resource_name":"g","resource_type":"job_group","scalein_requests":0,"scaleout_requests":1,"state_path":"replicator/config/state/jobs/burner/g"}"#;
+
+    #[test]
+    fn s2_reads_what_the_go_daemon_wrote() {
+        let state = ResourceState::from_json(GO_STATE.as_bytes()).unwrap();
+        assert_eq!(state.last_notification_event, None, "Go's zero time is never");
+        assert_eq!(state.last_scaling_event, Some("2026-11-22T07:08:46.533353872Z".parse().unwrap()));
+        assert_eq!((state.scaleout_requests, state.resource_type), (1, ResourceType::JobGroup));
+        assert_eq!(state.operation, None);
+    }
+
+    #[test]
+    fn s2_s5_writes_every_field_that_the_go_daemon_reads_and_keeps_the_others() {
+        let state = ResourceState::from_json(GO_STATE.as_bytes()).unwrap();
+        let written: Value = serde_json::from_slice(&state.to_json()).unwrap();
+        let original: Value = serde_json::from_str(GO_STATE).unwrap();
+        assert_eq!(written, original);
+    }
+
+    #[test]
+    fn s2_null_and_missing_fields_are_defaults() {
+        let state = ResourceState::from_json(br#"{"last_updated":null,"eligible_nodes":null}"#).unwrap();
+        assert_eq!(state.last_updated, None);
+        assert!(ResourceState::from_json(b"").is_err(), "an empty value is not a state");
+        assert!(ResourceState::from_json(br#"{"failure_count":"x"}"#).is_err());
+    }
+
+    #[test]
+    fn s2_an_initial_state_names_its_resource() {
+        let group = Resource::Group(GroupKey { job: JobKey::in_default("burner"), group: "g".into() });
+        let state = ResourceState::initial(&group, "root/state/jobs/burner/g");
+        let value: Value = serde_json::from_slice(&state.to_json()).unwrap();
+        assert_eq!(value["resource_type"], "job_group");
+        assert_eq!(value["resource_name"], "g");
+        assert_eq!(value["last_scaling_event"], "0001-01-01T00:00:00Z");
+        let pool = ResourceState::initial(&Resource::Pool("p".into()), "root/state/nodes/p");
+        assert_eq!(pool.resource_type, ResourceType::WorkerPool);
+    }
+
+    #[test]
+    fn j18_p20_failsafe_at_the_threshold_owes_an_alert_once() {
+        let mut state = ResourceState::default();
+        state.count_failure(2);
+        assert_eq!((state.failure_count, state.failsafe_mode, state.alert), (1, false, None));
+        state.count_failure(2);
+        assert_eq!((state.failure_count, state.failsafe_mode, state.alert), (2, true, Some(Alert::Pending)));
+        state.alert = Some(Alert::Raised);
+        state.count_failure(2);
+        assert_eq!(state.alert, Some(Alert::Raised));
+    }
+}
