@@ -1,0 +1,163 @@
+//! The agent: leads where it can, watches, decides and acts through the ports.
+//!
+//! [`Agent::run`] is one future that never spawns: it joins and selects over futures that it owns, always in the
+//! same order, so that the simulator replays it exactly. Leadership comes in terms; everything that belongs to a term
+//! is dropped with it (L6).
+//!
+//! - `leadership`: campaigning for the lock, keeping it, giving it up.
+//! - `term`: what one term of leadership holds, and who may act.
+//! - `feeds`: blocking queries that keep the views current.
+//! - `views`: what is known of the cluster, and the policies in it.
+//! - `store`: the resources' states in Consul.
+//! - `rounds`: evaluations at their intervals, each resource on its own.
+//! - `groups`, `pools`: one evaluation of a task group, of a pool.
+//! - `shadow`: the state of what is not enabled, as it would be.
+//! - `progress`: the writes that carry an operation from phase to phase.
+//! - `elapsed`: how long ago something was, whatever the wall clock does.
+//! - `event`: what the agent tells the world.
+
+mod elapsed;
+mod event;
+mod feeds;
+mod groups;
+mod leadership;
+mod pools;
+mod progress;
+mod rounds;
+mod shadow;
+mod store;
+mod term;
+mod views;
+
+use std::cell::{Cell, RefCell};
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+
+use crate::domain::{AgentName, AllocationId, SessionId};
+use crate::ports::Ports;
+
+pub use event::{AlertAction, AlertNotice, Event, Feed, Leadership, LossCause, Observer};
+pub use leadership::{LEASE, LOCK_DELAY, RENEW_EVERY, SESSION_TTL};
+
+use term::Term;
+
+/// How an agent is set up. Read anew at every round, so that it can be changed while the agent leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentConfig {
+    /// The name in state and events.
+    pub name: AgentName,
+    /// The root of every key in Consul.
+    pub root: String,
+    /// How often groups are evaluated.
+    pub job_interval: Duration,
+    /// Whether groups are scaled at all.
+    pub job_scaling: Switch,
+    /// How often pools are evaluated.
+    pub cluster_interval: Duration,
+    /// Whether pools are scaled at all.
+    pub cluster_scaling: Switch,
+    /// The most operations under way at once (J21).
+    pub concurrency: usize,
+    /// The allocation that this agent is, so that its node is never taken (P21).
+    pub own_allocation: Option<AllocationId>,
+    /// The name of the cluster in alerts.
+    pub cluster_identifier: String,
+}
+
+/// Whether something is switched on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Switch {
+    /// It is.
+    On,
+    /// It is not.
+    Off,
+}
+
+impl AgentConfig {
+    /// The defaults of the command line, for an agent of that name.
+    #[must_use]
+    pub fn named(name: impl Into<AgentName>) -> Self {
+        Self {
+            name: name.into(),
+            root: "replicator/config".to_owned(),
+            job_interval: Duration::from_secs(10),
+            job_scaling: Switch::On,
+            cluster_interval: Duration::from_secs(10),
+            cluster_scaling: Switch::On,
+            concurrency: 10,
+            own_allocation: None,
+            cluster_identifier: String::new(),
+        }
+    }
+}
+
+/// An agent, bound to its world.
+pub struct Agent<P, O> {
+    ports: P,
+    observer: O,
+    config: RefCell<AgentConfig>,
+    /// The session to destroy when the agent stops.
+    session: RefCell<Option<SessionId>>,
+    leading: Cell<bool>,
+}
+
+impl<P: Ports, O: Observer> Agent<P, O> {
+    /// An agent that has not begun.
+    pub fn new(ports: P, observer: O, config: AgentConfig) -> Self {
+        Self {
+            ports,
+            observer,
+            config: RefCell::new(config),
+            session: RefCell::new(None),
+            leading: Cell::new(false),
+        }
+    }
+
+    /// Whether this agent leads right now.
+    pub fn is_leading(&self) -> bool {
+        self.leading.get()
+    }
+
+    /// Changes the configuration without losing leadership or an operation under way. The name and the root of a
+    /// running agent stay as they are.
+    pub fn reconfigure(&self, config: AgentConfig) {
+        let mut present = self.config.borrow_mut();
+        *present = AgentConfig { name: present.name.clone(), root: present.root.clone(), ..config };
+    }
+
+    /// Runs until `stop` completes, then gives up the lock, so that another takes over at once (L5).
+    pub async fn run(&self, stop: impl Future<Output = ()>) {
+        let mut stop = pin!(stop);
+        loop {
+            match select(stop.as_mut(), pin!(self.serve())).await {
+                Either::Left(((), _)) => return self.resign().await,
+                Either::Right(((), _)) => {}
+            }
+        }
+    }
+
+    /// Campaigns, and leads for one term.
+    async fn serve(&self) {
+        let session = self.campaign().await;
+        let term = Term::new(&self.ports, &self.observer, &self.config, &session);
+        self.lead(&term, &session).await;
+    }
+
+    async fn lead(&self, term: &Term<'_, P, O>, session: &leadership::Won) {
+        self.leading.set(true);
+        self.tell(Event::Leadership(Leadership::Won));
+        let work: Pin<&mut _> = pin!(term.work());
+        let cause = match select(pin!(self.keep(session, term.lease())), work).await {
+            Either::Left((cause, _)) | Either::Right((cause, _)) => cause,
+        };
+        self.leading.set(false);
+        self.tell(Event::Leadership(Leadership::Lost(cause)));
+    }
+
+    fn tell(&self, event: Event) {
+        let now = self.ports.clock();
+        self.observer.observe(crate::ports::Clock::wall(now), &event);
+    }
+}

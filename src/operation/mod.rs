@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::Direction;
-use crate::domain::{AgentName, InstanceId, NodeId, PoolTarget};
+use crate::domain::{AgentName, InstanceId, NodeId, PoolTarget, Resource};
 
 pub use group_scale::{FOLLOW_LIMIT, GroupPhase, GroupScale, GroupSight, Rollout};
 pub use scale_in::{CallOff, DRAIN_DEADLINE, ScaleIn, ScaleInPhase, ScaleInSight};
@@ -29,6 +29,8 @@ pub const EFFECT_LIMIT: Duration = Duration::from_secs(600);
 /// An operation under way on one resource, as it stands in the resource's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
+    /// What is scaled.
+    pub resource: Resource,
     /// When it began.
     pub started: Timestamp,
     /// Who began it.
@@ -116,6 +118,19 @@ pub enum Move<W> {
     Enter(W, Option<Failure>),
     /// The operation is over.
     Finish(Outcome),
+}
+
+impl<W> Move<W> {
+    /// The same move, of work that is part of something larger.
+    #[must_use]
+    pub fn map<V>(self, whole: impl FnOnce(W) -> V) -> Move<V> {
+        match self {
+            Self::Wait => Move::Wait,
+            Self::Call(call) => Move::Call(call),
+            Self::Enter(work, failure) => Move::Enter(whole(work), failure),
+            Self::Finish(outcome) => Move::Finish(outcome),
+        }
+    }
 }
 
 /// An outside call that changes something.

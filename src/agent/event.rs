@@ -1,0 +1,220 @@
+//! What an agent tells the world: data for logs, the API, notifications, and the simulator's report.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::decide::{Decision, Direction};
+use crate::domain::Resource;
+use crate::operation::{Failure, Outcome};
+use crate::ports::PortError;
+use crate::state::ResourceType;
+
+/// Takes what an agent tells.
+pub trait Observer {
+    /// Takes one event, as of that wall time.
+    fn observe(&self, at: Timestamp, event: &Event);
+}
+
+/// Something that happened to or in an agent.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// Leadership was won or lost.
+    Leadership(Leadership),
+    /// A view stopped being kept current, or is current again.
+    Feed {
+        /// Which view.
+        feed: Feed,
+        /// What is wrong; nothing once it is right again.
+        trouble: Option<PortError>,
+    },
+    /// A policy is wrong, or right again (J3, P24).
+    Policy {
+        /// Whose.
+        resource: Resource,
+        /// What is wrong or dubious; nothing once it is right again.
+        problem: Option<String>,
+    },
+    /// An evaluation came to a decision.
+    Decided(Decision),
+    /// An operation began.
+    Began {
+        /// On what.
+        resource: Resource,
+        /// Which way.
+        direction: Direction,
+        /// The count or capacity before.
+        from: u32,
+        /// The count or capacity wanted.
+        to: u32,
+        /// Why.
+        why: String,
+    },
+    /// An operation entered its next phase.
+    Entered {
+        /// On what.
+        resource: Resource,
+        /// The phase.
+        phase: &'static str,
+        /// What failed before, if anything did.
+        failure: Option<Failure>,
+    },
+    /// An outside call that changes something was made.
+    Called {
+        /// About what.
+        resource: Resource,
+        /// The call.
+        call: String,
+        /// How it failed, if it did. It may have taken effect all the same.
+        error: Option<PortError>,
+    },
+    /// An operation is over.
+    Finished {
+        /// On what.
+        resource: Resource,
+        /// Which way.
+        direction: Direction,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Somebody has to be told (S9).
+    Alert(AlertNotice),
+    /// An evaluation could not be finished.
+    Trouble {
+        /// Of what.
+        resource: Resource,
+        /// Why.
+        problem: String,
+    },
+}
+
+/// A change of leadership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Leadership {
+    /// This agent leads now.
+    Won,
+    /// This agent does not lead any more.
+    Lost(LossCause),
+    /// This agent gave leadership up because it was told to stop.
+    Resigned,
+}
+
+/// Why leadership was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossCause {
+    /// The session is gone.
+    SessionGone,
+    /// The session could not be renewed in time (L2).
+    NotRenewed,
+    /// The lock is another's, or nobody's.
+    LockGone,
+}
+
+/// A view that a blocking query keeps current.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Feed {
+    /// Jobs and their groups.
+    Jobs,
+    /// Nodes and their pools.
+    Nodes,
+    /// Allocations.
+    Allocations,
+    /// Deployments.
+    Deployments,
+    /// The resources' states.
+    States,
+    /// Pools' policies in Consul.
+    PoolPolicies,
+}
+
+/// What an alert does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertAction {
+    /// A resource entered failsafe.
+    Trigger,
+    /// Failsafe was lifted.
+    Resolve,
+}
+
+/// An alert, with all that the receiver needs. The state path tells repeats of one alert apart from others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AlertNotice {
+    /// Trigger or resolve.
+    pub action: AlertAction,
+    /// The `replicator_notification_uid` of the policy.
+    pub uid: String,
+    /// The name of the cluster.
+    pub cluster_identifier: String,
+    /// The resource.
+    pub resource: Resource,
+    /// Its type.
+    pub resource_type: ResourceType,
+    /// `cluster_failsafe_mode` or `job_group_failsafe_mode`.
+    pub reason: &'static str,
+    /// The key of its state.
+    pub state_path: String,
+}
+
+impl fmt::Display for Leadership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Won => "leads",
+            Self::Lost(LossCause::SessionGone) => "lost leadership: its session is gone",
+            Self::Lost(LossCause::NotRenewed) => "lost leadership: its session was not renewed in time",
+            Self::Lost(LossCause::LockGone) => "lost leadership: the lock is not its own any more",
+            Self::Resigned => "resigned",
+        })
+    }
+}
+
+impl fmt::Display for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Jobs => "jobs",
+            Self::Nodes => "nodes",
+            Self::Allocations => "allocations",
+            Self::Deployments => "deployments",
+            Self::States => "states",
+            Self::PoolPolicies => "pool policies",
+        })
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Leadership(leadership) => leadership.fmt(f),
+            Self::Feed { feed, trouble: Some(trouble) } => write!(f, "cannot watch {feed}: {trouble}"),
+            Self::Feed { feed, trouble: None } => write!(f, "watches {feed} again"),
+            Self::Policy { resource, problem: Some(problem) } => write!(f, "{resource}: policy: {problem}"),
+            Self::Policy { resource, problem: None } => write!(f, "{resource}: policy is in order again"),
+            Self::Decided(decision) => decision.fmt(f),
+            Self::Began { resource, direction, from, to, why } => {
+                write!(f, "{resource}: begins to scale {direction} {from} -> {to}: {why}")
+            }
+            Self::Entered { resource, phase, failure: None } => write!(f, "{resource}: {phase}"),
+            Self::Entered { resource, phase, failure: Some(failure) } => {
+                write!(f, "{resource}: {phase} after a failure: {failure}")
+            }
+            Self::Called { resource, call, error: None } => write!(f, "{resource}: {call}"),
+            Self::Called { resource, call, error: Some(error) } => write!(f, "{resource}: {call}: {error}"),
+            Self::Finished { resource, direction, outcome } => {
+                write!(f, "{resource}: scaling {direction} {outcome}")
+            }
+            Self::Alert(alert) => {
+                let action = match alert.action {
+                    AlertAction::Trigger => "alert",
+                    AlertAction::Resolve => "resolve",
+                };
+                write!(f, "{action} {}: {} ({})", alert.uid, alert.resource, alert.reason)
+            }
+            Self::Trouble { resource, problem } => write!(f, "{resource}: {problem}"),
+        }
+    }
+}

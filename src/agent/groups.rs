@@ -1,0 +1,169 @@
+//! One evaluation of a task group: observe, decide, begin; or follow what is under way. Rules J6 to J18.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::elapsed::Mark;
+use super::event::{Event, Observer};
+use super::progress::{MOVES_PER_EVALUATION, Subject};
+use super::term::Term;
+use super::views::ManagedGroup;
+use crate::decide::{Decision, GroupObservation, Step, Stop, Verdict, decide_group, observe_group};
+use crate::domain::{AllocationStats, Deployment, EvaluationStatus, GroupKey, Resource};
+use crate::operation::{GroupPhase, GroupScale, GroupSight, Operation, Rollout, Work};
+use crate::policy::GroupPolicy;
+use crate::ports::{ErrorKind, Nomad, PortError, Ports, timeout};
+
+/// How many statistics may be asked for at once, for one group.
+const STATISTICS_AT_ONCE: usize = 20;
+/// How long a client may take to answer with statistics, before they count as missing (J12).
+const STATISTICS_DEADLINE: Duration = Duration::from_secs(5);
+/// How long to wait for the evaluation of a change whose answer was lost, before taking it that there is no
+/// deployment.
+const EVALUATION_GRACE: Duration = Duration::from_secs(30);
+
+impl<P: Ports, O: Observer> Term<'_, P, O> {
+    pub(super) async fn evaluate_group(&self, key: &GroupKey, resource: &Resource) {
+        let path = self.path_of(resource);
+        let Some(stored) = self.stored(resource, &path) else { return };
+        let managed = self.views.borrow().group(key).cloned();
+        let mut subject = Subject { resource, path: &path, stored };
+        if let Some(managed) = &managed {
+            self.tend_alert(&mut subject, &managed.policy.notification_uid).await;
+        }
+        if subject.stored.state.operation.is_some() {
+            self.advance_group(key, &mut subject).await;
+        } else if let Some(managed) = managed {
+            self.consider_group(key, &managed, &mut subject).await;
+        }
+    }
+
+    async fn consider_group(&self, key: &GroupKey, managed: &ManagedGroup, subject: &mut Subject<'_>) {
+        let Some(observation) = self.observe(key, managed).await else { return };
+        let policy = &*managed.policy;
+        let standing = if policy.enabled {
+            self.standing(subject.path, &subject.stored.state)
+        } else {
+            self.shadow_standing(subject)
+        };
+        let mut decision = decide_group(key, &observation, policy, &standing);
+        if let (Verdict::Act(_), Err(limit)) = (&decision.verdict, self.has_room()) {
+            decision = decision.hold(Stop::Concurrency { limit });
+        }
+        self.tell(&Event::Decided(decision.clone()));
+        match decision.verdict {
+            Verdict::Act(step) => self.act_on_group(key, policy, &decision, step, subject).await,
+            Verdict::WouldAct(_) => self.note_in_shadow(subject, &decision),
+            Verdict::Undecided | Verdict::Stay | Verdict::Hold(..) => {}
+        }
+    }
+
+    async fn act_on_group(
+        &self,
+        key: &GroupKey,
+        policy: &GroupPolicy,
+        decision: &Decision,
+        step: Step,
+        subject: &mut Subject<'_>,
+    ) {
+        let why = decision.why();
+        let work = GroupScale {
+            from: step.from,
+            to: step.to,
+            retry_threshold: policy.retry_threshold,
+            message: format!("replicator: {why}"),
+            phase: GroupPhase::Scaling,
+        };
+        if self.begin(subject, Work::GroupScale(work), step, why).await {
+            self.advance_group(key, subject).await;
+        }
+    }
+
+    /// Samples every running allocation (J7). Nothing, where the group has gone meanwhile.
+    async fn observe(&self, key: &GroupKey, managed: &ManagedGroup) -> Option<GroupObservation> {
+        let group = managed.group(key)?;
+        let running = self.views.borrow().running(key);
+        let mut samples: Vec<Option<AllocationStats>> = Vec::with_capacity(running.len());
+        for some in running.chunks(STATISTICS_AT_ONCE) {
+            let sample = some.iter().map(|id| {
+                let stats = self.ports.nomad().allocation_stats(id);
+                timeout(self.ports.clock(), STATISTICS_DEADLINE, stats)
+            });
+            samples.extend(join_all(sample).await.into_iter().map(|sample| sample.and_then(Result::ok)));
+        }
+        let deploying = self.views.borrow().is_deploying(&key.job);
+        Some(observe_group(group, deploying, &samples))
+    }
+
+    /// Takes what is under way as far as it can be taken now.
+    async fn advance_group(&self, key: &GroupKey, subject: &mut Subject<'_>) {
+        for _ in 0..MOVES_PER_EVALUATION {
+            let state = &subject.stored.state;
+            let Some(Operation { work: Work::GroupScale(work), since, .. }) = state.operation.clone() else { return };
+            if state.failsafe_mode {
+                return;
+            }
+            let in_phase = self.elapsed(subject.path, Mark::Phase, since);
+            let sight = match self.look_at_group(key, &work, in_phase).await {
+                Ok(sight) => sight,
+                Err(error) => return self.trouble(subject.resource, error),
+            };
+            let next = work.next(&sight).map(Work::GroupScale);
+            if !self.carry_out(subject, next).await {
+                return;
+            }
+        }
+    }
+
+    async fn look_at_group(
+        &self,
+        key: &GroupKey,
+        work: &GroupScale,
+        in_phase: Duration,
+    ) -> Result<GroupSight, PortError> {
+        let nomad = self.ports.nomad();
+        let job = match nomad.job(&key.job).await {
+            Ok(job) if job.summary.stopped => None,
+            Ok(job) => job.group(&key.group).map(|group| (group.count, job.summary.modify_index)),
+            Err(error) if error.kind == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let latest = nomad.latest_deployment(&key.job).await?;
+        let deploying = latest.as_ref().is_some_and(|deployment| deployment.status.is_active());
+        let rollout = self.look_at_rollout(&work.phase, latest.as_ref(), in_phase).await?;
+        Ok(GroupSight { job, deploying, rollout, in_phase })
+    }
+
+    /// How far Nomad has carried out the change: by its evaluation, or, where the answer that named it was lost or
+    /// the evaluation was collected as garbage, by the job's latest deployment.
+    async fn look_at_rollout(
+        &self,
+        phase: &GroupPhase,
+        latest: Option<&Deployment>,
+        in_phase: Duration,
+    ) -> Result<Rollout, PortError> {
+        let GroupPhase::Following { evaluation, modify_index } = phase else { return Ok(Rollout::Evaluating) };
+        let made = latest.filter(|deployment| deployment.job_modify_index >= *modify_index);
+        let made = made.map(|deployment| Rollout::Deployment(deployment.status));
+        let Some(id) = evaluation else {
+            let unseen = if in_phase < EVALUATION_GRACE { Rollout::Evaluating } else { Rollout::NoDeployment };
+            return Ok(made.unwrap_or(unseen));
+        };
+        match self.ports.nomad().evaluation(id).await {
+            Ok(evaluation) => Ok(match evaluation.status {
+                EvaluationStatus::Pending => Rollout::Evaluating,
+                EvaluationStatus::Failed => Rollout::EvaluationFailed,
+                EvaluationStatus::Complete => {
+                    let named = evaluation.deployment.as_ref();
+                    let newest = latest.filter(|latest| Some(&latest.id) == named).map(|latest| latest.status);
+                    let listed = || named.and_then(|id| self.views.borrow().deployment(id));
+                    let named = newest.or_else(listed).map(Rollout::Deployment);
+                    named.or(made).unwrap_or(Rollout::NoDeployment)
+                }
+            }),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(made.unwrap_or(Rollout::NoDeployment)),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The lock: rules L1 to L6.
+
+use std::cell::{Cell, RefCell};
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+
+use super::event::{Event, Leadership, LossCause, Observer};
+use super::{Agent, AgentConfig};
+use crate::domain::{Monotonic, SessionId};
+use crate::ports::{Clock, Consul, ErrorKind, Guard, LockState, PortError, Ports, SessionRequest, Wait, timeout};
+use crate::state::leader_key;
+
+/// How long a session lives without renewal. Consul may keep it up to twice as long.
+pub const SESSION_TTL: Duration = Duration::from_secs(15);
+/// How long the lock stays locked to everyone after its session was lost.
+pub const LOCK_DELAY: Duration = Duration::from_secs(5);
+/// How often the session is renewed.
+pub const RENEW_EVERY: Duration = Duration::from_secs(4);
+/// How long after the start of its last renewal an agent may still act: well before the session can end (L2). An
+/// outside call begun at the last moment has the rest of the TTL and the lock delay to come to its end.
+pub const LEASE: Duration = Duration::from_secs(10);
+
+/// How long to wait before asking again when Consul did not answer, or the lock delay runs.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How long giving up leadership may take at most (L5).
+const RESIGN_LIMIT: Duration = Duration::from_secs(3);
+
+/// Until when this agent may act, by its own monotonic clock.
+#[derive(Debug)]
+pub(super) struct Lease {
+    until: Cell<Monotonic>,
+}
+
+impl Lease {
+    pub(super) fn from(renewal_began: Monotonic) -> Self {
+        Self { until: Cell::new(renewal_began + LEASE) }
+    }
+
+    /// Whether the lease still runs (L2).
+    pub(super) fn holds(&self, now: Monotonic) -> bool {
+        now < self.until.get()
+    }
+
+    /// Ends the lease now: the lock was seen to be another's.
+    pub(super) fn end(&self) {
+        self.until.set(Monotonic::default());
+    }
+
+    fn extend(&self, renewal_began: Monotonic) {
+        self.until.set(renewal_began + LEASE);
+    }
+}
+
+/// A won election.
+#[derive(Debug)]
+pub(super) struct Won {
+    pub(super) session: SessionId,
+    /// When the renewal began that the lease counts from.
+    pub(super) renewed: Monotonic,
+}
+
+impl<P: Ports, O: Observer> Agent<P, O> {
+    /// Returns when this agent holds the lock.
+    pub(super) async fn campaign(&self) -> Won {
+        loop {
+            match self.stand().await {
+                Ok(won) => return won,
+                Err(_) => self.ports.clock().sleep(RETRY_AFTER).await,
+            }
+        }
+    }
+
+    /// Campaigns with one session, until it wins or the session fails.
+    async fn stand(&self) -> Result<Won, PortError> {
+        let consul = self.ports.consul();
+        let key = self.lock_key();
+        let old = self.session.borrow_mut().take();
+        if let Some(old) = old {
+            consul.destroy_session(&old).await.ok();
+        }
+        let session = consul.create_session(&self.session_request()).await?;
+        *self.session.borrow_mut() = Some(session.clone());
+        let mut index = None;
+        loop {
+            let renewed = self.ports.clock().monotonic();
+            consul.renew_session(&session).await?;
+            let wait = index.map(|past| Wait { past, at_most: RENEW_EVERY });
+            let lock = consul.lock(&key, wait).await?;
+            let held = matches!(&lock.value, LockState::Held(holder) if *holder != session);
+            if !held && consul.acquire(&key, &session).await? {
+                return Ok(Won { session, renewed });
+            }
+            index = Some(lock.index).filter(|index| held && *index > 0);
+            if index.is_none() {
+                // Free and yet not to be had: its lock delay runs (L3).
+                self.ports.clock().sleep(RETRY_AFTER).await;
+            }
+        }
+    }
+
+    /// Keeps the lease alive; returns when leadership is lost.
+    pub(super) async fn keep(&self, won: &Won, lease: &Lease) -> LossCause {
+        let renewing = pin!(self.renew(won, lease));
+        let watching = pin!(self.watch_lock(&won.session));
+        let expiring = pin!(self.await_expiry(lease));
+        let cause = match select(select(renewing, watching), expiring).await {
+            Either::Left((Either::Left((cause, _)) | Either::Right((cause, _)), _)) => cause,
+            Either::Right((cause, _)) => cause,
+        };
+        lease.end();
+        cause
+    }
+
+    /// Gives the lock up and destroys the session, so that another agent takes over at once (L5).
+    pub(super) async fn resign(&self) {
+        let Some(session) = self.session.borrow_mut().take() else { return };
+        let consul = self.ports.consul();
+        let key = self.lock_key();
+        let was_leading = self.leading.replace(false);
+        let giving_up = async {
+            if was_leading {
+                // Releasing first spares the next leader the lock delay.
+                consul.release(&key, &session).await.ok();
+            }
+            consul.destroy_session(&session).await.ok();
+        };
+        timeout(self.ports.clock(), RESIGN_LIMIT, giving_up).await;
+        if was_leading {
+            self.tell(Event::Leadership(Leadership::Resigned));
+        }
+    }
+
+    async fn renew(&self, won: &Won, lease: &Lease) -> LossCause {
+        let clock = self.ports.clock();
+        let mut next = won.renewed + RENEW_EVERY;
+        loop {
+            clock.sleep_until(next).await;
+            let began = clock.monotonic();
+            next = match timeout(clock, RENEW_EVERY, self.ports.consul().renew_session(&won.session)).await {
+                Some(Ok(())) => {
+                    lease.extend(began);
+                    began + RENEW_EVERY
+                }
+                Some(Err(error)) if error.kind == ErrorKind::NotFound => return LossCause::SessionGone,
+                Some(Err(_)) | None => clock.monotonic() + RETRY_AFTER,
+            };
+        }
+    }
+
+    async fn watch_lock(&self, session: &SessionId) -> LossCause {
+        let key = self.lock_key();
+        let mut index = None;
+        loop {
+            let wait = index.map(|past| Wait { past, at_most: SESSION_TTL });
+            match self.ports.consul().lock(&key, wait).await {
+                Ok(lock) if lock.value != LockState::Held(session.clone()) => return LossCause::LockGone,
+                Ok(lock) if lock.index > 0 => index = Some(lock.index),
+                Ok(_) | Err(_) => {
+                    index = None;
+                    self.ports.clock().sleep(RETRY_AFTER).await;
+                }
+            }
+        }
+    }
+
+    async fn await_expiry(&self, lease: &Lease) -> LossCause {
+        let clock = self.ports.clock();
+        while lease.holds(clock.monotonic()) {
+            clock.sleep_until(lease.until.get()).await;
+        }
+        LossCause::NotRenewed
+    }
+
+    fn lock_key(&self) -> String {
+        leader_key(&self.config.borrow().root)
+    }
+
+    fn session_request(&self) -> SessionRequest {
+        let name = format!("replicator {}", self.config.borrow().name);
+        SessionRequest { name, ttl: SESSION_TTL, lock_delay: LOCK_DELAY }
+    }
+}
+
+/// The guard that ties a write to leadership (S3).
+pub(super) fn guard(config: &RefCell<AgentConfig>, session: &SessionId) -> Guard {
+    Guard { key: leader_key(&config.borrow().root), session: session.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn l2_the_lease_ends_before_the_session_can() {
+        assert!(LEASE < SESSION_TTL);
+        assert!(RENEW_EVERY * 2 < LEASE, "one renewal may fail");
+        let at = |seconds| Monotonic::at(Duration::from_secs(seconds));
+        let lease = Lease::from(at(100));
+        assert!(lease.holds(at(109)) && !lease.holds(at(110)));
+        lease.extend(at(104));
+        assert!(lease.holds(at(113)) && !lease.holds(at(114)));
+        lease.end();
+        assert!(!lease.holds(at(0)));
+    }
+}

@@ -1,0 +1,291 @@
+//! One evaluation of a worker pool: observe, decide, begin; or follow what is under way. Rules P5 to P28.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::elapsed::Mark;
+use super::event::{Event, Observer};
+use super::progress::{MOVES_PER_EVALUATION, Subject};
+use super::term::Term;
+use super::views::ManagedPool;
+use crate::decide::{
+    Candidate, Decision, Direction, GroupBounds, PoolObservation, Standing, Step, Stop, Unfit, Verdict, choose_victim,
+    decide_pool,
+};
+use crate::domain::{
+    Activity, ActivityStatus, Instance, InstanceId, NodeId, PoolInstance, PoolName, PoolSnapshot,
+    PoolTarget, Resource,
+};
+use crate::operation::{
+    Failure, Move, Operation, Outcome, ScaleIn, ScaleInPhase, ScaleInSight, ScaleOut, ScaleOutPhase, ScaleOutSight,
+    Work,
+};
+use crate::policy::PoolPolicy;
+use crate::ports::{Cloud, ErrorKind, PortError, Ports};
+
+impl<P: Ports, O: Observer> Term<'_, P, O> {
+    pub(super) async fn evaluate_pool(&self, name: &PoolName, resource: &Resource) {
+        let path = self.path_of(resource);
+        let Some(stored) = self.stored(resource, &path) else { return };
+        let managed = self.views.borrow_mut().pools().get(name).cloned();
+        let mut subject = Subject { resource, path: &path, stored };
+        if let Some(managed) = &managed {
+            self.tend_alert(&mut subject, &managed.policy.notification_uid).await;
+        }
+        if subject.stored.state.operation.is_some() {
+            self.advance_pool(managed.as_ref(), &mut subject).await;
+        } else if let Some(managed) = managed {
+            self.consider_pool(&managed, &mut subject).await;
+        }
+    }
+
+    async fn consider_pool(&self, managed: &ManagedPool, subject: &mut Subject<'_>) {
+        let policy = &*managed.policy;
+        let provider = &policy.target.provider;
+        if !self.ports.cloud().offers(provider) {
+            return self.trouble(subject.resource, format_args!("replicator_provider = {provider:?} is not known"));
+        }
+        let group = match self.ports.cloud().pool(&policy.target).await {
+            Ok(group) => group,
+            Err(error) => return self.trouble(subject.resource, error),
+        };
+        let observation = managed.observe(GroupBounds::of(policy, &group));
+        let standing = if policy.enabled {
+            self.standing(subject.path, &subject.stored.state)
+        } else {
+            self.shadow_standing(subject)
+        };
+        let mut decision = decide_pool(&observation, policy, &standing);
+        if let (Verdict::Act(_), Err(limit)) = (&decision.verdict, self.has_room()) {
+            decision = decision.hold(Stop::Concurrency { limit });
+        }
+        let victim = match self.find_victim(&decision, managed, &group).await {
+            Ok(victim) => victim,
+            Err(error) => return self.trouble(subject.resource, error),
+        };
+        let lacks_victim = decision.verdict.step().is_some_and(|step| step.direction() == Direction::In);
+        if lacks_victim && victim.is_none() && matches!(decision.verdict, Verdict::Act(_) | Verdict::WouldAct(_)) {
+            decision = decision.hold(Stop::NoVictim);
+        }
+        self.tell(&Event::Decided(decision.clone()));
+        match decision.verdict {
+            Verdict::Act(step) => self.act_on_pool(policy, &group, &decision, step, victim, subject).await,
+            _ if !policy.enabled => self.note_in_shadow(subject, &decision),
+            _ => self.note_requests(subject, decision.scalein_requests, decision.scaleout_requests).await,
+        }
+    }
+
+    async fn act_on_pool(
+        &self,
+        policy: &PoolPolicy,
+        group: &PoolSnapshot,
+        decision: &Decision,
+        step: Step,
+        victim: Option<(NodeId, InstanceId)>,
+        subject: &mut Subject<'_>,
+    ) {
+        let target = policy.target.clone();
+        let retry_threshold = policy.retry_threshold;
+        let work = match (step.direction(), victim) {
+            (Direction::Out, _) => Work::ScaleOut(ScaleOut {
+                target,
+                retry_threshold,
+                from: step.from,
+                to: step.to,
+                known: group.instances.iter().map(|member| member.id.clone()).collect(),
+                phase: ScaleOutPhase::Requesting,
+            }),
+            (Direction::In, Some((node, instance))) => {
+                let phase = ScaleInPhase::Draining;
+                Work::ScaleIn(ScaleIn { target, retry_threshold, node, instance, phase })
+            }
+            (Direction::In, None) => return,
+        };
+        if self.begin(subject, work, step, decision.why()).await {
+            self.advance_pool(None, subject).await;
+        }
+    }
+
+    /// The node that would leave, where a decision is to take one (P21).
+    async fn find_victim(
+        &self,
+        decision: &Decision,
+        managed: &ManagedPool,
+        group: &PoolSnapshot,
+    ) -> Result<Option<(NodeId, InstanceId)>, PortError> {
+        let (Verdict::Act(step) | Verdict::WouldAct(step)) = &decision.verdict else { return Ok(None) };
+        if step.direction() == Direction::Out {
+            return Ok(None);
+        }
+        let candidates = self.candidates(managed, group).await?;
+        Ok(choose_victim(&candidates).map(|(node, instance)| (node.clone(), instance.clone())))
+    }
+
+    async fn candidates(&self, managed: &ManagedPool, group: &PoolSnapshot) -> Result<Vec<Candidate>, PortError> {
+        let addresses = self.addresses_of_members(managed, group).await?;
+        let views = self.views.borrow();
+        let own = self.config.borrow().own_allocation.clone();
+        let own_node = own.and_then(|allocation| views.node_of(&allocation).cloned());
+        let candidate = |load: &crate::decide::NodeLoad| {
+            let node = views.node(&load.node);
+            let by_id = node.and_then(|node| node.instance.as_ref()).and_then(|id| group.member(id));
+            let by_address = || {
+                let instance = addresses.get(node?.address.as_ref()?)?;
+                group.member(instance)
+            };
+            let instance = match by_id.or_else(by_address) {
+                _ if own_node.as_ref() == Some(&load.node) => Err(Unfit::RunsLeader),
+                None => Err(Unfit::NoInstance),
+                Some(PoolInstance { protected: true, .. }) => Err(Unfit::Protected),
+                Some(member) => Ok(member.id.clone()),
+            };
+            Candidate { load: load.clone(), instance }
+        };
+        Ok(managed.nodes.iter().map(candidate).collect())
+    }
+
+    /// Which member has which address; only asked for where a node does not know its instance.
+    async fn addresses_of_members(
+        &self,
+        managed: &ManagedPool,
+        group: &PoolSnapshot,
+    ) -> Result<BTreeMap<String, InstanceId>, PortError> {
+        let all_known = {
+            let views = self.views.borrow();
+            let knows = |load: &crate::decide::NodeLoad| {
+                let instance = views.node(&load.node).and_then(|node| node.instance.as_ref());
+                instance.is_some_and(|id| group.member(id).is_some())
+            };
+            managed.nodes.iter().all(knows)
+        };
+        if all_known {
+            return Ok(BTreeMap::new());
+        }
+        let members: Vec<InstanceId> = group.instances.iter().map(|member| member.id.clone()).collect();
+        let instances = self.ports.cloud().instances(&managed.policy.target, &members).await?;
+        let pairs = |instance: Instance| {
+            let id = instance.id;
+            instance.addresses.into_iter().map(move |address| (address, id.clone()))
+        };
+        Ok(instances.into_iter().flat_map(pairs).collect())
+    }
+
+    /// Takes what is under way as far as it can be taken now.
+    async fn advance_pool(&self, managed: Option<&ManagedPool>, subject: &mut Subject<'_>) {
+        for _ in 0..MOVES_PER_EVALUATION {
+            let state = &subject.stored.state;
+            let Some(Operation { work, since, .. }) = state.operation.clone() else { return };
+            if state.failsafe_mode {
+                return;
+            }
+            let in_phase = self.elapsed(subject.path, Mark::Phase, since);
+            let failures = state.failure_count;
+            let next = match &work {
+                Work::ScaleOut(work) => self.next_out(work, in_phase, failures).await,
+                Work::ScaleIn(work) => self.next_in(work, managed, in_phase, failures).await,
+                Work::GroupScale(_) => return,
+            };
+            let next = match next {
+                Ok(next) => next,
+                Err(error) if error.kind == ErrorKind::NotFound => {
+                    Move::Finish(Outcome::Failed(Failure::GroupVanished))
+                }
+                Err(error) => return self.trouble(subject.resource, error),
+            };
+            if !self.carry_out(subject, next).await {
+                return;
+            }
+        }
+    }
+
+    async fn next_out(&self, work: &ScaleOut, in_phase: Duration, failures: u32) -> Result<Move<Work>, PortError> {
+        let cloud = self.ports.cloud();
+        let group = cloud.pool(&work.target).await?;
+        let mut joined = self.views.borrow().joined_instances();
+        let mut states = BTreeMap::new();
+        if let ScaleOutPhase::Joining { instance }
+        | ScaleOutPhase::Replacing { instance }
+        | ScaleOutPhase::Detaching { instance } = &work.phase
+        {
+            if let Some(details) = self.instance(&work.target, instance).await? {
+                states.insert(instance.clone(), details.state);
+                if self.views.borrow().takes_work_at(&details.addresses) {
+                    joined.insert(instance.clone());
+                }
+            }
+        }
+        let waits_for_launch = matches!(work.phase, ScaleOutPhase::Launching | ScaleOutPhase::Reverting);
+        let trouble = if waits_for_launch { self.launch_trouble(&work.target).await? } else { String::new() };
+        let sight = ScaleOutSight {
+            group: &group,
+            joined: &joined,
+            states: &states,
+            trouble: &trouble,
+            in_phase,
+            failures,
+        };
+        Ok(work.next(&sight).map(Work::ScaleOut))
+    }
+
+    async fn next_in(
+        &self,
+        work: &ScaleIn,
+        managed: Option<&ManagedPool>,
+        in_phase: Duration,
+        failures: u32,
+    ) -> Result<Move<Work>, PortError> {
+        let cloud = self.ports.cloud();
+        let group = cloud.pool(&work.target).await?;
+        let instance = self.instance(&work.target, &work.instance).await?.map(|instance| instance.state);
+        let activity = match &work.phase {
+            ScaleInPhase::Detaching { activity: Some(id) } => {
+                let listed = cloud.activities(&work.target).await?;
+                listed.into_iter().find(|activity| activity.id == *id).map(|activity| activity.status)
+            }
+            _ => None,
+        };
+        let floor = managed.map_or(group.min, |managed| GroupBounds::of(&managed.policy, &group).min).max(1);
+        let demand_returned = managed.is_some_and(|managed| self.needs_back(managed, &group, &work.node));
+        let views = self.views.borrow();
+        let sight = ScaleInSight {
+            group: &group,
+            floor,
+            node: views.node(&work.node).map(|node| &node.summary),
+            occupants: views.occupants(&work.node),
+            instance,
+            activity,
+            demand_returned,
+            in_phase,
+            failures,
+        };
+        Ok(work.next(&sight).map(Work::ScaleIn))
+    }
+
+    /// Whether the pool would have to scale out without the node that is leaving (P25). What still runs on that node
+    /// has to find room on the others.
+    fn needs_back(&self, managed: &ManagedPool, group: &PoolSnapshot, leaving: &NodeId) -> bool {
+        let mut observation: PoolObservation = managed.observe(GroupBounds::of(&managed.policy, group));
+        let Some(first) = observation.nodes.first_mut() else { return true };
+        first.used += self.views.borrow().used_on(leaving);
+        // Taking the node back needs no room below the maximum.
+        observation.bounds.max = u32::MAX;
+        let decision = decide_pool(&observation, &managed.policy, &Standing::default());
+        decision.verdict.step().is_some_and(|step| step.direction() == Direction::Out)
+    }
+
+    async fn instance(&self, target: &PoolTarget, id: &InstanceId) -> Result<Option<Instance>, PortError> {
+        match self.ports.cloud().instances(target, std::slice::from_ref(id)).await {
+            Ok(found) => Ok(found.into_iter().find(|instance| instance.id == *id)),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the provider says about the group's latest activity, if that failed.
+    async fn launch_trouble(&self, target: &PoolTarget) -> Result<String, PortError> {
+        let newest = self.ports.cloud().activities(target).await?.into_iter().next();
+        let failed = |activity: &Activity| activity.status == ActivityStatus::Failed;
+        Ok(newest.filter(failed).map(|activity| activity.message).unwrap_or_default())
+    }
+}
+

@@ -1,0 +1,111 @@
+//! One term of leadership: what it holds, and whether it may still act (L4).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use futures_util::future::{join, join3};
+
+use super::elapsed::{Elapsed, Mark};
+use super::event::{Event, LossCause, Observer};
+use super::leadership::{Lease, Won, guard};
+use super::store::{Store, Stored};
+use super::views::Views;
+use super::{AgentConfig, rounds};
+use crate::decide::Standing;
+use crate::domain::Resource;
+use crate::ports::{Clock, Ports};
+use crate::state::{ResourceState, path_of};
+
+/// Everything that belongs to one term. It is dropped with the term, so that nothing of it can act afterwards (L6).
+pub(super) struct Term<'a, P, O> {
+    pub(super) ports: &'a P,
+    pub(super) config: &'a RefCell<AgentConfig>,
+    pub(super) views: RefCell<Views>,
+    pub(super) store: Store,
+    /// States of resources whose policy is disabled, as they would be: never written (J5, P26).
+    pub(super) shadows: RefCell<BTreeMap<String, ResourceState>>,
+    observer: &'a O,
+    lease: Lease,
+    elapsed: RefCell<Elapsed>,
+}
+
+impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
+    pub(super) fn new(ports: &'a P, observer: &'a O, config: &'a RefCell<AgentConfig>, won: &Won) -> Self {
+        Self {
+            ports,
+            config,
+            views: RefCell::new(Views::default()),
+            store: Store::new(guard(config, &won.session)),
+            shadows: RefCell::new(BTreeMap::new()),
+            observer,
+            lease: Lease::from(won.renewed),
+            elapsed: RefCell::new(Elapsed::default()),
+        }
+    }
+
+    /// Watches, evaluates and acts. Only ends with the term.
+    pub(super) async fn work(&self) -> LossCause {
+        let watching = join(
+            join3(self.follow_jobs(), self.follow_nodes(), self.follow_allocations()),
+            join3(self.follow_deployments(), self.follow_states(), self.follow_pool_policies()),
+        );
+        let (_, (never, _)) = join(watching, join(rounds::of_groups(self), rounds::of_pools(self))).await;
+        match never {}
+    }
+
+    pub(super) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// Whether this agent may make an outside call that changes something (L4).
+    pub(super) fn may_act(&self) -> bool {
+        self.lease.holds(self.ports.clock().monotonic())
+    }
+
+    pub(super) fn tell(&self, event: &Event) {
+        self.observer.observe(self.ports.clock().wall(), event);
+    }
+
+    pub(super) fn trouble(&self, resource: &Resource, problem: impl ToString) {
+        self.tell(&Event::Trouble { resource: resource.clone(), problem: problem.to_string() });
+    }
+
+    pub(super) fn path_of(&self, resource: &Resource) -> String {
+        path_of(&self.config.borrow().root, resource)
+    }
+
+    /// The resource's state, or a first one where it has none. Nothing, with a word about it, where the state cannot
+    /// be read: that is not "no state" (S4).
+    pub(super) fn stored(&self, resource: &Resource, path: &str) -> Option<Stored> {
+        match self.store.read(path) {
+            Ok(Some(stored)) => Some(stored),
+            Ok(None) => Some(Stored { state: ResourceState::initial(resource, path), index: 0 }),
+            Err(problem) => {
+                self.trouble(resource, format_args!("state at {path} cannot be read: {problem}"));
+                None
+            }
+        }
+    }
+
+    /// What a decision needs to know of a state, as of now.
+    pub(super) fn standing(&self, path: &str, state: &ResourceState) -> Standing {
+        let since = |time| self.elapsed(path, Mark::ScalingEvent, time);
+        Standing {
+            failsafe: state.failsafe_mode,
+            operating: state.operation.is_some(),
+            since_last_event: state.last_scaling_event.map(since),
+            scalein_requests: state.scalein_requests,
+            scaleout_requests: state.scaleout_requests,
+        }
+    }
+
+    pub(super) fn elapsed(&self, path: &str, mark: Mark, time: jiff::Timestamp) -> std::time::Duration {
+        self.elapsed.borrow_mut().since(path, mark, time, self.ports.clock())
+    }
+
+    /// Whether another operation may begin (J21).
+    pub(super) fn has_room(&self) -> Result<(), usize> {
+        let limit = self.config.borrow().concurrency;
+        if self.store.busy_operations() < limit { Ok(()) } else { Err(limit) }
+    }
+}
