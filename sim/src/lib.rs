@@ -1,1 +1,26 @@
-//! x
+//! Replicator's simulator: the scaling core, bound to a virtual cluster that is the same every time.
+//!
+//! - [`scenario`]: scenario files.
+//! - [`load`]: demand over time.
+//! - `world`: Nomad, Auto Scaling groups and Consul as a discrete-event model.
+//! - [`run`]: the executor.
+//! - `invariants`: what must never happen.
+//! - [`record`]: what happened; [`measure`]: how good it was; [`expect`]: whether it was as expected.
+//! - [`report`], [`plot`]: what is shown.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test may panic; its numbers are exact"))]
+
+pub mod expect;
+mod invariants;
+pub mod load;
+pub mod measure;
+pub mod plot;
+mod random;
+pub mod record;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod time;
+mod world;
+
+pub use invariants::Violation;

@@ -1,1 +1,154 @@
-fn main(){}
+//! The command line of the simulator.
+
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use replicator_sim::report::{Paint, to_json, write_csv, write_events, write_text};
+use replicator_sim::run::{Outcome, run};
+use replicator_sim::scenario::{Changes, Scenario};
+use replicator_sim::plot::plot;
+
+/// Exit code when an expectation was not met or an invariant broke.
+const NOT_GOOD: u8 = 1;
+/// Exit code when the input cannot be used.
+const BAD_INPUT: u8 = 2;
+
+/// Runs Replicator's scaling core against a simulated Nomad cluster, Auto Scaling groups and Consul, replays a load
+/// scenario on them, and shows what came of it. The same scenario and seed give the same run, to the last bit.
+///
+/// Exit code: 0 when all went as expected; 1 when an expectation of the scenario was not met or an invariant broke;
+/// 2 when the input cannot be used.
+#[derive(Debug, Parser)]
+#[command(version, after_long_help = EXAMPLES)]
+struct Arguments {
+    /// The scenario file.
+    scenario: PathBuf,
+
+    /// Draw the run: a PNG, or an SVG by its extension [default: NAME.png in the current directory]
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    plot: Option<Option<PathBuf>>,
+
+    /// Write the report as JSON, to standard output instead of the text if no path is given
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    json: Option<Option<PathBuf>>,
+
+    /// Write all series as CSV, one row a tick, to standard output instead of the text if no path is given
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    csv: Option<Option<PathBuf>>,
+
+    /// Write the event log, to standard output instead of the text if no path is given
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    events: Option<Option<PathBuf>>,
+
+    /// Start randomness from another seed than the scenario's
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// Override one value of the scenario; may be given several times
+    ///
+    /// KEY is the way to the value: tables by name, entries of lists by number from 0.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+const EXAMPLES: &str = "Examples:
+  replicator-sim scenarios/spike.toml --plot
+  replicator-sim scenarios/spike.toml --set pools.workers.meta.replicator_cooldown=300
+  replicator-sim scenarios/spike.toml --seed 8 --events | less
+  replicator-sim scenarios/spike.toml --csv spike.csv --json spike.json --plot spike.svg";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match execute(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(NOT_GOOD),
+        Err(error) => {
+            // A reader that went away, as `head` does, is nobody's mistake.
+            if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+                return ExitCode::SUCCESS;
+            }
+            eprintln!("error: {error:#}");
+            ExitCode::from(BAD_INPUT)
+        }
+    }
+}
+
+/// Whether all went as expected.
+fn execute(arguments: &Arguments) -> anyhow::Result<bool> {
+    refuse_swallowed_scenario(arguments)?;
+    let changes = Changes { seed: arguments.seed, set: arguments.set.clone() };
+    let scenario = Scenario::load(&arguments.scenario, &changes)?;
+    let outcome = run(&scenario);
+    show(arguments, &scenario, &outcome)?;
+    if let Some(path) = &arguments.plot {
+        let path = path.clone().unwrap_or_else(|| PathBuf::from(format!("{}.png", scenario.name())));
+        plot(&scenario, &outcome, &path).with_context(|| format!("cannot draw {}", path.display()))?;
+        eprintln!("plot written to {}", path.display());
+    }
+    Ok(outcome.is_good())
+}
+
+fn show(arguments: &Arguments, scenario: &Scenario, outcome: &Outcome) -> anyhow::Result<()> {
+    let mut text_wanted = true;
+    if let Some(path) = &arguments.json {
+        text_wanted &= path.is_some();
+        let report = serde_json::to_string_pretty(&to_json(scenario, outcome))?;
+        writeln!(open(path.as_deref())?, "{report}")?;
+    }
+    if let Some(path) = &arguments.csv {
+        text_wanted &= path.is_some();
+        write_csv(open(path.as_deref())?, scenario, outcome).map_err(unwrap_io)?;
+    }
+    if let Some(path) = &arguments.events {
+        text_wanted &= path.is_some();
+        let mut out = open(path.as_deref())?;
+        write_events(&mut out, outcome)?;
+        out.flush()?;
+    }
+    if text_wanted {
+        let mut out = open(None)?;
+        write_text(&mut out, scenario, outcome, paint())?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+/// A file, or standard output.
+fn open(path: Option<&Path>) -> anyhow::Result<Box<dyn Write>> {
+    Ok(match path {
+        Some(path) => {
+            let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;
+            Box::new(BufWriter::new(file))
+        }
+        None => Box::new(BufWriter::new(io::stdout().lock())),
+    })
+}
+
+fn paint() -> Paint {
+    #[expect(clippy::disallowed_methods, reason = "this is the command line, where the environment is read")]
+    let no_color = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
+    if io::stdout().is_terminal() && !no_color { Paint::Coloured } else { Paint::Plain }
+}
+
+/// An option that takes a path or none swallows the scenario when it stands right before it. That would overwrite
+/// the scenario with a picture.
+fn refuse_swallowed_scenario(arguments: &Arguments) -> anyhow::Result<()> {
+    let outputs = [&arguments.plot, &arguments.json, &arguments.csv, &arguments.events];
+    for path in outputs.into_iter().flatten().flatten() {
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            bail!("refusing to write over {}; put the scenario first, options after it", path.display());
+        }
+    }
+    Ok(())
+}
+
+fn unwrap_io(error: csv::Error) -> anyhow::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error.into(),
+        other => anyhow::anyhow!("{other:?}"),
+    }
+}

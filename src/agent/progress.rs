@@ -1,14 +1,16 @@
 //! The writes that carry an operation from phase to phase: always before the outside call of the phase, always
 //! compare-and-set, always tied to the lock (S3, S6).
 
-use std::cmp::max;
+use jiff::{Timestamp, ToSpan};
 
 use super::event::{AlertAction, AlertNotice, Event, Observer};
 use super::store::{Stored, WriteError};
 use super::term::Term;
 use crate::decide::Step;
 use crate::domain::Resource;
-use crate::operation::{Call, Failure, Move, Operation, Outcome, ScaleIn, ScaleInPhase, Work};
+use crate::operation::{
+    Call, Failure, GroupPhase, GroupScale, Move, Operation, Outcome, ScaleIn, ScaleInPhase, Work,
+};
 use crate::ports::{Clock, Cloud, Nomad, PortError, Ports, ScaleAccepted, ScaleRequest};
 use crate::state::{Alert, ResourceState, ResourceType};
 
@@ -45,7 +47,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             since: now,
             work,
         });
-        state.last_scaling_event = Some(now);
+        state.last_scaling_event = self.stamp(state.last_scaling_event);
         state.scalein_requests = 0;
         state.scaleout_requests = 0;
         let begun = self.write(subject, state).await;
@@ -75,6 +77,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         if operation.work.restarts_timer(&work) {
             operation.since = self.ports.clock().wall();
         }
+        if let Work::GroupScale(GroupScale { phase: GroupPhase::Following { .. }, .. }) = &work {
+            // The count is set: the cooldown runs from here (J19).
+            state.last_scaling_event = self.stamp(state.last_scaling_event);
+        }
         let phase = work.phase_name();
         let threshold = work.retry_threshold();
         operation.work = work;
@@ -98,7 +104,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         }
         if matches!(subject.resource, Resource::Pool(_)) {
             // A pool's cooldown also runs from the end of what was done (P16).
-            state.last_scaling_event = Some(self.ports.clock().wall());
+            state.last_scaling_event = self.stamp(state.last_scaling_event);
         }
         let direction = operation.work.direction();
         if self.write(subject, state).await {
@@ -178,7 +184,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let mut state = state.clone();
         state.alert = alert;
         if let Some(action) = action {
-            state.last_notification_event = Some(self.ports.clock().wall());
+            state.last_notification_event = self.stamp(state.last_notification_event);
             self.tell(&Event::Alert(self.notice(subject, action, uid)));
         }
         self.write(subject, state).await;
@@ -200,14 +206,23 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         }
     }
 
+    /// The time to note for something that happens now: by the wall clock, but always after the time that stands
+    /// there, even when the clock was put back (S10).
+    fn stamp(&self, stands: Option<Timestamp>) -> Option<Timestamp> {
+        let now = self.ports.clock().wall();
+        match stands {
+            Some(stands) if stands >= now => stands.checked_add(1.nanosecond()).ok(),
+            _ => Some(now),
+        }
+    }
+
     /// Writes a state over the one at hand (S3). Whether it was written; if not, what is there now is read by the
     /// next evaluation.
     async fn write(&self, subject: &mut Subject<'_>, mut state: ResourceState) -> bool {
         if !self.may_act() {
             return false;
         }
-        // A wall clock that was put back must not make the state look older than it is (S10).
-        state.last_updated = max(state.last_updated, Some(self.ports.clock().wall()));
+        state.last_updated = self.stamp(state.last_updated);
         let written = self.store.write(self.ports.consul(), subject.path, subject.stored.index, state).await;
         match written {
             Ok(stored) => {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::Direction;
 use crate::domain::TaskName;
 
 /// The rules of the book that a comparison can come from.
@@ -21,6 +22,17 @@ pub enum Rule {
     P11,
     /// In only if the remaining nodes can carry the load with a margin.
     P12,
+}
+
+impl Rule {
+    /// Whether the rule is a reason to go that way.
+    pub(super) fn speaks_for(self, direction: Direction) -> bool {
+        match self {
+            Self::J8 | Self::P10 => direction == Direction::Out,
+            Self::J9 | Self::P11 | Self::P12 => direction == Direction::In,
+            Self::J11 => true,
+        }
+    }
 }
 
 /// What was compared.

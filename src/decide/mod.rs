@@ -203,12 +203,16 @@ impl Decision {
         self
     }
 
-    /// The comparisons that speak for the step: in words, for Nomad's history, logs and reports.
+    /// The comparisons that speak for the step, in words: for Nomad's history, logs and reports. Without a step, all
+    /// that hold.
     #[must_use]
     pub fn why(&self) -> String {
-        let relevant: Vec<String> =
-            self.findings.iter().filter(|finding| finding.holds).map(ToString::to_string).collect();
-        relevant.join(", ")
+        let direction = self.verdict.step().map(Step::direction);
+        let speaks = |finding: &&Finding| {
+            finding.holds && direction.is_none_or(|direction| finding.rule.speaks_for(direction))
+        };
+        let words: Vec<String> = self.findings.iter().filter(speaks).map(ToString::to_string).collect();
+        words.join(", ")
     }
 }
 
@@ -229,7 +233,8 @@ impl fmt::Display for Decision {
                 }
             }
         }
-        write!(f, "; {}", self.why())
+        let why = self.why();
+        if why.is_empty() { Ok(()) } else { write!(f, "; {why}") }
     }
 }
 

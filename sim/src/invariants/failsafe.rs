@@ -1,0 +1,29 @@
+//! Nothing acts on a resource in failsafe.
+
+use std::collections::BTreeMap;
+
+use super::{Act, Invariant, state_forward::resource_key};
+use crate::time::Millis;
+
+#[derive(Default)]
+pub(super) struct NothingInFailsafe {
+    /// By the key of the state's resource.
+    failsafe: BTreeMap<String, bool>,
+}
+
+impl Invariant for NothingInFailsafe {
+    fn name(&self) -> &'static str {
+        "nothing acts in failsafe"
+    }
+
+    fn check(&mut self, _: Millis, act: &Act<'_>) -> Result<(), String> {
+        if let Act::WriteState { after, .. } = act {
+            self.failsafe.insert(after.state_path.clone(), after.failsafe_mode);
+        }
+        let Some(resource) = act.acted_on() else { return Ok(()) };
+        if self.failsafe.get(&resource_key(&resource)) == Some(&true) {
+            return Err(format!("{act:?} on {resource}, which is in failsafe"));
+        }
+        Ok(())
+    }
+}

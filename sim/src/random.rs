@@ -1,0 +1,121 @@
+//! Randomness: ChaCha streams derived from the scenario's seed, one a subsystem, so that drawing more in one does not
+//! change what another draws.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::scenario::Delay;
+use crate::time::Millis;
+
+/// The streams of one run.
+#[derive(Debug, Clone, Copy)]
+pub struct Streams {
+    seed: u64,
+}
+
+impl Streams {
+    /// The streams of a seed.
+    #[must_use]
+    pub fn of(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// The noise on a group's load.
+    pub(crate) fn load(self, group: usize) -> Stream {
+        self.stream(1, group)
+    }
+
+    /// Launch and boot delays of a pool.
+    pub(crate) fn boot(self, pool: usize) -> Stream {
+        self.stream(2, pool)
+    }
+
+    /// Start delays and run times of a group's allocations.
+    pub(crate) fn start(self, group: usize) -> Stream {
+        self.stream(3, group)
+    }
+
+    /// When Nomad misses the heartbeats of a node.
+    pub(crate) fn heartbeat(self) -> Stream {
+        self.stream(4, 0)
+    }
+
+    /// How long Consul keeps a session beyond its TTL.
+    pub(crate) fn session(self) -> Stream {
+        self.stream(5, 0)
+    }
+
+    fn stream(self, subsystem: u64, index: usize) -> Stream {
+        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+        rng.set_stream((subsystem << 32) | index as u64);
+        Stream { rng }
+    }
+}
+
+/// One stream of random numbers.
+#[derive(Debug, Clone)]
+pub(crate) struct Stream {
+    rng: ChaCha8Rng,
+}
+
+impl Stream {
+    /// From 0, inclusive, to 1, exclusive.
+    pub(crate) fn unit(&mut self) -> f64 {
+        // The 53 bits that a double holds exactly.
+        (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// A standard normal deviate, by Box and Muller's transform.
+    pub(crate) fn normal(&mut self) -> f64 {
+        let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.unit()));
+        radius * libm::cos(std::f64::consts::TAU * self.unit())
+    }
+
+    /// How long something takes this time.
+    pub(crate) fn delay(&mut self, delay: Delay) -> Millis {
+        match delay {
+            Delay::Constant(span) => span,
+            Delay::Uniform { min, max } => Millis(min.0 + scale((max - min).0, self.unit())),
+            Delay::LogNormal { median, p95 } => {
+                // 1.6449 standard deviations above the median lies the 95th percentile of a normal distribution.
+                let sigma = libm::log(p95.0 as f64 / median.0 as f64) / 1.644_853_626_951_472_2;
+                Millis(scale(median.0, libm::exp(sigma * self.normal())))
+            }
+        }
+    }
+}
+
+fn scale(span: u64, factor: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast saturates; spans are positive")]
+    let scaled = (span as f64 * factor) as u64;
+    scaled
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_independent_and_repeatable() {
+        let draw = |mut stream: Stream| (0..4).map(|_| stream.rng.next_u64()).collect::<Vec<_>>();
+        assert_eq!(draw(Streams::of(7).load(1)), draw(Streams::of(7).load(1)));
+        assert_ne!(draw(Streams::of(7).load(1)), draw(Streams::of(7).load(2)));
+        assert_ne!(draw(Streams::of(7).load(1)), draw(Streams::of(7).boot(1)));
+        assert_ne!(draw(Streams::of(7).load(1)), draw(Streams::of(8).load(1)));
+    }
+
+    #[test]
+    fn delays_have_their_distribution() {
+        let mut stream = Streams::of(3).boot(0);
+        let mut sample = |delay| {
+            let mut drawn: Vec<u64> = (0..2000).map(|_| stream.delay(delay).0).collect();
+            drawn.sort_unstable();
+            (drawn[0], drawn[1000], drawn[1900], drawn[1999])
+        };
+        let (min, _, _, max) = sample(Delay::Uniform { min: Millis(100), max: Millis(200) });
+        assert!(min >= 100 && max <= 200 && max - min > 90);
+        let (_, median, p95, _) = sample(Delay::LogNormal { median: Millis(90_000), p95: Millis(150_000) });
+        assert!(median.abs_diff(90_000) < 5_000 && p95.abs_diff(150_000) < 10_000, "{median} {p95}");
+        assert_eq!(sample(Delay::Constant(Millis(5))), (5, 5, 5, 5));
+    }
+}

@@ -1,0 +1,333 @@
+//! The keys of a scenario file, as they are written. The book's scenario reference describes each; a test holds the
+//! two against each other.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::error::Problem;
+use super::values::{Amount, Delay, Span, WrittenShape};
+
+/// Reads the text of a scenario.
+pub(super) fn parse(text: &str) -> Result<File, Problem> {
+    toml::from_str(text)
+        .map_err(|error| Problem { span: error.span(), message: error.message().to_owned() })
+}
+
+/// The whole file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) title: String,
+    pub(super) seed: u64,
+    pub(super) duration: Spanned<Span>,
+    pub(super) tick: Spanned<Span>,
+    #[serde(default)]
+    pub(super) agents: Agents,
+    pub(super) pools: Spanned<BTreeMap<String, Pool>>,
+    #[serde(default)]
+    pub(super) jobs: BTreeMap<String, Job>,
+    #[serde(default)]
+    pub(super) load: Vec<Load>,
+    #[serde(default)]
+    pub(super) event: Vec<Spanned<Event>>,
+    #[serde(default)]
+    pub(super) expect: Vec<Spanned<Expect>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Agents {
+    pub(super) count: Option<Spanned<u32>>,
+    pub(super) job_interval: Option<Spanned<Span>>,
+    pub(super) cluster_interval: Option<Spanned<Span>>,
+    pub(super) scaling_concurrency: Option<Spanned<u32>>,
+    pub(super) runs_in: Option<Spanned<String>>,
+}
+
+pub(super) type WrittenMeta = Spanned<BTreeMap<Spanned<String>, Spanned<MetaValue>>>;
+
+/// A value of `meta`: text in Nomad, but numbers and booleans may be written as such.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a text, a number or a boolean")]
+pub(super) enum MetaValue {
+    Boolean(bool),
+    Integer(i64),
+    Number(f64),
+    Text(String),
+}
+
+impl MetaValue {
+    pub(super) fn to_text(&self) -> String {
+        match self {
+            Self::Boolean(value) => value.to_string(),
+            Self::Integer(value) => value.to_string(),
+            Self::Number(value) => value.to_string(),
+            Self::Text(value) => value.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pool {
+    pub(super) instance: Spanned<Size>,
+    #[serde(default)]
+    pub(super) reserved: Size,
+    pub(super) nodes: Spanned<u32>,
+    pub(super) min: Spanned<u32>,
+    pub(super) max: Spanned<u32>,
+    pub(super) zones: Option<Spanned<Vec<String>>>,
+    pub(super) launch: Option<Delay>,
+    pub(super) boot: Delay,
+    pub(super) price_per_hour: Option<Amount>,
+    pub(super) policy_in: Option<Home>,
+    pub(super) meta: WrittenMeta,
+}
+
+#[derive(Debug, Default, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Size {
+    #[serde(default)]
+    pub(super) cpu: u32,
+    #[serde(default)]
+    pub(super) memory: u32,
+    #[serde(default)]
+    pub(super) disk: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Home {
+    Meta,
+    Consul,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum JobType {
+    #[default]
+    Service,
+    Batch,
+    System,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Job {
+    #[serde(default)]
+    pub(super) r#type: JobType,
+    pub(super) namespace: Option<String>,
+    pub(super) pool: Option<Spanned<String>>,
+    pub(super) update: Option<WrittenUpdate>,
+    pub(super) groups: Spanned<BTreeMap<String, Group>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenUpdate {
+    pub(super) min_healthy_time: Option<Span>,
+    pub(super) progress_deadline: Option<Span>,
+}
+
+/// A job's `update` block: it has deployments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Update {
+    /// How long an allocation must run to count as healthy.
+    pub min_healthy_time: crate::time::Millis,
+    /// How long a deployment may go without progress before it fails.
+    pub progress_deadline: crate::time::Millis,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Group {
+    pub(super) count: Spanned<u32>,
+    pub(super) start: Option<Delay>,
+    pub(super) kill_timeout: Option<Span>,
+    pub(super) runtime: Option<Delay>,
+    pub(super) migrate_max_parallel: Option<Spanned<u32>>,
+    #[serde(default)]
+    pub(super) disk: u32,
+    pub(super) tasks: Spanned<BTreeMap<String, Task>>,
+    pub(super) meta: Option<WrittenMeta>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Task {
+    pub(super) cpu: u32,
+    pub(super) memory: u32,
+    #[serde(default)]
+    pub(super) idle_cpu: u32,
+    #[serde(default)]
+    pub(super) idle_memory: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Load {
+    pub(super) group: Spanned<String>,
+    #[serde(default)]
+    pub(super) cpu: Vec<Spanned<WrittenShape>>,
+    #[serde(default)]
+    pub(super) memory: Vec<Spanned<WrittenShape>>,
+}
+
+/// An event: when, and exactly one thing that happens.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Event {
+    pub(super) at: Span,
+    #[serde(rename = "for")]
+    pub(super) lasting: Option<Span>,
+    pub(super) kill_node: Option<KillNode>,
+    pub(super) kill_zone: Option<KillZone>,
+    pub(super) kill_agent: Option<Spanned<String>>,
+    pub(super) stop_agent: Option<Spanned<String>>,
+    pub(super) destroy_session: Option<Spanned<String>>,
+    pub(super) clock_jump: Option<ClockJump>,
+    pub(super) nomad_outage: Option<Yes>,
+    pub(super) consul_outage: Option<Yes>,
+    pub(super) cloud_outage: Option<Yes>,
+    pub(super) statistics_outage: Option<Spanned<String>>,
+    pub(super) no_capacity: Option<Spanned<String>>,
+    pub(super) never_join: Option<Spanned<String>>,
+    pub(super) protect: Option<Spanned<String>>,
+    pub(super) failsafe: Option<Failsafe>,
+    pub(super) set_count: Option<SetCount>,
+    pub(super) set_desired: Option<SetDesired>,
+}
+
+/// `true`: an event that needs no more to be said.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Yes;
+
+impl<'de> Deserialize<'de> for Yes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let yes = bool::deserialize(deserializer)?;
+        let problem = || serde::de::Error::invalid_value(serde::de::Unexpected::Bool(yes), &"true, or no such key");
+        yes.then_some(Self).ok_or_else(problem)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KillNode {
+    pub(super) pool: Spanned<String>,
+    pub(super) count: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KillZone {
+    pub(super) pool: Spanned<String>,
+    pub(super) zone: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClockJump {
+    pub(super) agent: Spanned<String>,
+    pub(super) ahead: Option<Span>,
+    pub(super) back: Option<Span>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Failsafe {
+    pub(super) pool: Option<Spanned<String>>,
+    pub(super) group: Option<Spanned<String>>,
+    pub(super) set: Toggle,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Toggle {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetCount {
+    pub(super) group: Spanned<String>,
+    pub(super) count: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetDesired {
+    pub(super) pool: Spanned<String>,
+    pub(super) desired: u32,
+}
+
+/// Which agent an event is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Whichever leads then.
+    Leader,
+    /// The one of this number, from 0.
+    Agent(usize),
+}
+
+/// Something that goes wrong, or that somebody does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fault {
+    /// Nodes of a pool die, the first by name.
+    KillNode {
+        /// Index of the pool.
+        pool: usize,
+        /// How many.
+        count: u32,
+    },
+    /// All nodes of a zone die, and none can be launched there while it lasts.
+    KillZone {
+        /// Index of the pool.
+        pool: usize,
+        /// The zone.
+        zone: String,
+    },
+    /// An agent dies; it is back when the event is over.
+    KillAgent(Target),
+    /// An agent is told to stop; it is back when the event is over.
+    StopAgent(Target),
+    /// An agent's session is destroyed behind its back.
+    DestroySession(Target),
+    /// An agent's wall clock jumps, by so many milliseconds.
+    ClockJump(Target, i64),
+    /// Nomad does not answer.
+    NomadOutage,
+    /// Consul does not answer.
+    ConsulOutage,
+    /// The cloud provider does not answer.
+    CloudOutage,
+    /// No statistics of a group can be had.
+    StatisticsOutage(usize),
+    /// A pool's group cannot launch.
+    NoCapacity(usize),
+    /// Instances launched meanwhile never join Nomad.
+    NeverJoin(usize),
+    /// All instances that a pool has now are protected from scale-in.
+    Protect(usize),
+    /// An operator enters or lifts failsafe.
+    Failsafe(replicator::domain::Resource, Toggle),
+    /// An operator sets a group's count.
+    SetCount(usize, u32),
+    /// An operator sets a pool's desired capacity.
+    SetDesired(usize, u32),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Expect {
+    pub(super) measure: Spanned<String>,
+    pub(super) at: Option<Span>,
+    pub(super) at_least: Option<f64>,
+    pub(super) at_most: Option<f64>,
+    pub(super) equals: Option<f64>,
+}

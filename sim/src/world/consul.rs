@@ -1,0 +1,226 @@
+//! The simulated Consul: sessions with TTL and lock delay, keys with indexes, locks.
+
+use std::collections::BTreeMap;
+
+use replicator::agent::AgentConfig;
+use replicator::domain::SessionId;
+use replicator::ports::{Guard, KvEntry, LockState, SessionRequest, Write, WriteOutcome};
+use replicator::state::{ResourceState, leader_key, path_of, pool_policy_key};
+
+use super::nomad::uuid;
+use super::{Happening, Topic, World};
+use crate::invariants::Act;
+use crate::record::Source;
+use crate::scenario::{Delay, PolicyHome, Toggle};
+use crate::time::Millis;
+
+/// Consul's tables.
+pub(super) struct Consul {
+    pub(super) index: u64,
+    sessions: BTreeMap<SessionId, Session>,
+    sessions_made: usize,
+    keys: BTreeMap<String, Key>,
+    /// Until when a key cannot be locked.
+    delays: BTreeMap<String, Millis>,
+}
+
+struct Session {
+    ttl: Millis,
+    lock_delay: Millis,
+    expires: Millis,
+}
+
+#[derive(Default)]
+struct Key {
+    value: Vec<u8>,
+    modify_index: u64,
+    holder: Option<SessionId>,
+}
+
+impl Consul {
+    pub(super) fn new() -> Self {
+        Self {
+            index: 10,
+            sessions: BTreeMap::new(),
+            sessions_made: 0,
+            keys: BTreeMap::new(),
+            delays: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn holder(&self, key: &str) -> Option<&SessionId> {
+        self.keys.get(key)?.holder.as_ref()
+    }
+
+    pub(super) fn lock_state(&self, key: &str) -> LockState {
+        self.holder(key).map_or(LockState::Free, |holder| LockState::Held(holder.clone()))
+    }
+
+    /// The index of a key: that of its last change.
+    pub(super) fn key_index(&self, key: &str) -> u64 {
+        self.keys.get(key).map_or(1, |key| key.modify_index)
+    }
+
+    /// The index of a prefix: that of the last change below it.
+    pub(super) fn prefix_index(&self, prefix: &str) -> u64 {
+        self.below(prefix).map(|(_, key)| key.modify_index).max().unwrap_or(1)
+    }
+
+    pub(super) fn list(&self, prefix: &str) -> Vec<KvEntry> {
+        let entry = |(key, entry): (&String, &Key)| KvEntry {
+            key: key.clone(),
+            value: entry.value.clone(),
+            modify_index: entry.modify_index,
+        };
+        self.below(prefix).map(entry).collect()
+    }
+
+    fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a Key)> {
+        self.keys.range(prefix.to_owned()..).take_while(move |(key, _)| key.starts_with(prefix))
+    }
+
+    fn guard_holds(&self, guard: &Guard) -> bool {
+        self.holder(&guard.key) == Some(&guard.session)
+    }
+}
+
+impl World {
+    /// The root of all keys in a run.
+    pub(super) fn root() -> String {
+        AgentConfig::named("any").root
+    }
+
+    /// Whether this session holds the leader's lock, or another one does.
+    pub(super) fn leader_session(&self) -> Option<&SessionId> {
+        self.consul.holder(&leader_key(&Self::root()))
+    }
+
+    pub(super) fn create_session(&mut self, agent: usize, request: &SessionRequest) -> SessionId {
+        self.consul.sessions_made += 1;
+        let id = SessionId::from(uuid(5, self.consul.sessions_made));
+        let ttl = Millis::from(request.ttl);
+        let session = Session { ttl, lock_delay: request.lock_delay.into(), expires: Millis(0) };
+        self.consul.sessions.insert(id.clone(), session);
+        self.agents[agent].session = Some(id.clone());
+        self.renew_session(&id);
+        id
+    }
+
+    /// Whether there is such a session. Consul may keep a session up to twice its TTL.
+    pub(super) fn renew_session(&mut self, id: &SessionId) -> bool {
+        let Some(session) = self.consul.sessions.get_mut(id) else { return false };
+        let (min, max) = (session.ttl, session.ttl + session.ttl);
+        session.expires = self.now + self.streams.session.delay(Delay::Uniform { min, max });
+        let expires = session.expires;
+        self.schedule(expires, Happening::SessionExpires(id.clone()));
+        true
+    }
+
+    pub(super) fn session_expires(&mut self, id: &SessionId) {
+        if self.consul.sessions.get(id).is_some_and(|session| session.expires <= self.now) {
+            self.note(|| format!("session {id} expires"));
+            self.destroy_session(id);
+        }
+    }
+
+    /// Destroys a session: its locks are free, after their lock delay.
+    pub(super) fn destroy_session(&mut self, id: &SessionId) {
+        let Some(session) = self.consul.sessions.remove(id) else { return };
+        let until = self.now + session.lock_delay;
+        let held = |(_, key): &(&String, &Key)| key.holder.as_ref() == Some(id);
+        let freed: Vec<String> = self.consul.keys.iter().filter(held).map(|(name, _)| name.clone()).collect();
+        for name in freed {
+            self.consul.delays.insert(name.clone(), until);
+            self.change_key(&name, |key| key.holder = None);
+        }
+    }
+
+    /// Whether the session holds the lock now.
+    pub(super) fn acquire(&mut self, name: &str, session: &SessionId) -> Option<bool> {
+        self.consul.sessions.get(session)?;
+        if self.consul.holder(name) == Some(session) {
+            return Some(true);
+        }
+        let delayed = self.consul.delays.get(name).is_some_and(|until| self.now < *until);
+        if delayed || self.consul.holder(name).is_some() {
+            return Some(false);
+        }
+        self.change_key(name, |key| key.holder = Some(session.clone()));
+        Some(true)
+    }
+
+    pub(super) fn release(&mut self, name: &str, session: &SessionId) {
+        if self.consul.holder(name) == Some(session) {
+            self.change_key(name, |key| key.holder = None);
+        }
+    }
+
+    /// A write of an agent: compare-and-set, and only while its guard holds.
+    pub(super) fn write(&mut self, agent: usize, write: &Write) -> WriteOutcome {
+        if !self.consul.guard_holds(&write.guard) {
+            return WriteOutcome::LockLost;
+        }
+        let present = self.consul.keys.get(&write.key).map_or(0, |key| key.modify_index);
+        if present != write.expected_index {
+            return WriteOutcome::Changed;
+        }
+        self.check_state_write(Source::Agent(agent), &write.key, &write.value);
+        let value = write.value.clone();
+        WriteOutcome::Written(self.change_key(&write.key, |key| key.value = value))
+    }
+
+    fn check_state_write(&mut self, writer: Source, key: &str, value: &[u8]) {
+        let before = self.consul.keys.get(key).and_then(|key| ResourceState::from_json(&key.value).ok());
+        match ResourceState::from_json(value) {
+            Ok(after) => {
+                self.record.state(self.now, before.as_ref(), &after);
+                self.act(&Act::WriteState { writer, before: before.as_ref(), after: &after });
+            }
+            Err(error) => self.note(|| format!("unreadable state written to {key}: {error}")),
+        }
+    }
+
+    fn change_key(&mut self, name: &str, change: impl FnOnce(&mut Key)) -> u64 {
+        self.consul.index += 1;
+        let index = self.consul.index;
+        let key = self.consul.keys.entry(name.to_owned()).or_default();
+        key.modify_index = index;
+        change(key);
+        self.changed(Topic::Consul);
+        index
+    }
+
+    /// Policies of pools whose nodes only name them (P3).
+    pub(super) fn store_pool_policies(&mut self) {
+        let plan = self.plan.clone();
+        for pool in plan.pools.iter().filter(|pool| pool.policy_in == PolicyHome::Consul) {
+            let policy = serde_json::to_vec(&pool.meta).unwrap_or_default();
+            self.change_key(&pool_policy_key(&Self::root(), &pool.name), |key| key.value = policy);
+        }
+    }
+
+    /// What `replicator failsafe` does: sets the mode, and the failure count to 0 when lifting it (S8). Where there is
+    /// no state, nothing is written.
+    pub(super) fn operate_failsafe(&mut self, resource: &replicator::domain::Resource, toggle: Toggle) {
+        let path = path_of(&Self::root(), resource);
+        let present = self.consul.keys.get(&path).and_then(|key| ResourceState::from_json(&key.value).ok());
+        let Some(mut state) = present else {
+            return self.note(|| format!("operator: no state at {path}, failsafe not changed"));
+        };
+        state.failsafe_mode = toggle == Toggle::On;
+        state.failsafe_admin = toggle == Toggle::On;
+        if toggle == Toggle::Off {
+            state.failure_count = 0;
+        }
+        let value = state.to_json();
+        self.check_state_write(Source::World, &path, &value);
+        self.change_key(&path, |key| key.value = value);
+        self.note(|| format!("operator sets failsafe of {resource} {toggle:?}").to_lowercase());
+    }
+
+    pub(super) fn destroy_session_of(&mut self, agent: usize) {
+        if let Some(session) = self.agents[agent].session.clone() {
+            self.destroy_session(&session);
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The simulated world: a discrete-event model of a Nomad region, Auto Scaling groups and Consul.
+//!
+//! - `queue`: what happens when.
+//! - `nomad`: nodes, jobs, allocations; `scheduler`: placement and reconciling; `rollout`: deployments;
+//!   `drain`: draining nodes; `load`: demand and what it makes tasks use.
+//! - `cloud`: Auto Scaling groups and instances.
+//! - `consul`: sessions, locks, keys.
+//! - `faults`: what the scenario's events do.
+//! - `ports`: the four ports of the core, bound to this world.
+
+mod cloud;
+mod consul;
+mod drain;
+mod faults;
+mod load;
+mod nomad;
+mod ports;
+mod queue;
+mod rollout;
+mod scheduler;
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::task::Waker;
+
+use jiff::Timestamp;
+use replicator::agent::Event;
+
+use crate::invariants::{Act, Invariants};
+use crate::random::{Stream, Streams};
+use crate::record::{Record, Source};
+use crate::scenario::Plan;
+use crate::time::Millis;
+
+pub(crate) use ports::SimPorts;
+pub(crate) use queue::Happening;
+
+use cloud::Cloud;
+use consul::Consul;
+use load::Load;
+use nomad::Nomad;
+use queue::Queue;
+
+/// The wall time at which every run starts: 2026-01-05, a Monday, 00:00 UTC.
+pub(crate) const EPOCH_SECONDS: i64 = 1_767_571_200;
+
+/// What a blocking query waits on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Topic {
+    Jobs,
+    Nodes,
+    Allocations,
+    Deployments,
+    Consul,
+}
+
+/// What the executor shall do to an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Start it, as this allocation if it is one.
+    Start(usize, Option<replicator::domain::AllocationId>),
+    /// Drop it on the spot.
+    Kill(usize),
+    /// Tell it to stop.
+    Stop(usize),
+}
+
+/// How many things are wrong at once with each service; faults may overlap.
+#[derive(Debug, Default)]
+struct Outages {
+    nomad: u32,
+    consul: u32,
+    cloud: u32,
+    statistics: Vec<u32>,
+}
+
+/// The world.
+pub(crate) struct World {
+    pub(crate) plan: Rc<Plan>,
+    pub(crate) now: Millis,
+    pub(crate) record: Record,
+    pub(crate) signals: Vec<Signal>,
+    pub(crate) agents: Vec<AgentSlot>,
+    nomad: Nomad,
+    consul: Consul,
+    cloud: Cloud,
+    load: Load,
+    queue: Queue,
+    outages: Outages,
+    invariants: Invariants,
+    waiters: BTreeMap<Topic, Vec<Waker>>,
+    streams: WorldStreams,
+}
+
+/// What the world knows of an agent.
+#[derive(Debug, Default)]
+pub(crate) struct AgentSlot {
+    /// The allocation that it is (`runs_in`).
+    allocation: Option<usize>,
+    /// By how much its wall clock is off, in milliseconds.
+    clock_off: i64,
+    /// The last session that it made.
+    session: Option<replicator::domain::SessionId>,
+    /// How many calls it made on its ports.
+    pub(crate) calls: u64,
+}
+
+/// The random streams in use.
+struct WorldStreams {
+    boot: Vec<Stream>,
+    start: Vec<Stream>,
+    heartbeat: Stream,
+    session: Stream,
+}
+
+impl World {
+    pub(crate) fn new(plan: &Rc<Plan>) -> Self {
+        let streams = Streams::of(plan.seed);
+        let mut world = Self {
+            plan: plan.clone(),
+            now: Millis(0),
+            record: Record::new(plan),
+            signals: Vec::new(),
+            agents: (0..plan.agents.count).map(|_| AgentSlot::default()).collect(),
+            nomad: Nomad::new(plan),
+            consul: Consul::new(),
+            cloud: Cloud::new(plan),
+            load: Load::new(plan, streams),
+            queue: Queue::default(),
+            outages: Outages { statistics: vec![0; plan.groups.len()], ..Outages::default() },
+            invariants: Invariants::new(plan),
+            waiters: BTreeMap::new(),
+            streams: WorldStreams {
+                boot: (0..plan.pools.len()).map(|pool| streams.boot(pool)).collect(),
+                start: (0..plan.groups.len()).map(|group| streams.start(group)).collect(),
+                heartbeat: streams.heartbeat(),
+                session: streams.session(),
+            },
+        };
+        world.begin();
+        world
+    }
+
+    /// Sets up what is there at the start: nodes that are ready, allocations that run.
+    fn begin(&mut self) {
+        let plan = self.plan.clone();
+        self.store_pool_policies();
+        for (pool, of_pool) in plan.pools.iter().enumerate() {
+            for _ in 0..of_pool.nodes {
+                self.start_with_instance(pool);
+            }
+        }
+        for job in 0..plan.jobs.len() {
+            self.reconcile_job(job);
+        }
+        self.start_with_allocations_running();
+        self.schedule(Millis(0), Happening::Tick);
+        for (number, (at, lasting, _)) in plan.events.iter().enumerate() {
+            self.schedule(*at, Happening::FaultBegins(number));
+            if let Some(lasting) = lasting {
+                self.schedule(*at + *lasting, Happening::FaultEnds(number));
+            }
+        }
+        if plan.agents.runs_in.is_none() {
+            self.signals.extend((0..plan.agents.count).map(|agent| Signal::Start(agent, None)));
+        }
+    }
+
+    /// Lets the next thing happen, if there is one within the run.
+    pub(crate) fn step(&mut self) -> Option<()> {
+        let (at, happening) = self.queue.pop_until(self.plan.duration)?;
+        self.now = at;
+        match happening {
+            Happening::Wake(waker) => waker.wake(),
+            Happening::Tick => self.tick(),
+            Happening::Evaluate(evaluation) => self.evaluate(evaluation),
+            Happening::AllocationStarts(allocation) => self.allocation_starts(allocation),
+            Happening::AllocationTurnsHealthy(allocation) => self.allocation_turns_healthy(allocation),
+            Happening::AllocationCompletes(allocation) => self.allocation_completes(allocation),
+            Happening::AllocationStopped(allocation) => self.allocation_stopped(allocation),
+            Happening::DeploymentIsDue(deployment) => self.check_deployment(deployment),
+            Happening::GroupReconciles(pool) => self.reconcile_pool(pool),
+            Happening::InstanceInService(instance) => self.instance_in_service(instance),
+            Happening::NodeJoins(instance) => self.node_joins(instance),
+            Happening::NodeMissed(node) => self.node_missed(node),
+            Happening::InstanceGone(instance) => self.instance_gone(instance),
+            Happening::GroupNotices(instance) => self.group_notices(instance),
+            Happening::InstanceDetached(instance) => self.instance_detached(instance),
+            Happening::SessionExpires(session) => self.session_expires(&session),
+            Happening::FaultBegins(number) => self.fault_begins(number),
+            Happening::FaultEnds(number) => self.fault_ends(number),
+        }
+        Some(())
+    }
+
+    fn tick(&mut self) {
+        let next = self.now + self.plan.tick;
+        self.sample_load();
+        self.record_sample();
+        self.schedule(next, Happening::Tick);
+    }
+
+    pub(crate) fn schedule(&mut self, at: Millis, happening: Happening) {
+        self.queue.push(at, happening);
+    }
+
+    /// Notes something that the world did.
+    fn note(&mut self, text: impl FnOnce() -> String) {
+        self.record.line(self.now, Source::World, text());
+    }
+
+    /// Takes what an agent tells.
+    fn hear(&mut self, agent: usize, event: &Event) {
+        self.invariants.hear(event);
+        self.record.event(self.now, agent, event);
+    }
+
+    /// Checks something that an agent, or an operator, does against the invariants.
+    fn act(&mut self, act: &Act<'_>) {
+        if let Err(violation) = self.invariants.check(self.now, act) {
+            self.record.violate(self.now, violation);
+        }
+    }
+
+    /// Wakes whoever waits for a change of that kind.
+    fn changed(&mut self, topic: Topic) {
+        for waker in self.waiters.remove(&topic).unwrap_or_default() {
+            waker.wake();
+        }
+    }
+
+    fn await_change(&mut self, topic: Topic, waker: &Waker) {
+        let waiting = self.waiters.entry(topic).or_default();
+        if !waiting.iter().any(|known| known.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+    }
+
+    /// The wall time by the clock of an agent.
+    fn wall(&self, agent: usize) -> Timestamp {
+        let off = self.agents.get(agent).map_or(0, |slot| slot.clock_off);
+        let since = i64::try_from(self.now.0).unwrap_or(i64::MAX);
+        let millis = (EPOCH_SECONDS * 1000).saturating_add(since).saturating_add(off);
+        Timestamp::from_millisecond(millis).unwrap_or_default()
+    }
+}

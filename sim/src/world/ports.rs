@@ -1,0 +1,456 @@
+//! The four ports of the core, bound to the simulated world.
+
+use std::cell::{RefCell, RefMut};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use jiff::Timestamp;
+use replicator::agent::{Event, Observer};
+use replicator::domain::{
+    Activity, ActivityId, Allocation, AllocationId, AllocationStats, ClientStatus, Deployment, Evaluation, EvaluationId,
+    Instance, InstanceId, InstanceState, Job, JobKey, JobSummary, Lifecycle, Monotonic, Node, NodeId, NodeSummary,
+    PoolInstance, PoolSnapshot, PoolTarget, ProviderName, SessionId,
+};
+use replicator::ports::{
+    Clock, Cloud, Consul, ErrorKind, Indexed, KvEntry, LockState, Nomad, PortError, Ports, ScaleAccepted, ScaleRequest,
+    Service, SessionRequest, Wait, Write, WriteOutcome,
+};
+
+use super::nomad::number_of;
+use super::{Happening, Topic, World};
+use crate::invariants::Act;
+use crate::time::Millis;
+
+/// The ports of one agent.
+pub(crate) struct SimPorts {
+    world: Rc<RefCell<World>>,
+    agent: usize,
+}
+
+/// Takes what one agent tells.
+pub(crate) struct SimObserver {
+    world: Rc<RefCell<World>>,
+    agent: usize,
+}
+
+impl SimPorts {
+    pub(crate) fn new(world: Rc<RefCell<World>>, agent: usize) -> Self {
+        Self { world, agent }
+    }
+
+    pub(crate) fn observer(&self) -> SimObserver {
+        SimObserver { world: self.world.clone(), agent: self.agent }
+    }
+
+    /// The world, for one call on a service that may be out.
+    fn call(&self, service: Service, what: &str) -> Result<RefMut<'_, World>, PortError> {
+        let mut world = self.world.borrow_mut();
+        world.agents[self.agent].calls += 1;
+        let out = match service {
+            Service::Nomad => world.outages.nomad,
+            Service::Consul => world.outages.consul,
+            Service::Cloud => world.outages.cloud,
+        };
+        if out > 0 { Err(PortError::new(service, what, ErrorKind::Unreachable, "no answer")) } else { Ok(world) }
+    }
+
+    /// Waits until a topic's index has moved, the wait is over, or the service is out; then reads.
+    async fn blocking<T>(
+        &self,
+        service: Service,
+        what: &str,
+        topic: Topic,
+        wait: Option<Wait>,
+        index: impl Fn(&World) -> u64,
+        read: impl FnOnce(&mut World) -> T,
+    ) -> Result<Indexed<T>, PortError> {
+        drop(self.call(service, what)?);
+        if let Some(wait) = wait {
+            let until = self.world.borrow().now + Millis::from(wait.at_most);
+            let is_out = move |world: &World| match service {
+                Service::Nomad => world.outages.nomad > 0,
+                Service::Consul => world.outages.consul > 0,
+                Service::Cloud => world.outages.cloud > 0,
+            };
+            let done = |world: &World| index(world) != wait.past || is_out(world);
+            Until { world: &self.world, topic: Some(topic), until, done, timer_set: false }.await;
+        }
+        let mut world = self.call(service, what)?;
+        let value = read(&mut world);
+        let index = index(&world);
+        Ok(Indexed { index, value })
+    }
+}
+
+/// Completes at a moment, or earlier when a condition holds that changes of a topic may bring about.
+struct Until<'w, F> {
+    world: &'w Rc<RefCell<World>>,
+    topic: Option<Topic>,
+    until: Millis,
+    done: F,
+    timer_set: bool,
+}
+
+impl<F: Fn(&World) -> bool + Unpin> Future for Until<'_, F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut world = self.world.borrow_mut();
+        if world.now >= self.until || (self.done)(&world) {
+            return Poll::Ready(());
+        }
+        if let Some(topic) = self.topic {
+            world.await_change(topic, context.waker());
+        }
+        let set = self.timer_set;
+        if !set {
+            world.schedule(self.until, Happening::Wake(context.waker().clone()));
+        }
+        drop(world);
+        self.timer_set = true;
+        Poll::Pending
+    }
+}
+
+impl Observer for SimObserver {
+    fn observe(&self, _: Timestamp, event: &Event) {
+        self.world.borrow_mut().hear(self.agent, event);
+    }
+}
+
+impl Ports for SimPorts {
+    type Clock = Self;
+    type Nomad = Self;
+    type Consul = Self;
+    type Cloud = Self;
+
+    fn clock(&self) -> &Self {
+        self
+    }
+
+    fn nomad(&self) -> &Self {
+        self
+    }
+
+    fn consul(&self) -> &Self {
+        self
+    }
+
+    fn cloud(&self) -> &Self {
+        self
+    }
+}
+
+impl Clock for SimPorts {
+    fn wall(&self) -> Timestamp {
+        self.world.borrow().wall(self.agent)
+    }
+
+    fn monotonic(&self) -> Monotonic {
+        Monotonic::at(self.world.borrow().now.into())
+    }
+
+    async fn sleep_until(&self, deadline: Monotonic) {
+        let until = Millis::from(deadline.since_start());
+        Until { world: &self.world, topic: None, until, done: |_: &World| false, timer_set: false }.await;
+    }
+}
+
+fn not_found(service: Service, what: &str) -> PortError {
+    PortError::new(service, what, ErrorKind::NotFound, "there is no such thing")
+}
+
+impl Nomad for SimPorts {
+    async fn jobs(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[JobSummary]>>, PortError> {
+        let read = |world: &mut World| {
+            let listed = world.nomad.lists.jobs.take();
+            let list = listed.unwrap_or_else(|| (0..world.plan.jobs.len()).map(|job| world.job_summary(job)).collect());
+            world.nomad.lists.jobs.insert(list).clone()
+        };
+        self.blocking(Service::Nomad, "list jobs", Topic::Jobs, wait, |world| world.nomad.indexes.jobs, read).await
+    }
+
+    async fn job(&self, key: &JobKey) -> Result<Arc<Job>, PortError> {
+        let mut world = self.call(Service::Nomad, "read job")?;
+        let job = world.find_job(key).ok_or_else(|| not_found(Service::Nomad, "read job"))?;
+        Ok(world.job_detail(job))
+    }
+
+    async fn nodes(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[NodeSummary]>>, PortError> {
+        let read = |world: &mut World| {
+            let listed = world.nomad.lists.nodes.take();
+            let list =
+                listed.unwrap_or_else(|| (0..world.nomad.nodes.len()).map(|node| world.node_summary(node)).collect());
+            world.nomad.lists.nodes.insert(list).clone()
+        };
+        self.blocking(Service::Nomad, "list nodes", Topic::Nodes, wait, |world| world.nomad.indexes.nodes, read).await
+    }
+
+    async fn node(&self, id: &NodeId) -> Result<Arc<Node>, PortError> {
+        let world = self.call(Service::Nomad, "read node")?;
+        let node = world.find_node(id).ok_or_else(|| not_found(Service::Nomad, "read node"))?;
+        Ok(Arc::new(world.node_detail(node)))
+    }
+
+    async fn allocations(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Arc<Allocation>]>>, PortError> {
+        let read = |world: &mut World| {
+            let list = world.nomad.lists.allocations.take().unwrap_or_else(|| {
+                let live: Vec<usize> = world.nomad.live.iter().copied().collect();
+                live.into_iter().map(|allocation| world.listed_allocation(allocation)).collect()
+            });
+            world.nomad.lists.allocations.insert(list).clone()
+        };
+        let index = |world: &World| world.nomad.indexes.allocations;
+        self.blocking(Service::Nomad, "list allocations", Topic::Allocations, wait, index, read).await
+    }
+
+    async fn allocation_stats(&self, id: &AllocationId) -> Result<AllocationStats, PortError> {
+        let world = self.call(Service::Nomad, "read statistics")?;
+        let number = number_of(id.as_str()).filter(|number| *number < world.nomad.allocations.len());
+        let number = number.ok_or_else(|| not_found(Service::Nomad, "read statistics"))?;
+        let it = &world.nomad.allocations[number];
+        let reachable = world.nomad.nodes[it.node].alive && world.outages.statistics[it.group] == 0;
+        if !reachable || it.client != ClientStatus::Running {
+            let message = "the client does not answer";
+            return Err(PortError::new(Service::Nomad, "read statistics", ErrorKind::Unreachable, message));
+        }
+        Ok(world.statistics(number))
+    }
+
+    async fn deployments(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Deployment]>>, PortError> {
+        let read = |world: &mut World| {
+            let listed = world.nomad.lists.deployments.take();
+            let list = listed.unwrap_or_else(|| {
+                // Older ones are collected as garbage.
+                let latest = world.nomad.jobs.iter().filter_map(|job| job.deployment);
+                latest.map(|number| world.deployment(number)).collect()
+            });
+            world.nomad.lists.deployments.insert(list).clone()
+        };
+        let index = |world: &World| world.nomad.indexes.deployments;
+        self.blocking(Service::Nomad, "list deployments", Topic::Deployments, wait, index, read).await
+    }
+
+    async fn latest_deployment(&self, key: &JobKey) -> Result<Option<Deployment>, PortError> {
+        let world = self.call(Service::Nomad, "read deployment")?;
+        let number = world.find_job(key).and_then(|job| world.nomad.jobs[job].deployment);
+        Ok(number.map(|number| world.deployment(number)))
+    }
+
+    async fn evaluation(&self, id: &EvaluationId) -> Result<Evaluation, PortError> {
+        let world = self.call(Service::Nomad, "read evaluation")?;
+        let found = number_of(id.as_str()).and_then(|number| world.nomad.evaluations.get(number));
+        let it = found.ok_or_else(|| not_found(Service::Nomad, "read evaluation"))?;
+        Ok(Evaluation {
+            id: it.id.clone(),
+            status: it.status,
+            deployment: it.deployment.map(|number| world.nomad.deployments[number].id.clone()),
+            modified: None,
+        })
+    }
+
+    async fn scale(&self, request: &ScaleRequest) -> Result<ScaleAccepted, PortError> {
+        let mut world = self.call(Service::Nomad, "scale")?;
+        let group = world.find_group(&request.group).ok_or_else(|| not_found(Service::Nomad, "scale"))?;
+        let job = world.plan.groups[group].job;
+        let conflict = |message: &str| PortError::new(Service::Nomad, "scale", ErrorKind::Conflict, message);
+        if world.nomad.jobs[job].modify_index != request.modify_index {
+            return Err(conflict("the job changed meanwhile"));
+        }
+        if world.active_deployment(job).is_some() {
+            return Err(conflict("job scaling blocked due to active deployment"));
+        }
+        let from = world.nomad.groups[group].count;
+        let act = Act::Scale { agent: self.agent, group: &request.group, from, to: request.count };
+        world.act_as_leader(self.agent, &act);
+        let modify_index = world.set_count(group, request.count);
+        let evaluation = world.evaluate_soon(job, true);
+        Ok(ScaleAccepted { evaluation: world.nomad.evaluations[evaluation].id.clone(), modify_index })
+    }
+
+    async fn drain(&self, node: &NodeId) -> Result<(), PortError> {
+        let mut world = self.call(Service::Nomad, "drain")?;
+        let number = world.find_node(node).ok_or_else(|| not_found(Service::Nomad, "drain"))?;
+        let pool = world.plan.pools[world.nomad.nodes[number].pool].name.clone();
+        world.act_as_leader(self.agent, &Act::Drain { agent: self.agent, pool: &pool });
+        world.start_drain(number);
+        Ok(())
+    }
+
+    async fn cancel_drain(&self, node: &NodeId) -> Result<(), PortError> {
+        let mut world = self.call(Service::Nomad, "call off drain")?;
+        let number = world.find_node(node).ok_or_else(|| not_found(Service::Nomad, "call off drain"))?;
+        let pool = world.plan.pools[world.nomad.nodes[number].pool].name.clone();
+        world.act_as_leader(self.agent, &Act::Other { agent: self.agent, pool: &pool });
+        world.cancel_drain(number);
+        Ok(())
+    }
+}
+
+impl Consul for SimPorts {
+    async fn create_session(&self, request: &SessionRequest) -> Result<SessionId, PortError> {
+        Ok(self.call(Service::Consul, "create session")?.create_session(self.agent, request))
+    }
+
+    async fn renew_session(&self, session: &SessionId) -> Result<(), PortError> {
+        let known = self.call(Service::Consul, "renew session")?.renew_session(session);
+        known.then_some(()).ok_or_else(|| not_found(Service::Consul, "renew session"))
+    }
+
+    async fn destroy_session(&self, session: &SessionId) -> Result<(), PortError> {
+        self.call(Service::Consul, "destroy session")?.destroy_session(session);
+        Ok(())
+    }
+
+    async fn acquire(&self, key: &str, session: &SessionId) -> Result<bool, PortError> {
+        let acquired = self.call(Service::Consul, "acquire lock")?.acquire(key, session);
+        acquired.ok_or_else(|| PortError::new(Service::Consul, "acquire lock", ErrorKind::Other, "invalid session"))
+    }
+
+    async fn release(&self, key: &str, session: &SessionId) -> Result<(), PortError> {
+        self.call(Service::Consul, "release lock")?.release(key, session);
+        Ok(())
+    }
+
+    async fn lock(&self, key: &str, wait: Option<Wait>) -> Result<Indexed<LockState>, PortError> {
+        let index = |world: &World| world.consul.key_index(key);
+        let read = |world: &mut World| world.consul.lock_state(key);
+        self.blocking(Service::Consul, "read lock", Topic::Consul, wait, index, read).await
+    }
+
+    async fn list(&self, prefix: &str, wait: Option<Wait>) -> Result<Indexed<Vec<KvEntry>>, PortError> {
+        let index = |world: &World| world.consul.prefix_index(prefix);
+        let read = |world: &mut World| world.consul.list(prefix);
+        self.blocking(Service::Consul, "list keys", Topic::Consul, wait, index, read).await
+    }
+
+    async fn write(&self, write: &Write) -> Result<WriteOutcome, PortError> {
+        Ok(self.call(Service::Consul, "write key")?.write(self.agent, write))
+    }
+}
+
+impl Cloud for SimPorts {
+    fn offers(&self, provider: &ProviderName) -> bool {
+        self.world.borrow().plan.pools.iter().any(|pool| pool.policy.target.provider == *provider)
+    }
+
+    async fn pool(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
+        let world = self.call(Service::Cloud, "describe group")?;
+        let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "describe group"))?;
+        let (plan, group) = (&world.plan.pools[pool], &world.cloud.groups[pool]);
+        let member = |instance: &usize| {
+            let it = &world.cloud.instances[*instance];
+            PoolInstance { id: it.id.clone(), lifecycle: it.lifecycle, protected: it.protected }
+        };
+        Ok(PoolSnapshot {
+            min: plan.min,
+            max: plan.max,
+            desired: group.desired,
+            instances: group.members.iter().map(member).collect(),
+            suspended: Vec::new(),
+        })
+    }
+
+    async fn set_desired(&self, target: &PoolTarget, desired: u32) -> Result<(), PortError> {
+        let mut world = self.call(Service::Cloud, "set desired capacity")?;
+        let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "set desired capacity"))?;
+        let from = world.cloud.groups[pool].desired;
+        world.act_as_leader(self.agent, &Act::SetDesired { agent: self.agent, pool: &target.name, from, to: desired });
+        world.set_desired(pool, desired);
+        Ok(())
+    }
+
+    async fn instances(&self, _: &PoolTarget, ids: &[InstanceId]) -> Result<Vec<Instance>, PortError> {
+        let world = self.call(Service::Cloud, "describe instances")?;
+        let instance = |id: &InstanceId| {
+            let it = &world.cloud.instances[world.cloud.find(id)?];
+            Some(Instance { id: it.id.clone(), state: it.state, addresses: vec![it.address.clone()] })
+        };
+        Ok(ids.iter().filter_map(instance).collect())
+    }
+
+    async fn detach(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
+        let mut world = self.call(Service::Cloud, "detach instance")?;
+        let number = world.cloud.find(instance).ok_or_else(|| not_found(Service::Cloud, "detach instance"))?;
+        let it = &world.cloud.instances[number];
+        let is_member = world.cloud.groups[it.pool].members.contains(&number);
+        if !is_member || it.lifecycle == Lifecycle::Detaching {
+            let message = "the instance is not part of the group";
+            return Err(PortError::new(Service::Cloud, "detach instance", ErrorKind::Conflict, message));
+        }
+        let from = world.cloud.groups[it.pool].desired;
+        let act = Act::Detach { agent: self.agent, pool: &target.name, from };
+        world.act_as_leader(self.agent, &act);
+        Ok(Some(world.detach_instance(number)))
+    }
+
+    async fn activities(&self, target: &PoolTarget) -> Result<Vec<Activity>, PortError> {
+        let world = self.call(Service::Cloud, "describe activities")?;
+        let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "describe activities"))?;
+        Ok(world.cloud.groups[pool].activities.clone())
+    }
+
+    async fn terminate(&self, target: &PoolTarget, instance: &InstanceId) -> Result<(), PortError> {
+        let mut world = self.call(Service::Cloud, "terminate instance")?;
+        let number = world.cloud.find(instance).ok_or_else(|| not_found(Service::Cloud, "terminate instance"))?;
+        let again = !matches!(world.cloud.instances[number].state, InstanceState::Pending | InstanceState::Running);
+        let migratable = world.migratable_on(number);
+        let act = Act::Terminate { agent: self.agent, pool: &target.name, instance, again, migratable };
+        world.act_as_leader(self.agent, &act);
+        world.kill_instance(number);
+        Ok(())
+    }
+}
+
+impl World {
+    fn find_job(&self, key: &JobKey) -> Option<usize> {
+        self.plan.jobs.iter().position(|job| job.key == *key)
+    }
+
+    fn find_group(&self, key: &replicator::domain::GroupKey) -> Option<usize> {
+        self.plan.groups.iter().position(|group| group.key == *key)
+    }
+
+    fn find_node(&self, id: &NodeId) -> Option<usize> {
+        number_of(id.as_str()).filter(|number| *number < self.nomad.nodes.len())
+    }
+
+    fn find_pool(&self, target: &PoolTarget) -> Option<usize> {
+        self.plan.pools.iter().position(|pool| pool.policy.target == *target)
+    }
+
+    fn deployment(&self, number: usize) -> Deployment {
+        let it = &self.nomad.deployments[number];
+        Deployment {
+            id: it.id.clone(),
+            job: self.plan.jobs[it.job].key.clone(),
+            job_modify_index: it.job_modify_index,
+            create_index: it.create_index,
+            status: it.status,
+        }
+    }
+
+    /// How many allocations of services run on an instance's node: they could still be migrated.
+    fn migratable_on(&self, instance: usize) -> usize {
+        let Some(node) = self.cloud.instances[instance].node else { return 0 };
+        let is_service = |allocation: &&usize| {
+            let group = self.nomad.allocations[**allocation].group;
+            self.plan.jobs[self.plan.groups[group].job].kind == replicator::domain::JobKind::Service
+        };
+        if self.nomad.nodes[node].alive { self.nomad.nodes[node].allocations.iter().filter(is_service).count() } else { 0 }
+    }
+
+    /// Checks an act of an agent, and that nobody else leads.
+    fn act_as_leader(&mut self, agent: usize, act: &Act<'_>) {
+        let leader = self.leader_session().cloned();
+        let of_another = |slot: &super::AgentSlot| slot.session == leader;
+        let other = leader.is_some() && self.agents[agent].session != leader;
+        if other {
+            let holder = self.agents.iter().position(of_another);
+            self.act(&Act::WhileAnotherLeads { agent, leader: holder });
+        }
+        self.act(act);
+    }
+}
