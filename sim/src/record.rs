@@ -81,6 +81,10 @@ pub struct Allowed {
     pub cpu: f64,
     /// MiB.
     pub memory: f64,
+    /// Out of so many MHz that the nodes offered then.
+    pub of_cpu: u64,
+    /// Out of so many MiB that the nodes offered then.
+    pub of_memory: u64,
 }
 
 /// An operation, as a report shows it.
@@ -296,7 +300,9 @@ impl Record {
             decision.findings.iter().find(|it| it.quantity == *quantity && of_pool(it.rule)).map(|it| it.limit)
         };
         if let (Some(cpu), Some(memory)) = (limit(&Quantity::PoolCpu), limit(&Quantity::PoolMemory)) {
-            self.now_allowed[*number] = Some(Allowed { cpu, memory });
+            let offered = self.pools[*number].last().copied().unwrap_or_default();
+            let (of_cpu, of_memory) = (offered.capacity_cpu, offered.capacity_memory);
+            self.now_allowed[*number] = Some(Allowed { cpu, memory, of_cpu, of_memory });
         }
     }
 

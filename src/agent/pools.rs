@@ -34,6 +34,9 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         }
         if subject.stored.state.operation.is_some() {
             self.advance_pool(managed.as_ref(), &mut subject).await;
+            if let Some(managed) = managed.filter(|_| subject.stored.state.operation.is_some()) {
+                self.report_pool(&managed, &subject).await;
+            }
         } else if let Some(managed) = managed {
             self.consider_pool(&managed, &mut subject).await;
         }
@@ -72,6 +75,16 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             Verdict::Act(step) => self.act_on_pool(policy, &group, &decision, step, victim, subject).await,
             _ if !policy.enabled => self.note_in_shadow(subject, &decision),
             _ => self.note_requests(subject, decision.scalein_requests, decision.scaleout_requests).await,
+        }
+    }
+
+    /// Tells how the pool stands while an operation is under way on it; nothing comes of it.
+    async fn report_pool(&self, managed: &ManagedPool, subject: &Subject<'_>) {
+        let policy = &*managed.policy;
+        if let Ok(group) = self.ports.cloud().pool(&policy.target).await {
+            let observation = managed.observe(GroupBounds::of(policy, &group));
+            let standing = self.standing(subject.path, &subject.stored.state);
+            self.tell(&Event::Decided(decide_pool(&observation, policy, &standing)));
         }
     }
 
