@@ -46,6 +46,20 @@ impl Elapsed {
     }
 }
 
+impl Elapsed {
+    /// How long ago a time was first seen here.
+    pub(super) fn watched(&self, path: &str, mark: Mark, clock: &impl Clock) -> Duration {
+        let seen = self.seen.get(&(path.to_owned(), mark));
+        seen.map_or(Duration::ZERO, |seen| clock.monotonic().since(seen.at))
+    }
+
+    /// Lets `time` count as just now.
+    pub(super) fn restart(&mut self, path: &str, mark: Mark, time: Timestamp, clock: &impl Clock) {
+        let seen = Seen { time, at: clock.monotonic(), ago: Duration::ZERO };
+        self.seen.insert((path.to_owned(), mark), seen);
+    }
+}
+
 fn wall_difference(earlier: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(earlier)).unwrap_or(Duration::ZERO)
 }
@@ -98,5 +112,16 @@ mod tests {
         clock.monotonic.set(305);
         assert_eq!(since(&mut elapsed, 500_000, &clock), 300);
         assert_eq!(since(&mut elapsed, 1000, &clock), 0, "another event is looked at afresh");
+    }
+
+    #[test]
+    fn s7_a_frozen_phase_starts_its_limit_anew() {
+        let clock = Hands { wall: Cell::new(1000), monotonic: Cell::new(5) };
+        let mut elapsed = Elapsed::default();
+        assert_eq!(since(&mut elapsed, 100, &clock), 900);
+        assert_eq!(elapsed.watched("path", Mark::ScalingEvent, &clock), Duration::ZERO, "but seen only now");
+        elapsed.restart("path", Mark::ScalingEvent, Timestamp::from_second(100).unwrap(), &clock);
+        clock.monotonic.set(7);
+        assert_eq!(since(&mut elapsed, 100, &clock), 2);
     }
 }

@@ -30,6 +30,13 @@ pub enum Event {
         /// What is wrong; nothing once it is right again.
         trouble: Option<PortError>,
     },
+    /// A job or a node cannot be read, or can be again. The others go on.
+    Unreadable {
+        /// The job or node.
+        what: String,
+        /// What is wrong; nothing once it is right again.
+        error: Option<PortError>,
+    },
     /// A policy is wrong, or right again (J3, P24).
     Policy {
         /// Whose.
@@ -192,6 +199,8 @@ impl fmt::Display for Event {
             Self::Leadership(leadership) => leadership.fmt(f),
             Self::Feed { feed, trouble: Some(trouble) } => write!(f, "cannot watch {feed}: {trouble}"),
             Self::Feed { feed, trouble: None } => write!(f, "watches {feed} again"),
+            Self::Unreadable { what, error: Some(error) } => write!(f, "cannot read {what}: {error}"),
+            Self::Unreadable { what, error: None } => write!(f, "can read {what} again"),
             Self::Policy { resource, problem: Some(problem) } => write!(f, "{resource}: policy: {problem}"),
             Self::Policy { resource, problem: None } => write!(f, "{resource}: policy is in order again"),
             Self::Decided(decision) => decision.fmt(f),

@@ -4,6 +4,7 @@
 use std::cell::RefMut;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use super::event::{Event, Feed, Observer};
 use super::term::Term;
 use super::views::{Views, is_scalable};
 use crate::domain::{JobKey, JobSummary, NodeId, NodeSummary};
-use crate::ports::{Clock, Consul, Indexed, Nomad, PortError, Ports, Wait};
+use crate::ports::{Clock, Consul, ErrorKind, Indexed, Nomad, PortError, Ports, Wait};
 use crate::state::{nodes_prefix, state_prefix};
 
 /// How long a blocking query may wait for a change.
@@ -26,11 +27,11 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 const READS_AT_ONCE: usize = 16;
 
 /// Whether an answer was taken over whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Taken {
     Whole,
-    /// Some single read failed; the list must be asked for again.
-    InPart(PortError),
+    /// Some single job or node could not be read; it is asked for again, and holds up no other.
+    InPart,
 }
 
 impl<P: Ports, O: Observer> Term<'_, P, O> {
@@ -110,17 +111,14 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
                     // An index that went back starts the query afresh; index 0 is never waited on.
                     let index = answer.index;
                     let usable = index > 0 && past.is_none_or(|past| index > past);
-                    match take(answer).await {
-                        Taken::Whole => (None, usable.then_some(index)),
-                        Taken::InPart(error) => (Some(error), None),
-                    }
+                    let whole = take(answer).await == Taken::Whole;
+                    (None, (usable && whole).then_some(index))
                 }
                 Err(error) => (Some(error), None),
             };
-            let failed = trouble.is_some();
             self.note(feed, trouble);
             past = next;
-            clock.sleep(if failed || past.is_none() { RETRY_AFTER } else { PAUSE }).await;
+            clock.sleep(if past.is_none() { RETRY_AFTER } else { PAUSE }).await;
         }
     }
 
@@ -170,7 +168,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 
     /// Takes over what could be read. What could not be read keeps its place as it was, and is asked for again; one
     /// that vanished between list and read is simply gone.
-    fn take_read<K: Ord, T>(
+    fn take_read<K: Ord + Display, T>(
         &self,
         read: Vec<(K, Result<Arc<T>, PortError>)>,
         set: impl FnOnce(RefMut<'_, Views>, BTreeMap<K, Arc<T>>) -> Vec<Event>,
@@ -178,10 +176,21 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let mut taken = Taken::Whole;
         let mut fresh = BTreeMap::new();
         for (key, result) in read {
-            match result {
-                Ok(value) => drop(fresh.insert(key, value)),
-                Err(error) if error.kind == crate::ports::ErrorKind::NotFound => {}
-                Err(error) => taken = Taken::InPart(error),
+            let what = key.to_string();
+            let error = match result {
+                Ok(value) => {
+                    fresh.insert(key, value);
+                    None
+                }
+                Err(error) if error.kind == ErrorKind::NotFound => None,
+                Err(error) => {
+                    taken = Taken::InPart;
+                    Some(error)
+                }
+            };
+            let news = self.views.borrow_mut().mark_readable(&what, error.is_none());
+            if news {
+                self.tell(&Event::Unreadable { what, error });
             }
         }
         let problems = set(self.views.borrow_mut(), fresh);

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::elapsed::Mark;
 use super::event::{Event, Observer};
-use super::progress::{MOVES_PER_EVALUATION, Subject};
+use super::progress::{Intent, MOVES_PER_EVALUATION, Subject};
 use super::term::Term;
 use super::views::ManagedGroup;
 use crate::decide::{Decision, GroupObservation, Step, Stop, Verdict, decide_group, observe_group};
-use crate::domain::{AllocationStats, Deployment, EvaluationStatus, GroupKey, Resource};
-use crate::operation::{GroupPhase, GroupScale, GroupSight, Operation, Rollout, Work};
+use crate::domain::{AllocationStats, Deployment, Evaluation, EvaluationStatus, GroupKey, Resource};
+use crate::operation::{GroupPhase, GroupScale, GroupSight, Rollout, Work};
 use crate::policy::GroupPolicy;
 use crate::ports::{ErrorKind, Nomad, PortError, Ports, timeout};
 
@@ -29,9 +28,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let Some(stored) = self.stored(resource, &path) else { return };
         let managed = self.views.borrow().group(key).cloned();
         let mut subject = Subject { resource, path: &path, stored };
-        if let Some(managed) = &managed {
-            self.tend_alert(&mut subject, &managed.policy.notification_uid).await;
-        }
+        self.tend_alert(&mut subject).await;
         if subject.stored.state.operation.is_some() {
             self.advance_group(key, &mut subject).await;
         } else if let Some(managed) = managed {
@@ -48,25 +45,31 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             self.shadow_standing(subject)
         };
         let mut decision = decide_group(key, &observation, policy, &standing);
-        if let (Verdict::Act(_), Err(limit)) = (&decision.verdict, self.has_room()) {
+        let room = matches!(decision.verdict, Verdict::Act(_)).then(|| self.reserve());
+        if let Some(Err(limit)) = room {
             decision = decision.hold(Stop::Concurrency { limit });
         }
         self.tell(&Event::Decided(decision.clone()));
         match decision.verdict {
-            Verdict::Act(step) => self.act_on_group(key, policy, &decision, step, subject).await,
+            Verdict::Act(step) => {
+                let begun = self.begin_on_group(policy, &decision, step, subject).await;
+                drop(room);
+                if begun {
+                    self.advance_group(key, subject).await;
+                }
+            }
             Verdict::WouldAct(_) => self.note_in_shadow(subject, &decision),
             Verdict::Undecided | Verdict::Stay | Verdict::Hold(..) => {}
         }
     }
 
-    async fn act_on_group(
+    async fn begin_on_group(
         &self,
-        key: &GroupKey,
         policy: &GroupPolicy,
         decision: &Decision,
         step: Step,
         subject: &mut Subject<'_>,
-    ) {
+    ) -> bool {
         let why = decision.why();
         let work = GroupScale {
             from: step.from,
@@ -75,9 +78,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             message: format!("replicator: {why}"),
             phase: GroupPhase::Scaling,
         };
-        if self.begin(subject, Work::GroupScale(work), step, why).await {
-            self.advance_group(key, subject).await;
-        }
+        let intent = Intent { step, why, uid: &policy.notification_uid };
+        self.begin(subject, Work::GroupScale(work), intent).await
     }
 
     /// Samples every running allocation (J7). Nothing, where the group has gone meanwhile.
@@ -100,12 +102,13 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     async fn advance_group(&self, key: &GroupKey, subject: &mut Subject<'_>) {
         for _ in 0..MOVES_PER_EVALUATION {
             let state = &subject.stored.state;
-            let Some(Operation { work: Work::GroupScale(work), since, .. }) = state.operation.clone() else { return };
-            if state.failsafe_mode {
+            let Some(operation) = state.operation.clone() else { return };
+            let Work::GroupScale(work) = &operation.work else { return };
+            if self.is_frozen(subject.path, state) {
                 return;
             }
-            let in_phase = self.elapsed(subject.path, Mark::Phase, since);
-            let sight = match self.look_at_group(key, &work, in_phase).await {
+            let in_phase = self.in_phase(subject.path, &operation);
+            let sight = match self.look_at_group(key, work, in_phase).await {
                 Ok(sight) => sight,
                 Err(error) => return self.trouble(subject.resource, error),
             };
@@ -129,41 +132,50 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             Err(error) if error.kind == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
+        // The evaluation first: a deployment that it names is there by then.
+        let evaluation = self.look_at_evaluation(&work.phase).await?;
         let latest = nomad.latest_deployment(&key.job).await?;
         let deploying = latest.as_ref().is_some_and(|deployment| deployment.status.is_active());
-        let rollout = self.look_at_rollout(&work.phase, latest.as_ref(), in_phase).await?;
+        let rollout = self.rollout(&work.phase, evaluation.as_ref(), latest.as_ref(), in_phase);
         Ok(GroupSight { job, deploying, rollout, in_phase })
+    }
+
+    /// The evaluation that carries a change out, where it is known and not yet collected as garbage.
+    async fn look_at_evaluation(&self, phase: &GroupPhase) -> Result<Option<Evaluation>, PortError> {
+        let GroupPhase::Following { evaluation: Some(id), .. } = phase else { return Ok(None) };
+        match self.ports.nomad().evaluation(id).await {
+            Ok(evaluation) => Ok(Some(evaluation)),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// How far Nomad has carried out the change: by its evaluation, or, where the answer that named it was lost or
     /// the evaluation was collected as garbage, by the job's latest deployment.
-    async fn look_at_rollout(
+    fn rollout(
         &self,
         phase: &GroupPhase,
+        evaluation: Option<&Evaluation>,
         latest: Option<&Deployment>,
         in_phase: Duration,
-    ) -> Result<Rollout, PortError> {
-        let GroupPhase::Following { evaluation, modify_index } = phase else { return Ok(Rollout::Evaluating) };
+    ) -> Rollout {
+        let GroupPhase::Following { modify_index, .. } = phase else { return Rollout::Evaluating };
         let made = latest.filter(|deployment| deployment.job_modify_index >= *modify_index);
         let made = made.map(|deployment| Rollout::Deployment(deployment.status));
-        let Some(id) = evaluation else {
+        let Some(evaluation) = evaluation else {
             let unseen = if in_phase < EVALUATION_GRACE { Rollout::Evaluating } else { Rollout::NoDeployment };
-            return Ok(made.unwrap_or(unseen));
+            return made.unwrap_or(unseen);
         };
-        match self.ports.nomad().evaluation(id).await {
-            Ok(evaluation) => Ok(match evaluation.status {
-                EvaluationStatus::Pending => Rollout::Evaluating,
-                EvaluationStatus::Failed => Rollout::EvaluationFailed,
-                EvaluationStatus::Complete => {
-                    let named = evaluation.deployment.as_ref();
-                    let newest = latest.filter(|latest| Some(&latest.id) == named).map(|latest| latest.status);
-                    let listed = || named.and_then(|id| self.views.borrow().deployment(id));
-                    let named = newest.or_else(listed).map(Rollout::Deployment);
-                    named.or(made).unwrap_or(Rollout::NoDeployment)
-                }
-            }),
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(made.unwrap_or(Rollout::NoDeployment)),
-            Err(error) => Err(error),
+        match (evaluation.status, &evaluation.deployment) {
+            (EvaluationStatus::Pending, _) => Rollout::Evaluating,
+            (EvaluationStatus::Failed, _) => Rollout::EvaluationFailed,
+            (EvaluationStatus::Complete, None) => made.unwrap_or(Rollout::NoDeployment),
+            (EvaluationStatus::Complete, Some(named)) => {
+                let newest = latest.filter(|latest| latest.id == *named).map(|latest| latest.status);
+                let status = newest.or_else(|| self.views.borrow().deployment(named));
+                // Named and not seen yet is not "none".
+                status.map_or(Rollout::Evaluating, Rollout::Deployment)
+            }
         }
     }
 }

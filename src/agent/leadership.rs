@@ -1,7 +1,9 @@
 //! The lock: rules L1 to L6.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -30,26 +32,44 @@ const RESIGN_LIMIT: Duration = Duration::from_secs(3);
 /// Until when this agent may act, by its own monotonic clock.
 #[derive(Debug)]
 pub(super) struct Lease {
-    until: Cell<Monotonic>,
+    /// Nothing once the lease was ended: no renewal brings it back.
+    until: Cell<Option<Monotonic>>,
+    /// Whoever waits for the lease to end.
+    waiting: RefCell<Option<Waker>>,
 }
 
 impl Lease {
     pub(super) fn from(renewal_began: Monotonic) -> Self {
-        Self { until: Cell::new(renewal_began + LEASE) }
+        Self { until: Cell::new(Some(renewal_began + LEASE)), waiting: RefCell::new(None) }
     }
 
     /// Whether the lease still runs (L2).
     pub(super) fn holds(&self, now: Monotonic) -> bool {
-        now < self.until.get()
+        self.until.get().is_some_and(|until| now < until)
     }
 
-    /// Ends the lease now: the lock was seen to be another's.
+    /// Ends the lease now, and for good: the lock was seen to be another's.
     pub(super) fn end(&self) {
-        self.until.set(Monotonic::default());
+        self.until.set(None);
+        if let Some(waker) = self.waiting.borrow_mut().take() {
+            waker.wake();
+        }
     }
 
     fn extend(&self, renewal_began: Monotonic) {
-        self.until.set(renewal_began + LEASE);
+        self.until.set(self.until.get().map(|_| renewal_began + LEASE));
+    }
+
+    /// Completes when the lease was ended.
+    async fn ended(&self) {
+        poll_fn(|context| {
+            if self.until.get().is_none() {
+                return Poll::Ready(());
+            }
+            *self.waiting.borrow_mut() = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 }
 
@@ -167,10 +187,13 @@ impl<P: Ports, O: Observer> Agent<P, O> {
 
     async fn await_expiry(&self, lease: &Lease) -> LossCause {
         let clock = self.ports.clock();
-        while lease.holds(clock.monotonic()) {
-            clock.sleep_until(lease.until.get()).await;
+        while let Some(until) = lease.until.get() {
+            if !lease.holds(clock.monotonic()) {
+                return LossCause::NotRenewed;
+            }
+            select(pin!(lease.ended()), pin!(clock.sleep_until(until))).await;
         }
-        LossCause::NotRenewed
+        LossCause::LockGone
     }
 
     fn lock_key(&self) -> String {
@@ -202,6 +225,7 @@ mod tests {
         lease.extend(at(104));
         assert!(lease.holds(at(113)) && !lease.holds(at(114)));
         lease.end();
-        assert!(!lease.holds(at(0)));
+        lease.extend(at(105));
+        assert!(!lease.holds(at(106)), "what was ended stays ended");
     }
 }

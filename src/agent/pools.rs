@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::elapsed::Mark;
 use super::event::{Event, Observer};
-use super::progress::{MOVES_PER_EVALUATION, Subject};
+use super::progress::{Intent, MOVES_PER_EVALUATION, Subject};
 use super::term::Term;
 use super::views::ManagedPool;
 use crate::decide::{
-    Candidate, Decision, Direction, GroupBounds, PoolObservation, Standing, Step, Stop, Unfit, Verdict, choose_victim,
+    Candidate, Decision, Direction, GroupBounds, PoolObservation, Standing, Stop, Unfit, Verdict, choose_victim,
     decide_pool,
 };
 use crate::domain::{
@@ -17,7 +16,7 @@ use crate::domain::{
     PoolTarget, Resource,
 };
 use crate::operation::{
-    Failure, Move, Operation, Outcome, ScaleIn, ScaleInPhase, ScaleInSight, ScaleOut, ScaleOutPhase, ScaleOutSight,
+    Failure, Move, Outcome, ScaleIn, ScaleInPhase, ScaleInSight, ScaleOut, ScaleOutPhase, ScaleOutSight,
     Work,
 };
 use crate::policy::PoolPolicy;
@@ -29,9 +28,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let Some(stored) = self.stored(resource, &path) else { return };
         let managed = self.views.borrow_mut().pools().get(name).cloned();
         let mut subject = Subject { resource, path: &path, stored };
-        if let Some(managed) = &managed {
-            self.tend_alert(&mut subject, &managed.policy.notification_uid).await;
-        }
+        self.tend_alert(&mut subject).await;
         if subject.stored.state.operation.is_some() {
             self.advance_pool(managed.as_ref(), &mut subject).await;
             if let Some(managed) = managed.filter(|_| subject.stored.state.operation.is_some()) {
@@ -59,7 +56,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             self.shadow_standing(subject)
         };
         let mut decision = decide_pool(&observation, policy, &standing);
-        if let (Verdict::Act(_), Err(limit)) = (&decision.verdict, self.has_room()) {
+        let room = matches!(decision.verdict, Verdict::Act(_)).then(|| self.reserve());
+        if let Some(Err(limit)) = room {
             decision = decision.hold(Stop::Concurrency { limit });
         }
         let victim = match self.find_victim(&decision, managed, &group).await {
@@ -72,7 +70,14 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         }
         self.tell(&Event::Decided(decision.clone()));
         match decision.verdict {
-            Verdict::Act(step) => self.act_on_pool(policy, &group, &decision, step, victim, subject).await,
+            Verdict::Act(step) => {
+                let intent = Intent { step, why: decision.why(), uid: &policy.notification_uid };
+                let begun = self.begin_on_pool(policy, &group, intent, victim, subject).await;
+                drop(room);
+                if begun {
+                    self.advance_pool(None, subject).await;
+                }
+            }
             _ if !policy.enabled => self.note_in_shadow(subject, &decision),
             _ => self.note_requests(subject, decision.scalein_requests, decision.scaleout_requests).await,
         }
@@ -88,15 +93,15 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         }
     }
 
-    async fn act_on_pool(
+    async fn begin_on_pool(
         &self,
         policy: &PoolPolicy,
         group: &PoolSnapshot,
-        decision: &Decision,
-        step: Step,
+        intent: Intent<'_>,
         victim: Option<(NodeId, InstanceId)>,
         subject: &mut Subject<'_>,
-    ) {
+    ) -> bool {
+        let step = intent.step;
         let target = policy.target.clone();
         let retry_threshold = policy.retry_threshold;
         let work = match (step.direction(), victim) {
@@ -112,11 +117,9 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
                 let phase = ScaleInPhase::Draining;
                 Work::ScaleIn(ScaleIn { target, retry_threshold, node, instance, phase })
             }
-            (Direction::In, None) => return,
+            (Direction::In, None) => return false,
         };
-        if self.begin(subject, work, step, decision.why()).await {
-            self.advance_pool(None, subject).await;
-        }
+        self.begin(subject, work, intent).await
     }
 
     /// The node that would leave, where a decision is to take one (P21).
@@ -138,7 +141,9 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let addresses = self.addresses_of_members(managed, group).await?;
         let views = self.views.borrow();
         let own = self.config.borrow().own_allocation.clone();
-        let own_node = own.and_then(|allocation| views.node_of(&allocation).cloned());
+        let own_node = own.as_ref().and_then(|allocation| views.node_of(allocation));
+        // An agent that is an allocation and cannot find its node might be on any.
+        let lost = own.is_some() && own_node.is_none();
         let candidate = |load: &crate::decide::NodeLoad| {
             let node = views.node(&load.node);
             let by_id = node.and_then(|node| node.instance.as_ref()).and_then(|id| group.member(id));
@@ -147,7 +152,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
                 group.member(instance)
             };
             let instance = match by_id.or_else(by_address) {
-                _ if own_node.as_ref() == Some(&load.node) => Err(Unfit::RunsLeader),
+                _ if lost || own_node == Some(&load.node) => Err(Unfit::RunsLeader),
                 None => Err(Unfit::NoInstance),
                 Some(PoolInstance { protected: true, .. }) => Err(Unfit::Protected),
                 Some(member) => Ok(member.id.clone()),
@@ -187,13 +192,13 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     async fn advance_pool(&self, managed: Option<&ManagedPool>, subject: &mut Subject<'_>) {
         for _ in 0..MOVES_PER_EVALUATION {
             let state = &subject.stored.state;
-            let Some(Operation { work, since, .. }) = state.operation.clone() else { return };
-            if state.failsafe_mode {
+            let Some(operation) = state.operation.clone() else { return };
+            if self.is_frozen(subject.path, state) {
                 return;
             }
-            let in_phase = self.elapsed(subject.path, Mark::Phase, since);
+            let in_phase = self.in_phase(subject.path, &operation);
             let failures = state.failure_count;
-            let next = match &work {
+            let next = match &operation.work {
                 Work::ScaleOut(work) => self.next_out(work, in_phase, failures).await,
                 Work::ScaleIn(work) => self.next_in(work, managed, in_phase, failures).await,
                 Work::GroupScale(_) => return,
@@ -248,7 +253,11 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         failures: u32,
     ) -> Result<Move<Work>, PortError> {
         let cloud = self.ports.cloud();
-        let group = cloud.pool(&work.target).await?;
+        let group = match cloud.pool(&work.target).await {
+            Ok(group) => Some(group),
+            Err(error) if error.kind == ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
         let instance = self.instance(&work.target, &work.instance).await?.map(|instance| instance.state);
         let activity = match &work.phase {
             ScaleInPhase::Detaching { activity: Some(id) } => {
@@ -257,11 +266,13 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             }
             _ => None,
         };
-        let floor = managed.map_or(group.min, |managed| GroupBounds::of(&managed.policy, &group).min).max(1);
-        let demand_returned = managed.is_some_and(|managed| self.needs_back(managed, &group, &work.node));
+        let pool = managed.zip(group.as_ref());
+        let policy_floor = pool.map(|(managed, group)| GroupBounds::of(&managed.policy, group).min);
+        let floor = policy_floor.or(group.as_ref().map(|group| group.min)).unwrap_or_default().max(1);
+        let demand_returned = pool.is_some_and(|(managed, group)| self.needs_back(managed, group, &work.node));
         let views = self.views.borrow();
         let sight = ScaleInSight {
-            group: &group,
+            group: group.as_ref(),
             floor,
             node: views.node(&work.node).map(|node| &node.summary),
             occupants: views.occupants(&work.node),

@@ -3,6 +3,7 @@
 
 use jiff::{Timestamp, ToSpan};
 
+use super::elapsed::Mark;
 use super::event::{AlertAction, AlertNotice, Event, Observer};
 use super::store::{Stored, WriteError};
 use super::term::Term;
@@ -12,7 +13,7 @@ use crate::operation::{
     Call, Failure, GroupPhase, GroupScale, Move, Operation, Outcome, ScaleIn, ScaleInPhase, Work,
 };
 use crate::ports::{Clock, Cloud, Nomad, PortError, Ports, ScaleAccepted, ScaleRequest};
-use crate::state::{Alert, ResourceState, ResourceType};
+use crate::state::{Alert, AlertStage, ResourceState, ResourceType};
 
 /// How many moves one evaluation may make: enough to enter a phase, call, and note the answer.
 pub(super) const MOVES_PER_EVALUATION: usize = 8;
@@ -22,6 +23,14 @@ pub(super) struct Subject<'a> {
     pub(super) resource: &'a Resource,
     pub(super) path: &'a str,
     pub(super) stored: Stored,
+}
+
+/// What an operation is begun for.
+pub(super) struct Intent<'a> {
+    pub(super) step: Step,
+    pub(super) why: String,
+    /// Names the resource's alerts.
+    pub(super) uid: &'a str,
 }
 
 /// What an outside call answered that is worth noting in the state.
@@ -36,18 +45,19 @@ pub(super) enum Answer {
 
 impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// Begins an operation: from now on it survives us (S6).
-    pub(super) async fn begin(&self, subject: &mut Subject<'_>, work: Work, step: Step, why: String) -> bool {
+    pub(super) async fn begin(&self, subject: &mut Subject<'_>, work: Work, intent: Intent<'_>) -> bool {
+        let Intent { step, why, .. } = intent;
         let now = self.ports.clock().wall();
         let direction = work.direction();
         let mut state = subject.stored.state.clone();
         state.operation = Some(Operation {
             resource: subject.resource.clone(),
+            notification_uid: intent.uid.to_owned(),
             started: now,
             agent: self.config.borrow().name.clone(),
             since: now,
             work,
         });
-        state.last_scaling_event = self.stamp(state.last_scaling_event);
         state.scalein_requests = 0;
         state.scaleout_requests = 0;
         let begun = self.write(subject, state).await;
@@ -74,7 +84,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     async fn enter(&self, subject: &mut Subject<'_>, work: Work, failure: Option<Failure>) -> bool {
         let mut state = subject.stored.state.clone();
         let Some(operation) = state.operation.as_mut() else { return false };
-        if operation.work.restarts_timer(&work) {
+        if failure.is_some() || operation.work.restarts_timer(&work) {
             operation.since = self.ports.clock().wall();
         }
         if let Work::GroupScale(GroupScale { phase: GroupPhase::Following { .. }, .. }) = &work {
@@ -82,10 +92,9 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             state.last_scaling_event = self.stamp(state.last_scaling_event);
         }
         let phase = work.phase_name();
-        let threshold = work.retry_threshold();
         operation.work = work;
         if failure.is_some() {
-            state.count_failure(threshold);
+            state.count_failure();
         }
         let entered = self.write(subject, state).await;
         if entered {
@@ -99,11 +108,11 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let Some(operation) = state.operation.take() else { return };
         match &outcome {
             Outcome::Succeeded => state.failure_count = 0,
-            Outcome::Failed(_) => state.count_failure(operation.work.retry_threshold()),
+            Outcome::Failed(_) => state.count_last_failure(&operation),
             Outcome::Abandoned(_) => {}
         }
         if matches!(subject.resource, Resource::Pool(_)) {
-            // A pool's cooldown also runs from the end of what was done (P16).
+            // A pool's cooldown runs from the end of what was done (P16).
             state.last_scaling_event = self.stamp(state.last_scaling_event);
         }
         let direction = operation.work.direction();
@@ -114,7 +123,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 
     async fn call_and_note(&self, subject: &mut Subject<'_>, call: Call) -> bool {
         let Some(Operation { work, .. }) = subject.stored.state.operation.clone() else { return false };
-        match (self.call(subject.resource, &work, call).await, work) {
+        match (self.call(subject, &work, call).await, work) {
             (Some(Answer::Scaled(accepted)), Work::GroupScale(work)) => {
                 let following = work.follow(Some(accepted.evaluation), accepted.modify_index);
                 self.enter(subject, Work::GroupScale(following), None).await;
@@ -127,10 +136,12 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         false
     }
 
-    /// Makes an outside call, if this agent still may (L4). A failure is told and otherwise ignored: the next
+    /// Makes an outside call, if this agent still may (L4), and the state that it rests on is still the latest that is
+    /// known: an operator may have entered failsafe meanwhile (S7). A failure is told and otherwise ignored: the next
     /// evaluation looks at what came of it.
-    async fn call(&self, resource: &Resource, work: &Work, call: Call) -> Option<Answer> {
-        if !self.may_act() {
+    async fn call(&self, subject: &Subject<'_>, work: &Work, call: Call) -> Option<Answer> {
+        let resource = subject.resource;
+        if !self.may_act() || self.store.index(subject.path) != subject.stored.index {
             return None;
         }
         let text = describe(&call);
@@ -173,16 +184,19 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 
     /// Tells about a failsafe that was entered, or lifted, since the last look (S9). First told, then noted: a crash
     /// in between repeats the alert, with the same state path, rather than losing it.
-    pub(super) async fn tend_alert(&self, subject: &mut Subject<'_>, uid: &str) {
-        let state = &subject.stored.state;
-        let (action, alert) = match (state.alert, state.failsafe_mode) {
-            (Some(Alert::Pending), true) => (Some(AlertAction::Trigger), Some(Alert::Raised)),
-            (Some(Alert::Raised), false) => (Some(AlertAction::Resolve), None),
-            (Some(Alert::Pending), false) => (None, None),
-            (None, _) | (Some(Alert::Raised), true) => return,
+    pub(super) async fn tend_alert(&self, subject: &mut Subject<'_>) {
+        let mut state = subject.stored.state.clone();
+        let Some(alert) = state.alert.take() else { return };
+        let action = match (alert.stage, state.failsafe_mode) {
+            (AlertStage::Pending, true) => Some(AlertAction::Trigger),
+            (AlertStage::Raised, false) => Some(AlertAction::Resolve),
+            (AlertStage::Pending, false) => None,
+            (AlertStage::Raised, true) => return,
         };
-        let mut state = state.clone();
-        state.alert = alert;
+        let uid = &alert.uid;
+        if action == Some(AlertAction::Trigger) {
+            state.alert = Some(Alert { stage: AlertStage::Raised, ..alert.clone() });
+        }
         if let Some(action) = action {
             state.last_notification_event = self.stamp(state.last_notification_event);
             self.tell(&Event::Alert(self.notice(subject, action, uid)));
@@ -203,6 +217,17 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             resource_type,
             reason,
             state_path: subject.path.to_owned(),
+        }
+    }
+
+    /// Lets times that were just written count from now, whatever the wall clock does next (S10).
+    fn see_times(&self, subject: &Subject<'_>) {
+        let state = &subject.stored.state;
+        let phase = state.operation.as_ref().map(|operation| operation.since);
+        for (mark, time) in [(Mark::ScalingEvent, state.last_scaling_event), (Mark::Phase, phase)] {
+            if let Some(time) = time {
+                self.elapsed(subject.path, mark, time);
+            }
         }
     }
 
@@ -227,6 +252,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         match written {
             Ok(stored) => {
                 subject.stored = stored;
+                self.see_times(subject);
                 true
             }
             Err(error) => {

@@ -18,6 +18,9 @@ use crate::ports::{Clock, Ports};
 /// How long after the start of a term the first round begins: the views must be filled first.
 const FIRST_ROUND_AFTER: Duration = Duration::from_secs(2);
 
+/// The least time from one round to the next, whatever is configured.
+const LEAST_INTERVAL: Duration = Duration::from_secs(1);
+
 /// What a round of groups needs to know.
 const GROUP_FEEDS: [Feed; 4] = [Feed::Jobs, Feed::Allocations, Feed::Deployments, Feed::States];
 /// What a round of pools needs to know.
@@ -30,7 +33,7 @@ pub(super) async fn of_groups<P: Ports, O: Observer>(term: &Term<'_, P, O>) -> I
         let mut resources = BTreeSet::new();
         if term.views.borrow().are_current(&GROUP_FEEDS) {
             resources.extend(term.views.borrow().groups().cloned().map(Resource::Group));
-            resources.extend(term.store.operating().into_iter().filter(|it| matches!(it, Resource::Group(_))));
+            resources.extend(term.store.unfinished().into_iter().filter(|it| matches!(it, Resource::Group(_))));
         }
         resources
     };
@@ -44,7 +47,7 @@ pub(super) async fn of_pools<P: Ports, O: Observer>(term: &Term<'_, P, O>) -> In
         let mut resources = BTreeSet::new();
         if term.views.borrow().are_current(&POOL_FEEDS) {
             resources.extend(term.views.borrow_mut().pools().keys().cloned().map(Resource::Pool));
-            resources.extend(term.store.operating().into_iter().filter(|it| matches!(it, Resource::Pool(_))));
+            resources.extend(term.store.unfinished().into_iter().filter(|it| matches!(it, Resource::Pool(_))));
         }
         resources
     };
@@ -72,7 +75,7 @@ async fn run<P: Ports, O: Observer>(
             continue;
         }
         let (switch, interval) = interval(&term.config.borrow());
-        next = clock.monotonic() + interval;
+        next = clock.monotonic() + interval.max(LEAST_INTERVAL);
         if switch == Switch::Off || !term.may_act() {
             continue;
         }

@@ -87,8 +87,11 @@ impl Store {
             Write { key: path.to_owned(), value: state.to_json(), expected_index, guard: self.guard.clone() };
         match consul.write(&write).await? {
             WriteOutcome::Written(index) => {
-                let entry = Entry { index, state: Ok(state.clone()) };
-                self.entries.borrow_mut().insert(path.to_owned(), entry);
+                // A listing may have brought a newer word while the answer was on its way.
+                if self.index(path) < index {
+                    let entry = Entry { index, state: Ok(state.clone()) };
+                    self.entries.borrow_mut().insert(path.to_owned(), entry);
+                }
                 Ok(Stored { state, index })
             }
             WriteOutcome::Changed => Err(WriteError::Changed),
@@ -96,9 +99,22 @@ impl Store {
         }
     }
 
-    /// Resources with an operation under way.
-    pub(super) fn operating(&self) -> Vec<Resource> {
-        self.operations(|operation| Some(operation.resource.clone()))
+    /// The latest index that is known of a state; 0 where there is none.
+    pub(super) fn index(&self, path: &str) -> u64 {
+        self.entries.borrow().get(path).map_or(0, |entry| entry.index)
+    }
+
+    /// Resources that must be looked after even where no policy of theirs is known: those with an operation under way
+    /// or an alert owed.
+    pub(super) fn unfinished(&self) -> Vec<Resource> {
+        let entries = self.entries.borrow();
+        let states = entries.values().filter_map(|entry| entry.state.as_ref().ok());
+        states
+            .filter_map(|state| {
+                let operating = state.operation.as_ref().map(|operation| &operation.resource);
+                operating.or(state.alert.as_ref().map(|alert| &alert.resource)).cloned()
+            })
+            .collect()
     }
 
     /// How many operations are under way, those that only follow a deployment left out: they wait for Nomad, and

@@ -1,9 +1,11 @@
 //! One term of leadership: what it holds, and whether it may still act (L4).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::{join, join3};
+use jiff::Timestamp;
 
 use super::elapsed::{Elapsed, Mark};
 use super::event::{Event, LossCause, Observer};
@@ -13,6 +15,7 @@ use super::views::Views;
 use super::{AgentConfig, rounds};
 use crate::decide::Standing;
 use crate::domain::Resource;
+use crate::operation::Operation;
 use crate::ports::{Clock, Ports};
 use crate::state::{ResourceState, path_of};
 
@@ -27,6 +30,18 @@ pub(super) struct Term<'a, P, O> {
     observer: &'a O,
     lease: Lease,
     elapsed: RefCell<Elapsed>,
+    /// How many operations are about to begin.
+    reserved: Cell<usize>,
+}
+
+/// Room for one operation that is about to begin.
+#[must_use]
+pub(super) struct Reservation<'a>(&'a Cell<usize>);
+
+impl Drop for Reservation<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
@@ -40,6 +55,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             observer,
             lease: Lease::from(won.renewed),
             elapsed: RefCell::new(Elapsed::default()),
+            reserved: Cell::new(0),
         }
     }
 
@@ -99,13 +115,38 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
         }
     }
 
-    pub(super) fn elapsed(&self, path: &str, mark: Mark, time: jiff::Timestamp) -> std::time::Duration {
+    pub(super) fn elapsed(&self, path: &str, mark: Mark, time: Timestamp) -> Duration {
         self.elapsed.borrow_mut().since(path, mark, time, self.ports.clock())
     }
 
-    /// Whether another operation may begin (J21).
-    pub(super) fn has_room(&self) -> Result<(), usize> {
+    /// How long the time limit of an operation's phase has run. A limit on our own calls only runs while we make
+    /// them: time in which nobody led does not count.
+    pub(super) fn in_phase(&self, path: &str, operation: &Operation) -> Duration {
+        let mut elapsed = self.elapsed.borrow_mut();
+        let since_begun = elapsed.since(path, Mark::Phase, operation.since, self.ports.clock());
+        if operation.work.awaits_own_call() { elapsed.watched(path, Mark::Phase, self.ports.clock()) } else { since_begun }
+    }
+
+    /// Whether an operation stands still because its resource is in failsafe (S7). Time spent so counts towards no
+    /// limit.
+    pub(super) fn is_frozen(&self, path: &str, state: &ResourceState) -> bool {
+        if state.failsafe_mode {
+            if let Some(operation) = &state.operation {
+                self.elapsed.borrow_mut().restart(path, Mark::Phase, operation.since, self.ports.clock());
+            }
+        }
+        state.failsafe_mode
+    }
+
+    /// Room for another operation to begin (J21), or the limit that is reached. Room is kept for as long as the answer
+    /// is held: until the operation stands in the state.
+    pub(super) fn reserve(&self) -> Result<Reservation<'_>, usize> {
         let limit = self.config.borrow().concurrency;
-        if self.store.busy_operations() < limit { Ok(()) } else { Err(limit) }
+        if self.store.busy_operations() + self.reserved.get() < limit {
+            self.reserved.set(self.reserved.get() + 1);
+            Ok(Reservation(&self.reserved))
+        } else {
+            Err(limit)
+        }
     }
 }

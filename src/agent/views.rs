@@ -66,12 +66,19 @@ pub(super) struct Views {
     /// Worked out from all of the above when first asked for after a change.
     pools: Option<Arc<BTreeMap<PoolName, ManagedPool>>>,
     problems: BTreeMap<Resource, String>,
+    /// Jobs and nodes that could not be read.
+    unreadable: BTreeSet<String>,
 }
 
 impl Views {
     /// Marks a view as current or not. Whether that is news: a first failure is, a first answer is none.
     pub(super) fn mark(&mut self, feed: Feed, current: bool) -> bool {
         self.current.insert(feed, current).unwrap_or(true) != current
+    }
+
+    /// Marks a job or node as readable or not. Whether that is news.
+    pub(super) fn mark_readable(&mut self, what: &str, readable: bool) -> bool {
+        if readable { self.unreadable.remove(what) } else { self.unreadable.insert(what.to_owned()) }
     }
 
     /// Whether all of these views are current (S4, S11).
@@ -407,6 +414,7 @@ mod tests {
                 name: "t".into(),
                 cpu: crate::domain::MegaHertz(300),
                 memory: crate::domain::MebiBytes(100),
+                span: crate::domain::TaskSpan::Throughout,
             }],
             disk: crate::domain::MebiBytes(0),
         };

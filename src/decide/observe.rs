@@ -1,7 +1,7 @@
 //! From statistics to a group's averages: rule J7.
 
 use crate::decide::group::{GroupObservation, TaskAverage, TaskObservation};
-use crate::domain::{AllocationStats, Percent, Task, TaskGroup};
+use crate::domain::{AllocationStats, Percent, Task, TaskGroup, TaskSpan};
 
 const BYTES_PER_MIB: f64 = 1024.0 * 1024.0;
 
@@ -9,11 +9,12 @@ const BYTES_PER_MIB: f64 = 1024.0 * 1024.0;
 /// allocation: its statistics, or nothing where they could not be had (J12).
 #[must_use]
 pub fn observe_group(group: &TaskGroup, deploying: bool, samples: &[Option<AllocationStats>]) -> GroupObservation {
+    let throughout = group.tasks.iter().filter(|task| task.span == TaskSpan::Throughout);
     GroupObservation {
         count: group.count,
         running: samples.len(),
         deploying,
-        tasks: group.tasks.iter().map(|task| observe_task(task, samples)).collect(),
+        tasks: throughout.map(|task| observe_task(task, samples)).collect(),
     }
 }
 
@@ -65,7 +66,12 @@ mod tests {
     use crate::domain::{MebiBytes, MegaHertz, MemoryStats, TaskUsage};
 
     fn group() -> TaskGroup {
-        let task = |name: &str| Task { name: name.into(), cpu: MegaHertz(500), memory: MebiBytes(256) };
+        let task = |name: &str| Task {
+            name: name.into(),
+            cpu: MegaHertz(500),
+            memory: MebiBytes(256),
+            span: TaskSpan::Throughout,
+        };
         TaskGroup {
             name: "g".into(),
             count: 3,
@@ -100,6 +106,14 @@ mod tests {
         let seen = observe_group(&group(), false, &[sample(Some(250.0), Some(64)), None, sample(None, None), absurd]);
         assert_eq!(seen.tasks[0].cpu, percent(50.0, 3));
         assert_eq!(seen.tasks[0].memory, percent(25.0, 3));
+    }
+
+    #[test]
+    fn j12_a_task_that_runs_briefly_lacks_no_sample() {
+        let mut group = group();
+        group.tasks[1].span = TaskSpan::Briefly;
+        let seen = observe_group(&group, false, &[sample(Some(10.0), Some(64))]);
+        assert_eq!(seen.tasks.len(), 1);
     }
 
     #[test]

@@ -94,6 +94,18 @@ pub struct Task {
     pub cpu: MegaHertz,
     /// Memory it asks for, in MiB.
     pub memory: MebiBytes,
+    /// Whether it runs as long as its allocation does.
+    pub span: TaskSpan,
+}
+
+/// How long a task runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskSpan {
+    /// As long as its allocation.
+    Throughout,
+    /// Before, or after, the main tasks (a `lifecycle` hook that is no sidecar). It has no statistics most of the time,
+    /// and says nothing about load.
+    Briefly,
 }
 
 /// What Nomad's servers want of an allocation.
@@ -200,7 +212,8 @@ impl MemoryStats {
         let sane = |bytes: &u64| i64::try_from(*bytes).is_ok();
         match self.rss {
             Some(rss) if rss > 0 => self.rss.filter(sane),
-            _ => self.usage.filter(sane).or(self.rss),
+            _ if self.usage.is_some() => self.usage.filter(sane),
+            _ => self.rss,
         }
     }
 }
@@ -287,6 +300,7 @@ mod tests {
         assert_eq!(stats(Some(0), None), Some(0));
         assert_eq!(stats(Some(u64::MAX - 4095), None), None, "an absurd reading is missing");
         assert_eq!(stats(None, Some(u64::MAX)), None);
+        assert_eq!(stats(Some(0), Some(u64::MAX)), None, "and not zero");
     }
 
     #[test]

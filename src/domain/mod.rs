@@ -15,7 +15,7 @@ pub use ids::{
 };
 pub use job::{
     Allocation, AllocationStats, ClientStatus, Deployment, DeploymentStatus, DesiredStatus, Evaluation,
-    EvaluationStatus, Job, JobKind, JobSummary, MemoryStats, Meta, Task, TaskGroup, TaskUsage,
+    EvaluationStatus, Job, JobKind, JobSummary, MemoryStats, Meta, Task, TaskGroup, TaskSpan, TaskUsage,
 };
 pub use node::{Eligibility, Node, NodeStatus, NodeSummary};
 pub use pool::{

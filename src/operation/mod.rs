@@ -31,6 +31,8 @@ pub const EFFECT_LIMIT: Duration = Duration::from_secs(600);
 pub struct Operation {
     /// What is scaled.
     pub resource: Resource,
+    /// Names the alerts about the resource, as its policy said when the work began.
+    pub notification_uid: String,
     /// When it began.
     pub started: Timestamp,
     /// Who began it.
@@ -93,6 +95,18 @@ impl Work {
             (Self::ScaleIn(now), Self::ScaleIn(then)) => now.restarts_timer(then),
             (Self::GroupScale(now), Self::GroupScale(then)) => now.restarts_timer(then),
             _ => true,
+        }
+    }
+
+    /// Whether the limit of the present phase bounds calls of ours, rather than something that others do.
+    #[must_use]
+    pub fn awaits_own_call(&self) -> bool {
+        match self {
+            Self::GroupScale(work) => matches!(work.phase, GroupPhase::Scaling),
+            Self::ScaleOut(work) => {
+                !matches!(work.phase, ScaleOutPhase::Launching | ScaleOutPhase::Joining { .. })
+            }
+            Self::ScaleIn(work) => !matches!(work.phase, ScaleInPhase::Draining | ScaleInPhase::Emptying),
         }
     }
 

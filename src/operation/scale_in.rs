@@ -80,6 +80,8 @@ pub enum CallOff {
     Protected,
     /// One node fewer would now be below the group's bounds.
     AtMinimum,
+    /// The Auto Scaling group is gone: a failure.
+    GroupVanished,
 }
 
 impl fmt::Display for CallOff {
@@ -90,6 +92,7 @@ impl fmt::Display for CallOff {
             Self::DemandReturned => "the pool needs the node again",
             Self::Protected => "the instance is now protected from scale-in",
             Self::AtMinimum => "the pool is at its minimum now",
+            Self::GroupVanished => "the Auto Scaling group is gone",
         })
     }
 }
@@ -97,8 +100,8 @@ impl fmt::Display for CallOff {
 /// What can be seen of the pool.
 #[derive(Debug, Clone)]
 pub struct ScaleInSight<'a> {
-    /// The Auto Scaling group.
-    pub group: &'a PoolSnapshot,
+    /// The Auto Scaling group, if it still exists.
+    pub group: Option<&'a PoolSnapshot>,
     /// The fewest nodes that policy and group allow.
     pub floor: u32,
     /// The node, if Nomad still knows it.
@@ -154,16 +157,17 @@ impl ScaleIn {
 
     fn emptying(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
         let Some(node) = sight.node else { return self.node_gone() };
+        let Some(group) = sight.group else { return self.call_off(CallOff::GroupVanished) };
         if is_in_service(node) {
             return Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())));
         }
-        if node.status == NodeStatus::Down && sight.group.member(&self.instance).is_none() {
+        if node.status == NodeStatus::Down && group.member(&self.instance).is_none() {
             return self.node_gone();
         }
-        if !node.draining && sight.occupants == 0 {
-            Move::Enter(self.at(ScaleInPhase::Detaching { activity: None }), None)
-        } else if sight.demand_returned {
+        if sight.demand_returned && node.status == NodeStatus::Ready {
             self.call_off(CallOff::DemandReturned)
+        } else if !node.draining && sight.occupants == 0 {
+            Move::Enter(self.at(ScaleInPhase::Detaching { activity: None }), None)
         } else if sight.in_phase >= DRAIN_DEADLINE {
             self.call_off(CallOff::Overran)
         } else {
@@ -172,17 +176,20 @@ impl ScaleIn {
     }
 
     fn detaching(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
+        let Some(group) = sight.group else { return self.call_off(CallOff::GroupVanished) };
         // Membership first: detaching a stranger may cost an innocent instance.
-        let Some(member) = sight.group.member(&self.instance) else {
+        let Some(member) = group.member(&self.instance) else {
             return Move::Enter(self.at(ScaleInPhase::Terminating), None);
         };
         if member.lifecycle == Lifecycle::Detaching {
-            Move::Wait
+            self.wait_for_effect(Failure::NotDetached(self.instance.clone()), sight)
+        } else if sight.demand_returned && sight.node.is_some_and(|node| node.status == NodeStatus::Ready) {
+            self.call_off(CallOff::DemandReturned)
         } else if sight.node.is_some_and(is_in_service) {
             Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())))
         } else if member.protected {
             self.call_off(CallOff::Protected)
-        } else if sight.group.desired <= sight.floor {
+        } else if group.desired <= sight.floor {
             self.call_off(CallOff::AtMinimum)
         } else if sight.activity == Some(ActivityStatus::Failed) || sight.in_phase >= EFFECT_LIMIT {
             self.call_off(CallOff::NotDetached)
@@ -194,33 +201,43 @@ impl ScaleIn {
     fn terminating(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
         match sight.instance {
             None | Some(InstanceState::Terminated) => Move::Finish(Outcome::Succeeded),
-            Some(_) if sight.in_phase >= EFFECT_LIMIT => {
-                let failure = Failure::NotTerminated(self.instance.clone());
-                if sight.failures + 1 >= self.retry_threshold {
-                    Move::Finish(Outcome::Failed(failure))
-                } else {
-                    Move::Enter(self.at(ScaleInPhase::Terminating), Some(failure))
-                }
+            Some(InstanceState::ShuttingDown) => {
+                self.wait_for_effect(Failure::NotTerminated(self.instance.clone()), sight)
             }
-            Some(InstanceState::ShuttingDown) => Move::Wait,
             // Somebody let work in again. It is not ours to kill.
-            Some(_) if sight.occupants > 0 => Move::Wait,
+            Some(_) if sight.occupants > 0 || sight.in_phase >= EFFECT_LIMIT => {
+                self.wait_for_effect(Failure::NotTerminated(self.instance.clone()), sight)
+            }
             Some(_) => Move::Call(Call::Terminate(self.instance.clone())),
         }
     }
 
     fn calling_off(&self, why: CallOff, sight: &ScaleInSight<'_>) -> Move<Self> {
-        let still_out = sight.node.is_some_and(|node| node.status != NodeStatus::Down && !is_in_service(node));
-        if still_out {
+        // A node that is down now may come back, and must not come back drained.
+        let still_out = sight.node.is_some_and(|node| !is_in_service(node));
+        if still_out && sight.in_phase < EFFECT_LIMIT {
             return Move::Call(Call::CancelDrain(self.node.clone()));
         }
         Move::Finish(match why {
             CallOff::Overran => Outcome::Failed(Failure::DrainOverran(self.node.clone())),
+            CallOff::GroupVanished => Outcome::Failed(Failure::GroupVanished),
             CallOff::NotDetached => Outcome::Failed(Failure::NotDetached(self.instance.clone())),
             CallOff::DemandReturned | CallOff::Protected | CallOff::AtMinimum => {
                 Outcome::Abandoned(Abandonment::CalledOff(why))
             }
         })
+    }
+
+    /// Waits for the effect of a call that was taken; past the limit that counts as a failure, and at the threshold it
+    /// is the last one.
+    fn wait_for_effect(&self, failure: Failure, sight: &ScaleInSight<'_>) -> Move<Self> {
+        if sight.in_phase < EFFECT_LIMIT {
+            Move::Wait
+        } else if sight.failures.saturating_add(1) >= self.retry_threshold {
+            Move::Finish(Outcome::Failed(failure))
+        } else {
+            Move::Enter(self.clone(), Some(failure))
+        }
     }
 
     fn call_off(&self, why: CallOff) -> Move<Self> {
@@ -248,7 +265,7 @@ mod tests {
 
     #[derive(Clone)]
     struct Scene {
-        group: PoolSnapshot,
+        group: Option<PoolSnapshot>,
         node: Option<NodeSummary>,
         occupants: usize,
         instance: Option<InstanceState>,
@@ -273,7 +290,7 @@ mod tests {
             modify_index: 1,
         };
         Scene {
-            group,
+            group: Some(group),
             node: Some(node),
             occupants: 0,
             instance: Some(InstanceState::Running),
@@ -296,7 +313,7 @@ mod tests {
 
         fn next(&self, phase: ScaleInPhase) -> Move<ScaleIn> {
             operation(phase).next(&ScaleInSight {
-                group: &self.group,
+                group: self.group.as_ref(),
                 floor: 1,
                 node: self.node.as_ref(),
                 occupants: self.occupants,
@@ -330,8 +347,9 @@ mod tests {
         let in_service = scene(false, Eligibility::Eligible);
         let draining = scene(true, Eligibility::Ineligible).with(|s| s.occupants = 2);
         let alone = drained().with(|s| {
-            s.group.instances.remove(0);
-            s.group.desired = 1;
+            let group = s.group.as_mut().unwrap();
+            group.instances.remove(0);
+            group.desired = 1;
         });
         assert_eq!(in_service.next(Draining), Move::Call(Call::Drain("n".into())));
         assert_eq!(draining.next(Draining), entering(Emptying), "resumed after the call took effect");
@@ -361,7 +379,8 @@ mod tests {
         });
         let calling = ScaleInPhase::CallingOff { why: CallOff::Overran };
         assert_eq!(overdue.next(ScaleInPhase::Emptying), calling_off(CallOff::Overran));
-        assert_eq!(overdue.next(calling.clone()), Move::Call(Call::CancelDrain("n".into())));
+        let called = overdue.with(|s| s.seconds = 0);
+        assert_eq!(called.next(calling.clone()), Move::Call(Call::CancelDrain("n".into())));
         let back = scene(false, Eligibility::Eligible);
         assert_eq!(back.next(calling), Move::Finish(Outcome::Failed(Failure::DrainOverran("n".into()))));
     }
@@ -387,19 +406,36 @@ mod tests {
         let gone = drained().with(|s| s.node = None);
         let node_gone = Move::Finish(Outcome::Abandoned(Abandonment::NodeGone("n".into())));
         assert_eq!(gone.next(ScaleInPhase::Emptying), node_gone);
-        let lowered = drained().with(|s| s.group.desired = 1);
+        let lowered = drained().with(|s| s.group.as_mut().unwrap().desired = 1);
         assert_eq!(lowered.next(DETACHING), calling_off(CallOff::AtMinimum));
     }
 
     #[test]
     fn p21_a_member_protected_meanwhile_is_kept() {
-        let protected = drained().with(|s| s.group.instances[0].protected = true);
+        let protected = drained().with(|s| s.group.as_mut().unwrap().instances[0].protected = true);
         assert_eq!(protected.next(DETACHING), calling_off(CallOff::Protected));
     }
 
     #[test]
+    fn p23_nothing_stays_drained_when_the_node_is_down_or_the_group_gone() {
+        let calling = ScaleInPhase::CallingOff { why: CallOff::Overran };
+        let down = scene(true, Eligibility::Ineligible).with(|s| s.node.as_mut().unwrap().status = NodeStatus::Down);
+        assert_eq!(down.next(calling), Move::Call(Call::CancelDrain("n".into())));
+        let no_group = drained().with(|s| s.group = None);
+        assert_eq!(no_group.next(ScaleInPhase::Emptying), calling_off(CallOff::GroupVanished));
+        assert_eq!(no_group.next(ScaleInPhase::Terminating), Move::Call(Call::Terminate("i".into())));
+    }
+
+    #[test]
+    fn p25_demand_is_looked_at_once_more_before_the_instance_is_detached() {
+        let busy = drained().with(|s| s.demand_returned = true);
+        assert_eq!(busy.next(ScaleInPhase::Emptying), calling_off(CallOff::DemandReturned));
+        assert_eq!(busy.next(DETACHING), calling_off(CallOff::DemandReturned));
+    }
+
+    #[test]
     fn p22_the_activity_is_followed() {
-        let detaching = drained().with(|s| s.group.instances[0].lifecycle = Lifecycle::Detaching);
+        let detaching = drained().with(|s| s.group.as_mut().unwrap().instances[0].lifecycle = Lifecycle::Detaching);
         assert_eq!(detaching.next(DETACHING), Move::Wait);
         let failed = drained().with(|s| s.activity = Some(ActivityStatus::Failed));
         assert_eq!(failed.next(DETACHING), calling_off(CallOff::NotDetached));

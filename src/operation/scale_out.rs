@@ -163,13 +163,16 @@ impl ScaleOut {
             }
             // It came late, but it came: nothing that works is thrown away.
             Some(_) if sight.joined.contains(instance) => Move::Finish(Outcome::Succeeded),
+            Some(_) if sight.in_phase >= EFFECT_LIMIT => {
+                Move::Finish(Outcome::Failed(Failure::NotTerminated(instance.clone())))
+            }
             Some(_) => Move::Call(Call::Terminate(instance.clone())),
         }
     }
 
     fn detaching(instance: &InstanceId, sight: &ScaleOutSight<'_>) -> Move<Self> {
         match sight.group.member(instance).map(|member| member.lifecycle) {
-            Some(Lifecycle::Detaching) => Move::Wait,
+            Some(Lifecycle::Detaching) if sight.in_phase < EFFECT_LIMIT => Move::Wait,
             Some(_) if sight.joined.contains(instance) => Move::Finish(Outcome::Succeeded),
             Some(_) if sight.in_phase < EFFECT_LIMIT => Move::Call(Call::Detach(instance.clone())),
             _ => Move::Finish(Outcome::Failed(Failure::DidNotJoin(instance.clone()))),
@@ -197,7 +200,7 @@ impl ScaleOut {
     }
 
     fn is_last_attempt(&self, sight: &ScaleOutSight<'_>) -> bool {
-        sight.failures + 1 >= self.retry_threshold
+        sight.failures.saturating_add(1) >= self.retry_threshold
     }
 
     fn overruled<W>(&self, found: u32) -> Move<W> {
@@ -328,6 +331,8 @@ mod tests {
         assert_eq!(gone.next(Replacing { instance: b() }), Move::Enter(operation(Replacing { instance: b() }).without(&b()), None));
         let came_late = scene(2, &["a", "b"]).joined("b");
         assert_eq!(came_late.next(Replacing { instance: b() }), Move::Finish(Outcome::Succeeded));
+        let stuck = scene(2, &["a", "b"]).after(EFFECT_LIMIT.as_secs()).next(Replacing { instance: b() });
+        assert_eq!(stuck, Move::Finish(Outcome::Failed(Failure::NotTerminated(b()))), "not for ever");
     }
 
     #[test]

@@ -19,10 +19,21 @@ pub enum ResourceType {
     JobGroup,
 }
 
-/// Where the alert about a failsafe stands (S9).
+/// An alert about a failsafe, until it is resolved (S9).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// Where it stands.
+    pub stage: AlertStage,
+    /// Names the alert.
+    pub uid: String,
+    /// What it is about.
+    pub resource: Resource,
+}
+
+/// Where an alert stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Alert {
+pub enum AlertStage {
     /// Failsafe was entered, and nobody was told yet.
     Pending,
     /// Somebody was told; a resolve is owed when failsafe is lifted.
@@ -117,12 +128,22 @@ impl ResourceState {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Counts a failure; at the threshold the resource enters failsafe, and an alert is owed (J18, P20, S9).
-    pub fn count_failure(&mut self, retry_threshold: u32) {
+    /// Counts a failure of an operation that goes on.
+    pub fn count_failure(&mut self) {
         self.failure_count = self.failure_count.saturating_add(1);
-        if self.failure_count >= retry_threshold && self.operation.is_none() && !self.failsafe_mode {
+    }
+
+    /// Counts the failure that ended an operation; at the threshold the resource enters failsafe, and an alert is owed
+    /// (J18, P20, S9).
+    pub fn count_last_failure(&mut self, operation: &Operation) {
+        self.count_failure();
+        if self.failure_count >= operation.work.retry_threshold() && !self.failsafe_mode {
             self.failsafe_mode = true;
-            self.alert = Some(Alert::Pending);
+            self.alert = Some(Alert {
+                stage: AlertStage::Pending,
+                uid: operation.notification_uid.clone(),
+                resource: operation.resource.clone(),
+            });
         }
     }
 }
@@ -174,13 +195,32 @@ mod tests {
 
     #[test]
     fn j18_p20_failsafe_at_the_threshold_owes_an_alert_once() {
+        let resource = Resource::Pool("p".into());
+        let operation = Operation {
+            resource: resource.clone(),
+            notification_uid: "REP2".into(),
+            started: Timestamp::UNIX_EPOCH,
+            agent: "a".into(),
+            since: Timestamp::UNIX_EPOCH,
+            work: crate::operation::Work::GroupScale(crate::operation::GroupScale {
+                from: 1,
+                to: 2,
+                retry_threshold: 2,
+                message: String::new(),
+                phase: crate::operation::GroupPhase::Scaling,
+            }),
+        };
         let mut state = ResourceState::default();
-        state.count_failure(2);
-        assert_eq!((state.failure_count, state.failsafe_mode, state.alert), (1, false, None));
-        state.count_failure(2);
-        assert_eq!((state.failure_count, state.failsafe_mode, state.alert), (2, true, Some(Alert::Pending)));
-        state.alert = Some(Alert::Raised);
-        state.count_failure(2);
-        assert_eq!(state.alert, Some(Alert::Raised));
+        state.count_last_failure(&operation);
+        assert_eq!((state.failure_count, state.failsafe_mode, &state.alert), (1, false, &None));
+        state.count_last_failure(&operation);
+        let pending = Alert { stage: AlertStage::Pending, uid: "REP2".into(), resource };
+        assert_eq!((state.failure_count, state.failsafe_mode, &state.alert), (2, true, &Some(pending.clone())));
+        let raised = Some(Alert { stage: AlertStage::Raised, ..pending });
+        state.alert.clone_from(&raised);
+        state.count_last_failure(&operation);
+        assert_eq!(state.alert, raised);
+        let read = ResourceState::from_json(&state.to_json()).unwrap();
+        assert_eq!(read, state, "all of it survives Consul");
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use replicator::domain::{
     Allocation, AllocationId, ClientStatus, DeploymentId, DeploymentStatus, DesiredStatus, Eligibility, EvaluationId,
     EvaluationStatus, Job, JobKind, JobSummary, MebiBytes, MegaHertz, Node, NodeId, NodeStatus, NodeSummary,
-    Resources, Task, TaskGroup,
+    Resources, Task, TaskGroup, TaskSpan,
 };
 
 use super::{Happening, Signal, Topic, World};
@@ -432,6 +432,7 @@ impl World {
                         name: task.name.clone(),
                         cpu: MegaHertz(task.cpu.into()),
                         memory: MebiBytes(task.memory.into()),
+                        span: TaskSpan::Throughout,
                     })
                     .collect(),
                 disk: MebiBytes(plan.disk.into()),
