@@ -173,7 +173,7 @@ fn common(
     put("capacity_mean", if episodes.is_empty() { 0.0 } else { seconds(total) / episodes.len() as f64 });
     put("capacity_worst", seconds(episodes.iter().copied().max().unwrap_or(0)));
     let failsafe = record.failsafe.get(resource).map(Vec::as_slice).unwrap_or_default();
-    put("failsafe_time", failsafe.iter().map(|stretch| (stretch.to - stretch.from).as_secs_f64()).sum());
+    put("failsafe_time", failsafe.iter().fold(0.0, |sum, it| sum + (it.to - it.from).as_secs_f64()));
 }
 
 /// The SPEC elasticity measures of one curve of demand and supply, all in percent.

@@ -47,9 +47,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// Begins an operation: from now on it survives us (S6).
     pub(super) async fn begin(&self, subject: &mut Subject<'_>, work: Work, intent: Intent<'_>) -> bool {
         let Intent { step, why, .. } = intent;
-        let now = self.ports.clock().wall();
-        let direction = work.direction();
         let mut state = subject.stored.state.clone();
+        // Always after what was written before, so that operations can be told apart by when they began.
+        let Some(now) = self.stamp(state.last_updated) else { return false };
+        let direction = work.direction();
         state.operation = Some(Operation {
             resource: subject.resource.clone(),
             notification_uid: intent.uid.to_owned(),

@@ -59,6 +59,8 @@ pub struct AgentPlan {
     pub job_interval: Millis,
     /// How often pools are evaluated.
     pub cluster_interval: Millis,
+    /// How long a call on Nomad, Consul or the provider takes, there and back.
+    pub call_takes: Millis,
     /// The most operations under way at once.
     pub concurrency: usize,
     /// The group whose allocations the agents are; index into the groups.
@@ -248,6 +250,7 @@ fn agents(written: schema::Agents, names: &Names<'_>) -> Result<AgentPlan, Probl
         count: count as usize,
         job_interval: interval(written.job_interval)?,
         cluster_interval: interval(written.cluster_interval)?,
+        call_takes: written.call_takes.map_or(Millis(0), |span| span.0),
         concurrency: written
             .scaling_concurrency
             .map_or(Ok(10), |limit| within(&limit, 1..=1000, "operations at once"))? as usize,

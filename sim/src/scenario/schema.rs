@@ -42,6 +42,7 @@ pub(super) struct Agents {
     pub(super) count: Option<Spanned<u32>>,
     pub(super) job_interval: Option<Spanned<Span>>,
     pub(super) cluster_interval: Option<Spanned<Span>>,
+    pub(super) call_takes: Option<Span>,
     pub(super) scaling_concurrency: Option<Spanned<u32>>,
     pub(super) runs_in: Option<Spanned<String>>,
 }

@@ -27,6 +27,8 @@ use crate::time::Millis;
 pub(crate) struct SimPorts {
     world: Rc<RefCell<World>>,
     agent: usize,
+    /// How long a call takes to get there, and its answer to get back.
+    way: Millis,
 }
 
 /// Takes what one agent tells.
@@ -37,7 +39,8 @@ pub(crate) struct SimObserver {
 
 impl SimPorts {
     pub(crate) fn new(world: Rc<RefCell<World>>, agent: usize) -> Self {
-        Self { world, agent }
+        let way = Millis(world.borrow().plan.agents.call_takes.0 / 2);
+        Self { world, agent, way }
     }
 
     pub(crate) fn observer(&self) -> SimObserver {
@@ -56,6 +59,27 @@ impl SimPorts {
         if out > 0 { Err(PortError::new(service, what, ErrorKind::Unreachable, "no answer")) } else { Ok(world) }
     }
 
+    /// A call: it travels there, takes effect, and its answer travels back. Whoever gives up in between knows nothing.
+    async fn served<T>(
+        &self,
+        service: Service,
+        what: &str,
+        serve: impl FnOnce(&mut World) -> Result<T, PortError>,
+    ) -> Result<T, PortError> {
+        self.travel().await;
+        let answer = self.call(service, what).and_then(|mut world| serve(&mut world));
+        self.travel().await;
+        answer
+    }
+
+    /// Half the time of a call.
+    async fn travel(&self) {
+        if self.way > Millis(0) {
+            let until = self.world.borrow().now + self.way;
+            Until { world: &self.world, topic: None, until, done: |_: &World| false, timer_set: false }.await;
+        }
+    }
+
     /// Waits until a topic's index has moved, the wait is over, or the service is out; then reads.
     async fn blocking<T>(
         &self,
@@ -66,6 +90,7 @@ impl SimPorts {
         index: impl Fn(&World) -> u64,
         read: impl FnOnce(&mut World) -> T,
     ) -> Result<Indexed<T>, PortError> {
+        self.travel().await;
         drop(self.call(service, what)?);
         if let Some(wait) = wait {
             let until = self.world.borrow().now + Millis::from(wait.at_most);
@@ -77,10 +102,12 @@ impl SimPorts {
             let done = |world: &World| index(world) != wait.past || is_out(world);
             Until { world: &self.world, topic: Some(topic), until, done, timer_set: false }.await;
         }
-        let mut world = self.call(service, what)?;
-        let value = read(&mut world);
-        let index = index(&world);
-        Ok(Indexed { index, value })
+        let answer = self.call(service, what).map(|mut world| {
+            let value = read(&mut world);
+            Indexed { index: index(&world), value }
+        });
+        self.travel().await;
+        answer
     }
 }
 
@@ -173,9 +200,11 @@ impl Nomad for SimPorts {
     }
 
     async fn job(&self, key: &JobKey) -> Result<Arc<Job>, PortError> {
-        let mut world = self.call(Service::Nomad, "read job")?;
-        let job = world.find_job(key).ok_or_else(|| not_found(Service::Nomad, "read job"))?;
-        Ok(world.job_detail(job))
+        self.served(Service::Nomad, "read job", |world| {
+            let job = world.find_job(key).ok_or_else(|| not_found(Service::Nomad, "read job"))?;
+            Ok(world.job_detail(job))
+        })
+        .await
     }
 
     async fn nodes(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[NodeSummary]>>, PortError> {
@@ -189,9 +218,11 @@ impl Nomad for SimPorts {
     }
 
     async fn node(&self, id: &NodeId) -> Result<Arc<Node>, PortError> {
-        let world = self.call(Service::Nomad, "read node")?;
-        let node = world.find_node(id).ok_or_else(|| not_found(Service::Nomad, "read node"))?;
-        Ok(Arc::new(world.node_detail(node)))
+        self.served(Service::Nomad, "read node", |world| {
+            let node = world.find_node(id).ok_or_else(|| not_found(Service::Nomad, "read node"))?;
+            Ok(Arc::new(world.node_detail(node)))
+        })
+        .await
     }
 
     async fn allocations(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Arc<Allocation>]>>, PortError> {
@@ -207,16 +238,18 @@ impl Nomad for SimPorts {
     }
 
     async fn allocation_stats(&self, id: &AllocationId) -> Result<AllocationStats, PortError> {
-        let world = self.call(Service::Nomad, "read statistics")?;
-        let number = number_of(id.as_str()).filter(|number| *number < world.nomad.allocations.len());
-        let number = number.ok_or_else(|| not_found(Service::Nomad, "read statistics"))?;
-        let it = &world.nomad.allocations[number];
-        let reachable = world.nomad.nodes[it.node].alive && world.outages.statistics[it.group] == 0;
-        if !reachable || it.client != ClientStatus::Running {
-            let message = "the client does not answer";
-            return Err(PortError::new(Service::Nomad, "read statistics", ErrorKind::Unreachable, message));
-        }
-        Ok(world.statistics(number))
+        self.served(Service::Nomad, "read statistics", |world| {
+            let number = number_of(id.as_str()).filter(|number| *number < world.nomad.allocations.len());
+            let number = number.ok_or_else(|| not_found(Service::Nomad, "read statistics"))?;
+            let it = &world.nomad.allocations[number];
+            let reachable = world.nomad.nodes[it.node].alive && world.outages.statistics[it.group] == 0;
+            if !reachable || it.client != ClientStatus::Running {
+                let message = "the client does not answer";
+                return Err(PortError::new(Service::Nomad, "read statistics", ErrorKind::Unreachable, message));
+            }
+            Ok(world.statistics(number))
+        })
+        .await
     }
 
     async fn deployments(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Deployment]>>, PortError> {
@@ -234,84 +267,102 @@ impl Nomad for SimPorts {
     }
 
     async fn latest_deployment(&self, key: &JobKey) -> Result<Option<Deployment>, PortError> {
-        let world = self.call(Service::Nomad, "read deployment")?;
-        let number = world.find_job(key).and_then(|job| world.nomad.jobs[job].deployment);
-        Ok(number.map(|number| world.deployment(number)))
+        self.served(Service::Nomad, "read deployment", |world| {
+            let number = world.find_job(key).and_then(|job| world.nomad.jobs[job].deployment);
+            Ok(number.map(|number| world.deployment(number)))
+        })
+        .await
     }
 
     async fn evaluation(&self, id: &EvaluationId) -> Result<Evaluation, PortError> {
-        let world = self.call(Service::Nomad, "read evaluation")?;
-        let found = number_of(id.as_str()).and_then(|number| world.nomad.evaluations.get(number));
-        let it = found.ok_or_else(|| not_found(Service::Nomad, "read evaluation"))?;
-        Ok(Evaluation {
-            id: it.id.clone(),
-            status: it.status,
-            deployment: it.deployment.map(|number| world.nomad.deployments[number].id.clone()),
-            modified: None,
+        self.served(Service::Nomad, "read evaluation", |world| {
+            let found = number_of(id.as_str()).and_then(|number| world.nomad.evaluations.get(number));
+            let it = found.ok_or_else(|| not_found(Service::Nomad, "read evaluation"))?;
+            Ok(Evaluation {
+                id: it.id.clone(),
+                status: it.status,
+                deployment: it.deployment.map(|number| world.nomad.deployments[number].id.clone()),
+                modified: None,
+            })
         })
+        .await
     }
 
     async fn scale(&self, request: &ScaleRequest) -> Result<ScaleAccepted, PortError> {
-        let mut world = self.call(Service::Nomad, "scale")?;
-        let group = world.find_group(&request.group).ok_or_else(|| not_found(Service::Nomad, "scale"))?;
-        let job = world.plan.groups[group].job;
-        let conflict = |message: &str| PortError::new(Service::Nomad, "scale", ErrorKind::Conflict, message);
-        if world.nomad.jobs[job].modify_index != request.modify_index {
-            return Err(conflict("the job changed meanwhile"));
-        }
-        if world.active_deployment(job).is_some() {
-            return Err(conflict("job scaling blocked due to active deployment"));
-        }
-        let from = world.nomad.groups[group].count;
-        let act = Act::Scale { agent: self.agent, group: &request.group, from, to: request.count };
-        world.act_as_leader(self.agent, &act);
-        let modify_index = world.set_count(group, request.count);
-        let evaluation = world.evaluate_soon(job, true);
-        Ok(ScaleAccepted { evaluation: world.nomad.evaluations[evaluation].id.clone(), modify_index })
+        self.served(Service::Nomad, "scale", |world| {
+            let group = world.find_group(&request.group).ok_or_else(|| not_found(Service::Nomad, "scale"))?;
+            let job = world.plan.groups[group].job;
+            let conflict = |message: &str| PortError::new(Service::Nomad, "scale", ErrorKind::Conflict, message);
+            if world.nomad.jobs[job].modify_index != request.modify_index {
+                return Err(conflict("the job changed meanwhile"));
+            }
+            if world.active_deployment(job).is_some() {
+                return Err(conflict("job scaling blocked due to active deployment"));
+            }
+            let from = world.nomad.groups[group].count;
+            let act = Act::Scale { agent: self.agent, group: &request.group, from, to: request.count };
+            world.act_as_leader(self.agent, &act);
+            let modify_index = world.set_count(group, request.count);
+            let evaluation = world.evaluate_soon(job, true);
+            Ok(ScaleAccepted { evaluation: world.nomad.evaluations[evaluation].id.clone(), modify_index })
+        })
+        .await
     }
 
     async fn drain(&self, node: &NodeId) -> Result<(), PortError> {
-        let mut world = self.call(Service::Nomad, "drain")?;
-        let number = world.find_node(node).ok_or_else(|| not_found(Service::Nomad, "drain"))?;
-        let pool = world.plan.pools[world.nomad.nodes[number].pool].name.clone();
-        world.act_as_leader(self.agent, &Act::Drain { agent: self.agent, pool: &pool });
-        world.start_drain(number);
-        Ok(())
+        self.served(Service::Nomad, "drain", |world| {
+            let number = world.find_node(node).ok_or_else(|| not_found(Service::Nomad, "drain"))?;
+            let pool = world.plan.pools[world.nomad.nodes[number].pool].name.clone();
+            world.act_as_leader(self.agent, &Act::Drain { agent: self.agent, pool: &pool });
+            world.start_drain(number);
+            Ok(())
+        })
+        .await
     }
 
     async fn cancel_drain(&self, node: &NodeId) -> Result<(), PortError> {
-        let mut world = self.call(Service::Nomad, "call off drain")?;
-        let number = world.find_node(node).ok_or_else(|| not_found(Service::Nomad, "call off drain"))?;
-        let pool = world.plan.pools[world.nomad.nodes[number].pool].name.clone();
-        world.act_as_leader(self.agent, &Act::Other { agent: self.agent, pool: &pool });
-        world.cancel_drain(number);
-        Ok(())
+        self.served(Service::Nomad, "call off drain", |world| {
+            let number = world.find_node(node).ok_or_else(|| not_found(Service::Nomad, "call off drain"))?;
+            let pool = world.plan.pools[world.nomad.nodes[number].pool].name.clone();
+            world.act_as_leader(self.agent, &Act::Other { agent: self.agent, pool: &pool });
+            world.cancel_drain(number);
+            Ok(())
+        })
+        .await
     }
 }
 
 impl Consul for SimPorts {
     async fn create_session(&self, request: &SessionRequest) -> Result<SessionId, PortError> {
-        Ok(self.call(Service::Consul, "create session")?.create_session(self.agent, request))
+        self.served(Service::Consul, "create session", |world| Ok(world.create_session(self.agent, request))).await
     }
 
     async fn renew_session(&self, session: &SessionId) -> Result<(), PortError> {
-        let known = self.call(Service::Consul, "renew session")?.renew_session(session);
-        known.then_some(()).ok_or_else(|| not_found(Service::Consul, "renew session"))
+        self.served(Service::Consul, "renew session", |world| {
+            world.renew_session(session).then_some(()).ok_or_else(|| not_found(Service::Consul, "renew session"))
+        })
+        .await
     }
 
     async fn destroy_session(&self, session: &SessionId) -> Result<(), PortError> {
-        self.call(Service::Consul, "destroy session")?.destroy_session(session);
-        Ok(())
+        self.served(Service::Consul, "destroy session", |world| {
+            world.destroy_session(session);
+            Ok(())
+        })
+        .await
     }
 
     async fn acquire(&self, key: &str, session: &SessionId) -> Result<bool, PortError> {
-        let acquired = self.call(Service::Consul, "acquire lock")?.acquire(key, session);
-        acquired.ok_or_else(|| PortError::new(Service::Consul, "acquire lock", ErrorKind::Other, "invalid session"))
+        let invalid = || PortError::new(Service::Consul, "acquire lock", ErrorKind::Other, "invalid session");
+        self.served(Service::Consul, "acquire lock", |world| world.acquire(key, session).ok_or_else(invalid)).await
     }
 
     async fn release(&self, key: &str, session: &SessionId) -> Result<(), PortError> {
-        self.call(Service::Consul, "release lock")?.release(key, session);
-        Ok(())
+        self.served(Service::Consul, "release lock", |world| {
+            world.release(key, session);
+            Ok(())
+        })
+        .await
     }
 
     async fn lock(&self, key: &str, wait: Option<Wait>) -> Result<Indexed<LockState>, PortError> {
@@ -327,7 +378,7 @@ impl Consul for SimPorts {
     }
 
     async fn write(&self, write: &Write) -> Result<WriteOutcome, PortError> {
-        Ok(self.call(Service::Consul, "write key")?.write(self.agent, write))
+        self.served(Service::Consul, "write key", |world| Ok(world.write(self.agent, write))).await
     }
 }
 
@@ -337,70 +388,82 @@ impl Cloud for SimPorts {
     }
 
     async fn pool(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
-        let world = self.call(Service::Cloud, "describe group")?;
-        let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "describe group"))?;
-        let (plan, group) = (&world.plan.pools[pool], &world.cloud.groups[pool]);
-        let member = |instance: &usize| {
-            let it = &world.cloud.instances[*instance];
-            PoolInstance { id: it.id.clone(), lifecycle: it.lifecycle, protected: it.protected }
-        };
-        Ok(PoolSnapshot {
-            min: plan.min,
-            max: plan.max,
-            desired: group.desired,
-            instances: group.members.iter().map(member).collect(),
-            suspended: Vec::new(),
+        self.served(Service::Cloud, "describe group", |world| {
+            let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "describe group"))?;
+            let (plan, group) = (&world.plan.pools[pool], &world.cloud.groups[pool]);
+            let member = |instance: &usize| {
+                let it = &world.cloud.instances[*instance];
+                PoolInstance { id: it.id.clone(), lifecycle: it.lifecycle, protected: it.protected }
+            };
+            Ok(PoolSnapshot {
+                min: plan.min,
+                max: plan.max,
+                desired: group.desired,
+                instances: group.members.iter().map(member).collect(),
+                suspended: Vec::new(),
+            })
         })
+        .await
     }
 
     async fn set_desired(&self, target: &PoolTarget, desired: u32) -> Result<(), PortError> {
-        let mut world = self.call(Service::Cloud, "set desired capacity")?;
-        let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "set desired capacity"))?;
-        let from = world.cloud.groups[pool].desired;
-        world.act_as_leader(self.agent, &Act::SetDesired { agent: self.agent, pool: &target.name, from, to: desired });
-        world.set_desired(pool, desired);
-        Ok(())
+        self.served(Service::Cloud, "set desired capacity", |world| {
+            let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "set desired capacity"))?;
+            let from = world.cloud.groups[pool].desired;
+            world.act_as_leader(self.agent, &Act::SetDesired { agent: self.agent, pool: &target.name, from, to: desired });
+            world.set_desired(pool, desired);
+            Ok(())
+        })
+        .await
     }
 
     async fn instances(&self, _: &PoolTarget, ids: &[InstanceId]) -> Result<Vec<Instance>, PortError> {
-        let world = self.call(Service::Cloud, "describe instances")?;
-        let instance = |id: &InstanceId| {
-            let it = &world.cloud.instances[world.cloud.find(id)?];
-            Some(Instance { id: it.id.clone(), state: it.state, addresses: vec![it.address.clone()] })
-        };
-        Ok(ids.iter().filter_map(instance).collect())
+        self.served(Service::Cloud, "describe instances", |world| {
+            let instance = |id: &InstanceId| {
+                let it = &world.cloud.instances[world.cloud.find(id)?];
+                Some(Instance { id: it.id.clone(), state: it.state, addresses: vec![it.address.clone()] })
+            };
+            Ok(ids.iter().filter_map(instance).collect())
+        })
+        .await
     }
 
     async fn detach(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
-        let mut world = self.call(Service::Cloud, "detach instance")?;
-        let number = world.cloud.find(instance).ok_or_else(|| not_found(Service::Cloud, "detach instance"))?;
-        let it = &world.cloud.instances[number];
-        let is_member = world.cloud.groups[it.pool].members.contains(&number);
-        if !is_member || it.lifecycle == Lifecycle::Detaching {
-            let message = "the instance is not part of the group";
-            return Err(PortError::new(Service::Cloud, "detach instance", ErrorKind::Conflict, message));
-        }
-        let from = world.cloud.groups[it.pool].desired;
-        let act = Act::Detach { agent: self.agent, pool: &target.name, from };
-        world.act_as_leader(self.agent, &act);
-        Ok(Some(world.detach_instance(number)))
+        self.served(Service::Cloud, "detach instance", |world| {
+            let number = world.cloud.find(instance).ok_or_else(|| not_found(Service::Cloud, "detach instance"))?;
+            let it = &world.cloud.instances[number];
+            let is_member = world.cloud.groups[it.pool].members.contains(&number);
+            if !is_member || it.lifecycle == Lifecycle::Detaching {
+                let message = "the instance is not part of the group";
+                return Err(PortError::new(Service::Cloud, "detach instance", ErrorKind::Conflict, message));
+            }
+            let from = world.cloud.groups[it.pool].desired;
+            let act = Act::Detach { agent: self.agent, pool: &target.name, from };
+            world.act_as_leader(self.agent, &act);
+            Ok(Some(world.detach_instance(number)))
+        })
+        .await
     }
 
     async fn activities(&self, target: &PoolTarget) -> Result<Vec<Activity>, PortError> {
-        let world = self.call(Service::Cloud, "describe activities")?;
-        let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "describe activities"))?;
-        Ok(world.cloud.groups[pool].activities.clone())
+        self.served(Service::Cloud, "describe activities", |world| {
+            let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "describe activities"))?;
+            Ok(world.cloud.groups[pool].activities.clone())
+        })
+        .await
     }
 
     async fn terminate(&self, target: &PoolTarget, instance: &InstanceId) -> Result<(), PortError> {
-        let mut world = self.call(Service::Cloud, "terminate instance")?;
-        let number = world.cloud.find(instance).ok_or_else(|| not_found(Service::Cloud, "terminate instance"))?;
-        let again = !matches!(world.cloud.instances[number].state, InstanceState::Pending | InstanceState::Running);
-        let migratable = world.migratable_on(number);
-        let act = Act::Terminate { agent: self.agent, pool: &target.name, instance, again, migratable };
-        world.act_as_leader(self.agent, &act);
-        world.kill_instance(number);
-        Ok(())
+        self.served(Service::Cloud, "terminate instance", |world| {
+            let number = world.cloud.find(instance).ok_or_else(|| not_found(Service::Cloud, "terminate instance"))?;
+            let again = !matches!(world.cloud.instances[number].state, InstanceState::Pending | InstanceState::Running);
+            let migratable = world.migratable_on(number);
+            let act = Act::Terminate { agent: self.agent, pool: &target.name, instance, again, migratable };
+            world.act_as_leader(self.agent, &act);
+            world.kill_instance(number);
+            Ok(())
+        })
+        .await
     }
 }
 

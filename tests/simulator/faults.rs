@@ -1,0 +1,211 @@
+//! What the core does when things go wrong, each in a small scenario of its own. Every run also checks all invariants.
+
+use replicator::domain::Resource;
+use replicator::operation::{Abandonment, Outcome as Ending};
+
+use super::{first, simulate, small_scenario};
+
+const STEADY: &str = "{ constant = 2100 }";
+/// Busy from the tenth minute on.
+const STEP: &str = r#"{ constant = 2100 }, { step = { at = "10m", by = 3200 } }"#;
+
+fn event(at: &str, what: &str) -> String {
+    format!("[[event]]\nat = \"{at}\"\n{what}\n")
+}
+
+#[test]
+fn l1_l3_another_agent_leads_within_ttl_and_lock_delay() {
+    let outcome = simulate(&small_scenario(STEADY, &event("5m", "kill_agent = \"leader\"")));
+    let leads: Vec<u64> =
+        outcome.record.lines.iter().filter(|line| line.text == "leads").map(|line| line.at.0 / 1000).collect();
+    assert_eq!(leads.len(), 2);
+    assert!((300..300 + 30 + 5 + 2).contains(&leads[1]), "Consul may double the TTL of 15 s: {leads:?}");
+}
+
+#[test]
+fn l5_a_stopped_agent_hands_over_in_seconds() {
+    let outcome = simulate(&small_scenario(STEADY, &event("5m", "stop_agent = \"leader\"")));
+    let resigned = first(&outcome, "resigned").unwrap();
+    let leads = outcome.record.lines.iter().rfind(|line| line.text == "leads").unwrap().at.0 / 1000;
+    assert!((300..=302).contains(&resigned) && (300..=305).contains(&leads), "{resigned} {leads}");
+}
+
+#[test]
+fn l6_a_leader_whose_session_is_destroyed_steps_down_at_once() {
+    let outcome = simulate(&small_scenario(STEADY, &event("5m", "destroy_session = \"leader\"")));
+    assert_eq!(first(&outcome, "lost leadership"), Some(300));
+}
+
+#[test]
+fn l2_a_leader_that_cannot_renew_stops_before_its_session_ends() {
+    let outcome = simulate(&small_scenario(STEADY, &event("5m", "for = \"1m\"\nconsul_outage = true")));
+    let lost = first(&outcome, "was not renewed in time").unwrap();
+    let expires = first(&outcome, "expires").unwrap();
+    assert!(lost < expires && (300..=312).contains(&lost), "{lost} {expires}");
+}
+
+#[test]
+fn s4_nothing_is_scaled_while_consul_is_away() {
+    let outage = event("9m", "for = \"10m\"\nconsul_outage = true");
+    let outcome = simulate(&small_scenario(STEP, &outage));
+    let acts: Vec<u64> = outcome.record.actions.iter().map(|action| action.at.0 / 60_000).collect();
+    assert!(acts.iter().all(|minute| !(9..19).contains(minute)), "{acts:?}");
+    assert!(acts.iter().any(|minute| (19..22).contains(minute)), "and it goes on afterwards: {acts:?}");
+}
+
+#[test]
+fn s11_nothing_is_scaled_while_nomad_is_away() {
+    let outcome = simulate(&small_scenario(STEP, &event("9m", "for = \"10m\"\nnomad_outage = true")));
+    let acts: Vec<u64> = outcome.record.actions.iter().map(|action| action.at.0 / 60_000).collect();
+    assert!(acts.iter().all(|minute| !(9..19).contains(minute)), "{acts:?}");
+    assert!(first(&outcome, "cannot watch jobs").is_some() && first(&outcome, "watches jobs again").is_some());
+}
+
+#[test]
+fn p27_groups_are_scaled_while_pools_cannot_be() {
+    let outcome = simulate(&small_scenario(STEP, &event("9m", "for = \"10m\"\ncloud_outage = true")));
+    let during = |action: &&replicator_sim::record::Action| (10..19).contains(&(action.at.0 / 60_000));
+    let resources: Vec<&Resource> =
+        outcome.record.actions.iter().filter(during).map(|action| &action.resource).collect();
+    assert!(!resources.is_empty() && resources.iter().all(|it| matches!(it, Resource::Group(_))), "{resources:?}");
+}
+
+#[test]
+fn s7_s8_an_operators_failsafe_stops_and_lifting_it_lets_go_on() {
+    // The state exists once the group was scaled.
+    let events = event("11m", "failsafe = { group = \"web/front\", set = \"on\" }")
+        + &event("30m", "failsafe = { group = \"web/front\", set = \"off\" }");
+    let outcome = simulate(&small_scenario(STEP, &events));
+    let group = |action: &&replicator_sim::record::Action| matches!(action.resource, Resource::Group(_));
+    let begun: Vec<u64> = outcome.record.actions.iter().filter(group).map(|action| action.at.0 / 60_000).collect();
+    assert!(begun.iter().all(|minute| *minute <= 11 || *minute >= 30), "{begun:?}");
+    assert!(begun.iter().any(|minute| *minute >= 30), "{begun:?}");
+    assert_eq!(outcome.record.alerts, 0, "an operator's own failsafe tells nobody (S9)");
+    assert_eq!(outcome.measures["group.web/front.failsafe_time"], 19.0 * 60.0);
+}
+
+#[test]
+fn j12_missing_statistics_never_scale_in() {
+    let idle = r#"{ constant = 2100 }, { step = { at = "20m", by = 0 } }"#;
+    let quiet = idle.replace("2100", "500");
+    let outage = event("0s", "for = \"30m\"\nstatistics_outage = \"web/front\"");
+    let outcome = simulate(&small_scenario(&quiet, &outage));
+    let begun: Vec<u64> = outcome.record.actions.iter().map(|action| action.at.0 / 60_000).collect();
+    assert!(!begun.is_empty() && begun.iter().all(|minute| *minute >= 30), "only once they are back: {begun:?}");
+}
+
+#[test]
+fn j16_j18_s9_a_failed_deployment_is_a_failure_and_at_the_threshold_failsafe_with_one_alert() {
+    // No room for more than the pool's three nodes hold: what is placed too many never runs.
+    let text = small_scenario(STEP, "").replace("max = 6\n", "max = 3\n").replace("cpu = 700", "cpu = 1300");
+    let outcome = simulate(&text.replace("by = 3200", "by = 9000"));
+    assert_eq!(outcome.record.alerts, 1);
+    assert!(first(&outcome, "the deployment failed").is_some());
+    assert!(first(&outcome, "job_group_failsafe_mode").is_some());
+    let last = outcome.record.actions.last().unwrap();
+    assert!(last.at.0 / 60_000 < 30, "nothing is tried again in failsafe: {last:?}");
+}
+
+#[test]
+fn j15_a_count_that_somebody_else_sets_stays_their_word() {
+    let outcome = simulate(&small_scenario(STEADY, &event("20m", "set_count = { group = \"web/front\", count = 9 }")));
+    assert_eq!(outcome.measures["group.web/front.count_max"], 9.0);
+    assert_eq!(outcome.measures["group.web/front.failed"], 0.0);
+}
+
+#[test]
+fn j21_no_more_operations_at_once_than_allowed() {
+    let mut text = small_scenario(STEP, "").replace("call_takes = \"20ms\"", "call_takes = \"1s\"\nscaling_concurrency = 1");
+    let web = text[text.find("[jobs.web.update]").unwrap()..text.find("[[load]]").unwrap()].to_owned();
+    for job in ["b", "c"] {
+        let twin = web.replace("jobs.web", &format!("jobs.{job}"));
+        text = text.replacen("[[load]]", &format!("{twin}[[load]]"), 1);
+    }
+    for job in ["b", "c"] {
+        text += &format!("[[load]]\ngroup = \"{job}/front\"\ncpu = [{STEP}]\n");
+    }
+    let outcome = simulate(&text);
+    assert!(first(&outcome, "1 operations are under way (J21)").is_some());
+    let begun = |job: &str| outcome.measures[&format!("group.{job}/front.actions_out")];
+    assert!(["web", "b", "c"].iter().all(|job| begun(job) > 0.0), "and each gets its turn");
+}
+
+#[test]
+fn p21_protected_instances_are_never_taken() {
+    let idle = small_scenario("{ constant = 800 }", &event("0s", "protect = \"workers\""));
+    let outcome = simulate(&idle.replace("replicator_enabled = true\nreplicator_region", "replicator_node_fault_tolerance = 0\nreplicator_enabled = true\nreplicator_region"));
+    assert!(first(&outcome, "no node may be taken (P21)").is_some());
+    assert_eq!(outcome.measures["pool.workers.actions_in"], 0.0);
+}
+
+#[test]
+fn p21_the_node_of_the_leader_stays() {
+    let mut text = small_scenario("{ constant = 800 }", "");
+    text = text.replace("count = 2\ncall", "count = 1\nruns_in = \"replicator/agent\"\ncall");
+    text = text.replace("replicator_enabled = true\nreplicator_region", "replicator_node_fault_tolerance = 0\nreplicator_enabled = true\nreplicator_region");
+    text = text.replacen("[[load]]", "[jobs.replicator.groups.agent]\ncount = 1\n[jobs.replicator.groups.agent.tasks.agent]\ncpu = 100\nmemory = 64\n\n[[load]]", 1);
+    let outcome = simulate(&text);
+    assert!(outcome.measures["pool.workers.actions_in"] >= 1.0);
+    assert_eq!(outcome.measures["run.leaders"], 1.0, "it never drained itself");
+}
+
+#[test]
+fn p18_p28_a_desired_capacity_that_somebody_moves_is_not_fought() {
+    let text = small_scenario(STEP, "").replace("boot = \"60s\"", "boot = \"4m\"");
+    let begun = simulate(&text).record.actions.iter().find(|it| matches!(it.resource, Resource::Pool(_))).unwrap().at;
+    let moved = event(&format!("{}s", begun.0 / 1000 + 30), "set_desired = { pool = \"workers\", desired = 3 }");
+    let outcome = simulate(&(text + &moved));
+    let ended: Vec<&Ending> = outcome.record.actions.iter().filter_map(|it| Some(&it.ended.as_ref()?.1)).collect();
+    let overruled = |it: &&&Ending| {
+        matches!(it, Ending::Abandoned(Abandonment::Overruled { wanted: 4, found: 3 }))
+            || matches!(it, Ending::Failed(_))
+    };
+    assert!(ended.iter().any(|it| overruled(&it)), "{ended:?}");
+}
+
+#[test]
+fn p20_no_capacity_backs_off_says_so_and_ends_in_failsafe() {
+    let outcome = simulate(&small_scenario(STEP, &event("5m", "for = \"50m\"\nno_capacity = \"workers\"")));
+    assert!(first(&outcome, "sufficient capacity").is_some(), "the provider's words are passed on");
+    assert_eq!(outcome.record.alerts, 1);
+    assert_eq!(outcome.record.pools[0].last().unwrap().desired, 3, "and the capacity is put back");
+}
+
+#[test]
+fn p22_s6_a_leader_lost_at_any_second_of_a_scale_in_leaves_nothing_behind() {
+    let idle = small_scenario("{ constant = 800 }", "").replace(
+        "replicator_enabled = true\nreplicator_region",
+        "replicator_node_fault_tolerance = 0\nreplicator_enabled = true\nreplicator_region",
+    );
+    let begun = simulate(&idle).record.actions.iter().find(|it| matches!(it.resource, Resource::Pool(_))).unwrap().at;
+    for second in 0..60 {
+        let at = format!("{}s", begun.0 / 1000 + second);
+        let outcome = simulate(&(idle.clone() + &event(&at, "kill_agent = \"leader\"")));
+        let last = outcome.record.pools[0].last().unwrap();
+        assert_eq!((last.desired, last.ready, last.instances), (2, 2, 2), "killed {second} s in");
+    }
+}
+
+#[test]
+fn p18_s6_a_leader_lost_at_any_second_of_a_scale_out_launches_nothing_twice() {
+    let text = small_scenario(STEP, "");
+    let quiet = simulate(&text);
+    let begun = quiet.record.actions.iter().find(|it| matches!(it.resource, Resource::Pool(_))).unwrap().at;
+    let expected = quiet.record.pools[0].last().unwrap().desired;
+    for second in 0..90 {
+        let at = format!("{}s", begun.0 / 1000 + second);
+        let outcome = simulate(&(text.clone() + &event(&at, "kill_agent = \"leader\"")));
+        let last = outcome.record.pools[0].last().unwrap();
+        assert_eq!((last.desired, last.ready, last.instances), (expected, expected, expected), "killed {second} s in");
+    }
+}
+
+#[test]
+fn s10_a_wall_clock_that_jumps_neither_stops_scaling_nor_skips_a_cooldown() {
+    for jump in ["ahead = \"3h\"", "back = \"3h\""] {
+        let jumps = event("11m", &format!("clock_jump = {{ agent = \"leader\", {jump} }}"));
+        let outcome = simulate(&small_scenario(STEP, &jumps));
+        let late = outcome.record.actions.iter().filter(|action| action.at.0 / 60_000 >= 11).count();
+        assert!(late >= 1, "{jump}: it goes on");
+    }
+}
