@@ -1,0 +1,136 @@
+//! The command line: what it prints, where, and with which exit code.
+
+use predicates::prelude::*;
+use tempfile::tempdir;
+
+use super::{shipped, simulator, small_scenario};
+
+const STEP: &str = r#"{ constant = 2100 }, { step = { at = "10m", by = 3200 } }"#;
+
+#[test]
+fn the_report_names_scenario_seed_digest_measures_actions_and_expectations() {
+    let expected = ["A spike", "seed 7", "digest ", "θU %", "node hours", "unmet CPU %", "reversals", "time to capacity"];
+    let mut command = simulator();
+    let mut assert = command.arg(shipped().join("spike.toml")).assert().code(0);
+    for words in expected {
+        assert = assert.stdout(predicate::str::contains(words));
+    }
+    assert
+        .stdout(predicate::str::contains("group shop/front out 4 -> 5: CPU of task web").or(predicate::str::contains("(J8)")))
+        .stdout(predicate::str::contains("6 of 6 expectations met"))
+        .stdout(predicate::str::contains("\u{1b}").not());
+}
+
+#[test]
+fn a_plot_is_written_where_it_says_in_the_kind_that_its_name_says() {
+    let folder = tempdir().unwrap();
+    let spike = shipped().join("spike.toml");
+    let plotted = |arguments: &[&str]| {
+        simulator().current_dir(folder.path()).arg(&spike).arg("--plot").args(arguments).assert()
+    };
+    plotted(&[]).code(0).stderr(predicate::str::contains("plot written to spike.png"));
+    plotted(&["out.svg"]).code(0).stderr(predicate::str::contains("plot written to out.svg"));
+    plotted(&["out.gif"]).code(2).stderr(predicate::str::contains(".png or .svg"));
+    plotted(&["no/such/folder/out.png"]).code(2).stderr(predicate::str::contains("cannot draw no/such/folder/out.png"));
+    let png = std::fs::read(folder.path().join("spike.png")).unwrap();
+    assert!(png.starts_with(b"\x89PNG") && png.len() > 20_000);
+    let svg = std::fs::read_to_string(folder.path().join("out.svg")).unwrap();
+    for words in ["desired", "ready", "needed by the demand", "CPU allowed", "unmet demand", "time since the start"] {
+        assert!(svg.contains(words), "{words}");
+    }
+    plotted(&["again.png"]).code(0);
+    assert_eq!(std::fs::read(folder.path().join("again.png")).unwrap(), png, "the same picture every time");
+}
+
+#[test]
+fn an_unmet_expectation_is_exit_code_1_and_names_its_line() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("never.toml");
+    let text = small_scenario(STEP, "[[expect]]\nmeasure = \"pool.workers.ready\"\nat = \"30m\"\nequals = 17\n");
+    std::fs::write(&path, &text).unwrap();
+    let line = text.lines().position(|line| line.contains("measure =")).unwrap() + 1;
+    simulator()
+        .arg(&path)
+        .assert()
+        .code(1)
+        .stdout(predicate::str::contains("NOT MET pool.workers.ready at 00:30:00 = 17, is "))
+        .stdout(predicate::str::contains(format!("never.toml:{line}")));
+}
+
+#[test]
+fn json_is_complete_and_agrees_with_the_text() {
+    let output = simulator().arg(shipped().join("never-join.toml")).arg("--json").output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["good"], true);
+    assert_eq!(report["measures"]["run.alerts"], 1.0);
+    assert_eq!(report["seed"], 9);
+    assert_eq!(report["violation"], serde_json::Value::Null);
+    assert!(report["actions"].as_array().unwrap().iter().any(|action| action["ending"].as_str().unwrap().starts_with("failed")));
+    assert_eq!(report["failsafe"][0]["resource"], "pool workers");
+    let text = simulator().arg(shipped().join("never-join.toml")).output().unwrap();
+    let digest = report["digest"].as_str().unwrap();
+    assert!(String::from_utf8(text.stdout).unwrap().contains(digest));
+}
+
+#[test]
+fn csv_has_a_row_a_tick_and_a_column_a_series() {
+    let output = simulator().arg(shipped().join("spike.toml")).arg("--csv").output().unwrap();
+    let mut reader = csv::Reader::from_reader(&output.stdout[..]);
+    let headers = reader.headers().unwrap().clone();
+    for column in ["seconds", "pool.workers.desired", "group.shop/front.unmet_cpu", "pool.workers.allowed_memory"] {
+        assert!(headers.iter().any(|header| header == column), "{column}");
+    }
+    assert_eq!(reader.records().count(), 2 * 360 + 1);
+}
+
+#[test]
+fn outputs_go_to_files_when_these_are_named_and_the_text_stays() {
+    let folder = tempdir().unwrap();
+    let paths = ["r.json", "r.csv", "r.log"].map(|name| folder.path().join(name));
+    let mut command = simulator();
+    command.arg(shipped().join("spike.toml"));
+    for (option, path) in ["--json", "--csv", "--events"].iter().zip(&paths) {
+        command.arg(option).arg(path);
+    }
+    command.assert().code(0).stdout(predicate::str::contains("expectations met"));
+    assert!(paths.iter().all(|path| std::fs::metadata(path).unwrap().len() > 1000));
+    let log = std::fs::read_to_string(&paths[2]).unwrap();
+    assert!(log.lines().any(|line| line.ends_with("agent-0  leads")), "{}", &log[..200]);
+}
+
+#[test]
+fn seed_and_set_make_another_run() {
+    let digest = |arguments: &[&str]| {
+        let output = simulator().arg(shipped().join("spike.toml")).args(arguments).arg("--json").output().unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        report["digest"].as_str().unwrap().to_owned()
+    };
+    let plain = digest(&[]);
+    assert_eq!(plain, digest(&["--seed", "7"]), "the scenario's own seed");
+    assert_ne!(plain, digest(&["--seed", "8"]));
+    assert_ne!(plain, digest(&["--set", "pools.workers.meta.replicator_cooldown=600"]));
+}
+
+#[test]
+fn help_teaches() {
+    simulator()
+        .arg("--help")
+        .assert()
+        .code(0)
+        .stdout(predicate::str::contains("Exit code"))
+        .stdout(predicate::str::contains("replicator-sim scenarios/spike.toml --plot"))
+        .stdout(predicate::str::contains("KEY=VALUE"));
+    simulator().assert().code(2).stderr(predicate::str::contains("<SCENARIO>"));
+    simulator().arg("--version").assert().code(0).stdout(predicate::str::starts_with("replicator-sim "));
+}
+
+#[test]
+fn a_scenario_in_the_place_of_an_output_is_not_overwritten() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("spike.toml");
+    std::fs::copy(shipped().join("spike.toml"), &path).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    simulator().arg(&path).arg("--json").arg(&path).assert().code(2).stderr(predicate::str::contains("refusing"));
+    simulator().arg("--plot").arg(&path).assert().code(2);
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
