@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn p21_takes_the_least_of_the_scaling_metric() {
+    fn p9_p21_takes_the_least_of_the_scaling_metric() {
         // CPU is the more used: 1500 of 3000 MHz against 900 of 3000 MiB.
         let nodes = [candidate("a", 600, 100), candidate("b", 400, 700), candidate("c", 500, 100)];
         assert_eq!(chosen(&nodes), Some("b"));

@@ -20,7 +20,7 @@ pub const GROUP_KEYS: [&str; 10] = [
     "replicator_retry_threshold",
 ];
 
-/// The cooldown of a group that names none.
+/// The cooldown of a group that names none (J20).
 const DEFAULT_COOLDOWN: Duration = Duration::from_secs(60);
 
 /// After how many failures a group that names no threshold enters failsafe.

@@ -37,11 +37,17 @@ fn l6_a_leader_whose_session_is_destroyed_steps_down_at_once() {
 }
 
 #[test]
-fn l2_a_leader_that_cannot_renew_stops_before_its_session_ends() {
-    let outcome = simulate(&small_scenario(STEADY, &event("5m", "for = \"1m\"\nconsul_outage = true")));
+fn l2_l4_a_leader_that_cannot_renew_stops_before_its_session_ends() {
+    // Load rises right then, so that there would be much to do.
+    let outcome = simulate(&small_scenario(STEP, &event("10m 5s", "for = \"1m\"\nconsul_outage = true")));
     let lost = first(&outcome, "was not renewed in time").unwrap();
     let expires = first(&outcome, "expires").unwrap();
-    assert!(lost < expires && (300..=312).contains(&lost), "{lost} {expires}");
+    assert!(lost < expires && (605..=616).contains(&lost), "{lost} {expires}");
+    let leads_again = outcome.record.lines.iter().rfind(|line| line.text == "leads").unwrap().at.0 / 1000;
+    let calls = outcome.record.lines.iter().filter(|line| line.text.contains("set count to"));
+    let calls: Vec<u64> = calls.map(|line| line.at.0 / 1000).collect();
+    assert!(calls.iter().any(|at| *at < lost) && calls.iter().any(|at| *at > leads_again), "{calls:?}");
+    assert!(calls.iter().all(|at| *at <= lost || *at >= leads_again), "nobody acted in between: {calls:?}");
 }
 
 #[test]

@@ -7,6 +7,8 @@ mod decided;
 mod failsafe;
 mod no_kill;
 mod one_actor;
+#[cfg(test)]
+mod proof;
 mod state_forward;
 
 use replicator::agent::Event;
