@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Parser;
+use replicator_sim::plot::plot;
 use replicator_sim::report::{Paint, to_json, write_csv, write_events, write_text};
 use replicator_sim::run::{Outcome, run};
 use replicator_sim::scenario::{Changes, Scenario};
-use replicator_sim::plot::plot;
 
 /// Exit code when an expectation was not met or an invariant broke.
 const NOT_GOOD: u8 = 1;
@@ -29,20 +29,20 @@ struct Arguments {
     scenario: PathBuf,
 
     /// Draw the run: a PNG, or an SVG by its extension [default: NAME.png in the current directory]
-    #[arg(long, value_name = "PATH", num_args = 0..=1)]
-    plot: Option<Option<PathBuf>>,
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "-")]
+    plot: Option<Destination>,
 
     /// Write the report as JSON, to standard output instead of the text if no path is given
-    #[arg(long, value_name = "PATH", num_args = 0..=1)]
-    json: Option<Option<PathBuf>>,
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "-")]
+    json: Option<Destination>,
 
     /// Write all series as CSV, one row a tick, to standard output instead of the text if no path is given
-    #[arg(long, value_name = "PATH", num_args = 0..=1)]
-    csv: Option<Option<PathBuf>>,
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "-")]
+    csv: Option<Destination>,
 
     /// Write the event log, to standard output instead of the text if no path is given
-    #[arg(long, value_name = "PATH", num_args = 0..=1)]
-    events: Option<Option<PathBuf>>,
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "-")]
+    events: Option<Destination>,
 
     /// Start randomness from another seed than the scenario's
     #[arg(long, value_name = "N")]
@@ -53,6 +53,30 @@ struct Arguments {
     /// KEY is the way to the value: tables by name, entries of lists by number from 0.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+}
+
+/// Where an output goes.
+#[derive(Debug, Clone)]
+enum Destination {
+    /// Where it goes if nothing is said: standard output, or the picture's own name.
+    Usual,
+    /// Into this file.
+    File(PathBuf),
+}
+
+impl From<String> for Destination {
+    fn from(path: String) -> Self {
+        if path == "-" { Self::Usual } else { Self::File(path.into()) }
+    }
+}
+
+impl Destination {
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Usual => None,
+            Self::File(path) => Some(path),
+        }
+    }
 }
 
 const EXAMPLES: &str = "Examples:
@@ -84,8 +108,8 @@ fn execute(arguments: &Arguments) -> anyhow::Result<bool> {
     let scenario = Scenario::load(&arguments.scenario, &changes)?;
     let outcome = run(&scenario);
     show(arguments, &scenario, &outcome)?;
-    if let Some(path) = &arguments.plot {
-        let path = path.clone().unwrap_or_else(|| PathBuf::from(format!("{}.png", scenario.name())));
+    if let Some(destination) = &arguments.plot {
+        let path = destination.path().map_or_else(|| format!("{}.png", scenario.name()).into(), Path::to_owned);
         plot(&scenario, &outcome, &path).with_context(|| format!("cannot draw {}", path.display()))?;
         eprintln!("plot written to {}", path.display());
     }
@@ -94,18 +118,18 @@ fn execute(arguments: &Arguments) -> anyhow::Result<bool> {
 
 fn show(arguments: &Arguments, scenario: &Scenario, outcome: &Outcome) -> anyhow::Result<()> {
     let mut text_wanted = true;
-    if let Some(path) = &arguments.json {
+    if let Some(path) = arguments.json.as_ref().map(Destination::path) {
         text_wanted &= path.is_some();
         let report = serde_json::to_string_pretty(&to_json(scenario, outcome))?;
-        writeln!(open(path.as_deref())?, "{report}")?;
+        writeln!(open(path)?, "{report}")?;
     }
-    if let Some(path) = &arguments.csv {
+    if let Some(path) = arguments.csv.as_ref().map(Destination::path) {
         text_wanted &= path.is_some();
-        write_csv(open(path.as_deref())?, scenario, outcome).map_err(unwrap_io)?;
+        write_csv(open(path)?, scenario, outcome).map_err(unwrap_io)?;
     }
-    if let Some(path) = &arguments.events {
+    if let Some(path) = arguments.events.as_ref().map(Destination::path) {
         text_wanted &= path.is_some();
-        let mut out = open(path.as_deref())?;
+        let mut out = open(path)?;
         write_events(&mut out, outcome)?;
         out.flush()?;
     }
@@ -138,7 +162,7 @@ fn paint() -> Paint {
 /// the scenario with a picture.
 fn refuse_swallowed_scenario(arguments: &Arguments) -> anyhow::Result<()> {
     let outputs = [&arguments.plot, &arguments.json, &arguments.csv, &arguments.events];
-    for path in outputs.into_iter().flatten().flatten() {
+    for path in outputs.into_iter().flatten().filter_map(Destination::path) {
         if path.extension().is_some_and(|extension| extension == "toml") {
             bail!("refusing to write over {}; put the scenario first, options after it", path.display());
         }

@@ -32,15 +32,8 @@ const OF_BOTH: [&str; 12] = [
     "failsafe_time",
 ];
 const OF_POOLS: [&str; 6] = ["node_hours", "cost", "ready_min", "ready_max", "ready_mean", "desired_max"];
-const OF_GROUPS: [&str; 7] = [
-    "unmet_cpu",
-    "unmet_cpu_share",
-    "unmet_memory",
-    "unmet_memory_share",
-    "count_min",
-    "count_max",
-    "serving_min",
-];
+const OF_GROUPS: [&str; 7] =
+    ["unmet_cpu", "unmet_cpu_share", "unmet_memory", "unmet_memory_share", "count_min", "count_max", "serving_min"];
 const OF_ALL: [&str; 3] = ["alerts", "leaders", "evaluations"];
 
 const POOL_SERIES: [&str; 8] =
@@ -50,12 +43,14 @@ const GROUP_SERIES: [&str; 7] =
 
 /// The names of all measures of a plan.
 pub(crate) fn measure_names(plan: &Plan) -> Vec<String> {
-    let pools = plan.pools.iter().flat_map(|pool| {
-        OF_BOTH.iter().chain(&OF_POOLS).map(move |name| format!("pool.{}.{name}", pool.name))
-    });
-    let groups = plan.groups.iter().flat_map(|group| {
-        OF_BOTH.iter().chain(&OF_GROUPS).map(move |name| format!("group.{}.{name}", group.key))
-    });
+    let pools = plan
+        .pools
+        .iter()
+        .flat_map(|pool| OF_BOTH.iter().chain(&OF_POOLS).map(move |name| format!("pool.{}.{name}", pool.name)));
+    let groups = plan
+        .groups
+        .iter()
+        .flat_map(|group| OF_BOTH.iter().chain(&OF_GROUPS).map(move |name| format!("group.{}.{name}", group.key)));
     OF_ALL.iter().map(|name| format!("run.{name}")).chain(pools).chain(groups).collect()
 }
 
@@ -179,13 +174,13 @@ fn common(
 /// The SPEC elasticity measures of one curve of demand and supply, all in percent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Elasticity {
-    /// θ_U: mean of max(demand − supply, 0) ÷ demand.
+    /// `θ_U`: mean of max(demand − supply, 0) ÷ demand.
     pub under_accuracy: f64,
-    /// θ_O: mean of max(supply − demand, 0) ÷ demand.
+    /// `θ_O`: mean of max(supply − demand, 0) ÷ demand.
     pub over_accuracy: f64,
-    /// τ_U: share of time with supply < demand.
+    /// `τ_U`: share of time with supply < demand.
     pub under_time: f64,
-    /// τ_O: share of time with supply > demand.
+    /// `τ_O`: share of time with supply > demand.
     pub over_time: f64,
     /// υ: share of time in which demand and supply change in different directions, or only one of them does.
     pub instability: f64,

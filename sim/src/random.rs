@@ -9,14 +9,13 @@ use crate::time::Millis;
 
 /// The streams of one run.
 #[derive(Debug, Clone, Copy)]
-pub struct Streams {
+pub(crate) struct Streams {
     seed: u64,
 }
 
 impl Streams {
     /// The streams of a seed.
-    #[must_use]
-    pub fn of(seed: u64) -> Self {
+    pub(crate) fn of(seed: u64) -> Self {
         Self { seed }
     }
 

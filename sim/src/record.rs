@@ -155,13 +155,10 @@ impl Record {
             let cooldown = group.policy.as_ref()?.cooldown;
             Some((Resource::Group(group.key.clone()), Millis::from(cooldown)))
         });
-        let pools =
-            plan.pools.iter().map(|pool| (Resource::Pool(pool.name.clone()), pool.policy.cooldown.into()));
+        let pools = plan.pools.iter().map(|pool| (Resource::Pool(pool.name.clone()), pool.policy.cooldown.into()));
         let by_path = groups
             .chain(pools)
-            .map(|(resource, cooldown)| {
-                (replicator::state::path_of(&root, &resource), (resource, cooldown))
-            })
+            .map(|(resource, cooldown)| (replicator::state::path_of(&root, &resource), (resource, cooldown)))
             .collect();
         let pool_numbers =
             plan.pools.iter().enumerate().map(|(number, pool)| (Resource::Pool(pool.name.clone()), number));

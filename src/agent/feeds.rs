@@ -18,7 +18,7 @@ use crate::ports::{Clock, Consul, ErrorKind, Indexed, Nomad, PortError, Ports, W
 use crate::state::{nodes_prefix, state_prefix};
 
 /// How long a blocking query may wait for a change.
-const WAIT: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_mins(1);
 /// The least time between two answers of one query, so that a busy cluster is not listed without end.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long to wait after a failure, or where the server gave no index to wait on.
@@ -43,8 +43,12 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 
     pub(super) async fn follow_nodes(&self) -> Infallible {
         let nomad = self.ports.nomad();
-        self.follow(Feed::Nodes, async |wait| nomad.nodes(wait).await, async |nodes| self.take_nodes(&nodes.value).await)
-            .await
+        self.follow(
+            Feed::Nodes,
+            async |wait| nomad.nodes(wait).await,
+            async |nodes| self.take_nodes(&nodes.value).await,
+        )
+        .await
     }
 
     pub(super) async fn follow_allocations(&self) -> Infallible {
@@ -204,4 +208,3 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         }
     }
 }
-

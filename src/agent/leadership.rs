@@ -126,8 +126,9 @@ impl<P: Ports, O: Observer> Agent<P, O> {
         let watching = pin!(self.watch_lock(&won.session));
         let expiring = pin!(self.await_expiry(lease));
         let cause = match select(select(renewing, watching), expiring).await {
-            Either::Left((Either::Left((cause, _)) | Either::Right((cause, _)), _)) => cause,
-            Either::Right((cause, _)) => cause,
+            Either::Left((Either::Left((cause, _)) | Either::Right((cause, _)), _)) | Either::Right((cause, _)) => {
+                cause
+            }
         };
         lease.end();
         cause
@@ -148,7 +149,7 @@ impl<P: Ports, O: Observer> Agent<P, O> {
         };
         timeout(self.ports.clock(), RESIGN_LIMIT, giving_up).await;
         if was_leading {
-            self.tell(Event::Leadership(Leadership::Resigned));
+            self.tell(&Event::Leadership(Leadership::Resigned));
         }
     }
 

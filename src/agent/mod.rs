@@ -36,7 +36,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 
 use crate::domain::{AgentName, AllocationId, SessionId};
-use crate::ports::Ports;
+use crate::ports::{Clock, Ports};
 
 pub use event::{AlertAction, AlertNotice, Event, Feed, Leadership, LossCause, Observer};
 pub use leadership::{LEASE, LOCK_DELAY, RENEW_EVERY, SESSION_TTL};
@@ -106,13 +106,7 @@ pub struct Agent<P, O> {
 impl<P: Ports, O: Observer> Agent<P, O> {
     /// An agent that has not begun.
     pub fn new(ports: P, observer: O, config: AgentConfig) -> Self {
-        Self {
-            ports,
-            observer,
-            config: RefCell::new(config),
-            session: RefCell::new(None),
-            leading: Cell::new(false),
-        }
+        Self { ports, observer, config: RefCell::new(config), session: RefCell::new(None), leading: Cell::new(false) }
     }
 
     /// Whether this agent leads right now.
@@ -147,17 +141,16 @@ impl<P: Ports, O: Observer> Agent<P, O> {
 
     async fn lead(&self, term: &Term<'_, P, O>, session: &leadership::Won) {
         self.leading.set(true);
-        self.tell(Event::Leadership(Leadership::Won));
+        self.tell(&Event::Leadership(Leadership::Won));
         let work: Pin<&mut _> = pin!(term.work());
         let cause = match select(pin!(self.keep(session, term.lease())), work).await {
             Either::Left((cause, _)) | Either::Right((cause, _)) => cause,
         };
         self.leading.set(false);
-        self.tell(Event::Leadership(Leadership::Lost(cause)));
+        self.tell(&Event::Leadership(Leadership::Lost(cause)));
     }
 
-    fn tell(&self, event: Event) {
-        let now = self.ports.clock();
-        self.observer.observe(crate::ports::Clock::wall(now), &event);
+    fn tell(&self, event: &Event) {
+        self.observer.observe(self.ports.clock().wall(), event);
     }
 }

@@ -12,12 +12,10 @@ use crate::decide::{
     decide_pool,
 };
 use crate::domain::{
-    Activity, ActivityStatus, Instance, InstanceId, NodeId, PoolInstance, PoolName, PoolSnapshot,
-    PoolTarget, Resource,
+    Activity, ActivityStatus, Instance, InstanceId, NodeId, PoolInstance, PoolName, PoolSnapshot, PoolTarget, Resource,
 };
 use crate::operation::{
-    Failure, Move, Outcome, ScaleIn, ScaleInPhase, ScaleInSight, ScaleOut, ScaleOutPhase, ScaleOutSight,
-    Work,
+    Failure, Move, Outcome, ScaleIn, ScaleInPhase, ScaleInSight, ScaleOut, ScaleOutPhase, ScaleOutSight, Work,
 };
 use crate::policy::PoolPolicy;
 use crate::ports::{Cloud, ErrorKind, PortError, Ports};
@@ -221,27 +219,18 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let group = cloud.pool(&work.target).await?;
         let mut joined = self.views.borrow().joined_instances();
         let mut states = BTreeMap::new();
-        if let ScaleOutPhase::Joining { instance }
-        | ScaleOutPhase::Replacing { instance }
-        | ScaleOutPhase::Detaching { instance } = &work.phase
+        if let Some(instance) = work.phase.instance()
+            && let Some(details) = self.instance(&work.target, instance).await?
         {
-            if let Some(details) = self.instance(&work.target, instance).await? {
-                states.insert(instance.clone(), details.state);
-                if self.views.borrow().takes_work_at(&details.addresses) {
-                    joined.insert(instance.clone());
-                }
+            states.insert(instance.clone(), details.state);
+            if self.views.borrow().takes_work_at(&details.addresses) {
+                joined.insert(instance.clone());
             }
         }
         let waits_for_launch = matches!(work.phase, ScaleOutPhase::Launching | ScaleOutPhase::Reverting);
         let trouble = if waits_for_launch { self.launch_trouble(&work.target).await? } else { String::new() };
-        let sight = ScaleOutSight {
-            group: &group,
-            joined: &joined,
-            states: &states,
-            trouble: &trouble,
-            in_phase,
-            failures,
-        };
+        let sight =
+            ScaleOutSight { group: &group, joined: &joined, states: &states, trouble: &trouble, in_phase, failures };
         Ok(work.next(&sight).map(Work::ScaleOut))
     }
 
@@ -312,4 +301,3 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         Ok(newest.filter(failed).map(|activity| activity.message).unwrap_or_default())
     }
 }
-

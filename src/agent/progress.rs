@@ -9,9 +9,7 @@ use super::store::{Stored, WriteError};
 use super::term::Term;
 use crate::decide::Step;
 use crate::domain::Resource;
-use crate::operation::{
-    Call, Failure, GroupPhase, GroupScale, Move, Operation, Outcome, ScaleIn, ScaleInPhase, Work,
-};
+use crate::operation::{Call, Failure, GroupPhase, GroupScale, Move, Operation, Outcome, ScaleIn, ScaleInPhase, Work};
 use crate::ports::{Clock, Cloud, Nomad, PortError, Ports, ScaleAccepted, ScaleRequest};
 use crate::state::{Alert, AlertStage, ResourceState, ResourceType};
 
@@ -85,7 +83,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     async fn enter(&self, subject: &mut Subject<'_>, work: Work, failure: Option<Failure>) -> bool {
         let mut state = subject.stored.state.clone();
         let Some(operation) = state.operation.as_mut() else { return false };
-        if failure.is_some() || operation.work.restarts_timer(&work) {
+        if failure.is_some() || work.starts_timer() {
             operation.since = self.ports.clock().wall();
         }
         if let Work::GroupScale(GroupScale { phase: GroupPhase::Following { .. }, .. }) = &work {
@@ -177,8 +175,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     pub(super) async fn note_requests(&self, subject: &mut Subject<'_>, scalein: u32, scaleout: u32) {
         let state = &subject.stored.state;
         if (state.scalein_requests, state.scaleout_requests) != (scalein, scaleout) {
-            let state =
-                ResourceState { scalein_requests: scalein, scaleout_requests: scaleout, ..state.clone() };
+            let state = ResourceState { scalein_requests: scalein, scaleout_requests: scaleout, ..state.clone() };
             self.write(subject, state).await;
         }
     }

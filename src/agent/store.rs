@@ -83,8 +83,7 @@ impl Store {
         expected_index: u64,
         state: ResourceState,
     ) -> Result<Stored, WriteError> {
-        let write =
-            Write { key: path.to_owned(), value: state.to_json(), expected_index, guard: self.guard.clone() };
+        let write = Write { key: path.to_owned(), value: state.to_json(), expected_index, guard: self.guard.clone() };
         match consul.write(&write).await? {
             WriteOutcome::Written(index) => {
                 // A listing may have brought a newer word while the answer was on its way.
@@ -120,19 +119,13 @@ impl Store {
     /// How many operations are under way, those that only follow a deployment left out: they wait for Nomad, and
     /// a job that cannot be placed must not hold up all the others (J21).
     pub(super) fn busy_operations(&self) -> usize {
-        let follows = |operation: &Operation| {
-            matches!(&operation.work, Work::GroupScale(work) if matches!(work.phase, GroupPhase::Following { .. }))
-        };
+        let follows = |operation: &Operation| matches!(&operation.work, Work::GroupScale(work) if matches!(work.phase, GroupPhase::Following { .. }));
         self.operations(|operation| (!follows(operation)).then_some(())).len()
     }
 
     fn operations<T>(&self, pick: impl Fn(&Operation) -> Option<T>) -> Vec<T> {
         let entries = self.entries.borrow();
-        entries
-            .values()
-            .filter_map(|entry| entry.state.as_ref().ok()?.operation.as_ref())
-            .filter_map(pick)
-            .collect()
+        entries.values().filter_map(|entry| entry.state.as_ref().ok()?.operation.as_ref()).filter_map(pick).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::time::Duration;
 
 use futures_util::future::{join, join3};
@@ -82,7 +83,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
         self.observer.observe(self.ports.clock().wall(), event);
     }
 
-    pub(super) fn trouble(&self, resource: &Resource, problem: impl ToString) {
+    pub(super) fn trouble(&self, resource: &Resource, problem: impl Display) {
         self.tell(&Event::Trouble { resource: resource.clone(), problem: problem.to_string() });
     }
 
@@ -124,16 +125,20 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
     pub(super) fn in_phase(&self, path: &str, operation: &Operation) -> Duration {
         let mut elapsed = self.elapsed.borrow_mut();
         let since_begun = elapsed.since(path, Mark::Phase, operation.since, self.ports.clock());
-        if operation.work.awaits_own_call() { elapsed.watched(path, Mark::Phase, self.ports.clock()) } else { since_begun }
+        if operation.work.awaits_own_call() {
+            elapsed.watched(path, Mark::Phase, self.ports.clock())
+        } else {
+            since_begun
+        }
     }
 
     /// Whether an operation stands still because its resource is in failsafe (S7). Time spent so counts towards no
     /// limit.
     pub(super) fn is_frozen(&self, path: &str, state: &ResourceState) -> bool {
-        if state.failsafe_mode {
-            if let Some(operation) = &state.operation {
-                self.elapsed.borrow_mut().restart(path, Mark::Phase, operation.since, self.ports.clock());
-            }
+        if state.failsafe_mode
+            && let Some(operation) = &state.operation
+        {
+            self.elapsed.borrow_mut().restart(path, Mark::Phase, operation.since, self.ports.clock());
         }
         state.failsafe_mode
     }

@@ -131,11 +131,7 @@ impl Views {
 
     /// The instances whose nodes take work, by the ID that the node knows (P18).
     pub(super) fn joined_instances(&self) -> BTreeSet<InstanceId> {
-        self.nodes
-            .values()
-            .filter(|node| node.summary.takes_work())
-            .filter_map(|node| node.instance.clone())
-            .collect()
+        self.nodes.values().filter(|node| node.summary.takes_work()).filter_map(|node| node.instance.clone()).collect()
     }
 
     /// Whether a node that takes work has one of these addresses (P18).
@@ -256,13 +252,11 @@ impl Views {
             let keys = node.meta.iter().filter(|(key, _)| key.starts_with(crate::policy::KEY_PREFIX));
             keys.map(|(key, value)| (key.clone(), value.clone())).collect::<Vec<_>>()
         };
-        let dissent: Vec<&str> = nodes
-            .iter()
-            .filter(|node| ours(node) != ours(newest))
-            .map(|node| node.summary.name.as_str())
-            .collect();
+        let dissent: Vec<&str> =
+            nodes.iter().filter(|node| ours(node) != ours(newest)).map(|node| node.summary.name.as_str()).collect();
         if !dissent.is_empty() {
-            let word = format!("{} of its nodes disagree with {}: {}", dissent.len(), newest.summary.name, dissent.join(", "));
+            let word =
+                format!("{} of its nodes disagree with {}: {}", dissent.len(), newest.summary.name, dissent.join(", "));
             problem = Some(problem.map_or(word.clone(), |problem| format!("{problem}; {word}")));
         }
         (policy, problem)

@@ -122,9 +122,8 @@ impl fmt::Display for Finding {
         let relation = match (self.relation, self.holds) {
             (Relation::Above, true) => ">",
             (Relation::Above, false) => "≤",
-            (Relation::Below, true) => "<",
+            (Relation::Below, true) | (Relation::AtLeast, false) => "<",
             (Relation::Below, false) | (Relation::AtLeast, true) => "≥",
-            (Relation::AtLeast, false) => "<",
         };
         let unit = self.quantity.unit();
         let (measured, limit) = (Rounded(self.measured), Rounded(self.limit));

@@ -208,9 +208,8 @@ impl Decision {
     #[must_use]
     pub fn why(&self) -> String {
         let direction = self.verdict.step().map(Step::direction);
-        let speaks = |finding: &&Finding| {
-            finding.holds && direction.is_none_or(|direction| finding.rule.speaks_for(direction))
-        };
+        let speaks =
+            |finding: &&Finding| finding.holds && direction.is_none_or(|direction| finding.rule.speaks_for(direction));
         let words: Vec<String> = self.findings.iter().filter(speaks).map(ToString::to_string).collect();
         words.join(", ")
     }

@@ -81,6 +81,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "a sample is what may be missing")]
     fn sample(cpu_mhz: Option<f64>, memory_mib: Option<u64>) -> Option<AllocationStats> {
         let memory = MemoryStats { rss: memory_mib.map(|mib| mib * 1024 * 1024), usage: None };
         Some(AllocationStats { tasks: vec![TaskUsage { task: "web".into(), cpu_mhz, memory }] })

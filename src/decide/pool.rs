@@ -111,11 +111,7 @@ impl Axis {
 }
 
 /// Decides whether a pool should have one node more or one fewer.
-pub fn decide_pool(
-    observation: &PoolObservation,
-    policy: &PoolPolicy,
-    standing: &Standing,
-) -> Decision {
+pub fn decide_pool(observation: &PoolObservation, policy: &PoolPolicy, standing: &Standing) -> Decision {
     let resource = Resource::Pool(policy.target.name.clone());
     if observation.nodes.is_empty() {
         return Decision {

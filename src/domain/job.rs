@@ -78,8 +78,11 @@ impl TaskGroup {
     /// What one allocation of this group takes on a node.
     #[must_use]
     pub fn resources(&self) -> Resources {
-        let mut sum: Resources =
-            self.tasks.iter().map(|task| Resources { cpu: task.cpu, memory: task.memory, ..Resources::default() }).sum();
+        let mut sum: Resources = self
+            .tasks
+            .iter()
+            .map(|task| Resources { cpu: task.cpu, memory: task.memory, ..Resources::default() })
+            .sum();
         sum.disk = self.disk;
         sum
     }

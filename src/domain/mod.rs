@@ -18,8 +18,6 @@ pub use job::{
     EvaluationStatus, Job, JobKind, JobSummary, MemoryStats, Meta, Task, TaskGroup, TaskSpan, TaskUsage,
 };
 pub use node::{Eligibility, Node, NodeStatus, NodeSummary};
-pub use pool::{
-    Activity, ActivityStatus, Instance, InstanceState, Lifecycle, PoolInstance, PoolSnapshot, PoolTarget,
-};
+pub use pool::{Activity, ActivityStatus, Instance, InstanceState, Lifecycle, PoolInstance, PoolSnapshot, PoolTarget};
 pub use time::Monotonic;
 pub use units::{MebiBytes, MegaHertz, Percent, Resources};

@@ -9,7 +9,7 @@ use crate::decide::Direction;
 use crate::domain::{DeploymentStatus, EvaluationId};
 
 /// How long a deployment is followed before it counts as failed (J16).
-pub const FOLLOW_LIMIT: Duration = Duration::from_secs(15 * 60);
+pub const FOLLOW_LIMIT: Duration = Duration::from_mins(15);
 
 /// A change of a group's count under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,11 +83,6 @@ impl GroupScale {
     #[must_use]
     pub fn direction(&self) -> Direction {
         if self.to > self.from { Direction::Out } else { Direction::In }
-    }
-
-    /// The limit counts from the action, and an action is only made once.
-    pub(super) fn restarts_timer(&self, _next: &Self) -> bool {
-        false
     }
 
     /// The next move.

@@ -24,7 +24,7 @@ pub use scale_in::{CallOff, DRAIN_DEADLINE, ScaleIn, ScaleInPhase, ScaleInSight}
 pub use scale_out::{JOIN_DEADLINE, ScaleOut, ScaleOutPhase, ScaleOutSight};
 
 /// How long an outside call may stay without its effect being seen before that counts as a failure.
-pub const EFFECT_LIMIT: Duration = Duration::from_secs(600);
+pub const EFFECT_LIMIT: Duration = Duration::from_mins(10);
 
 /// An operation under way on one resource, as it stands in the resource's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,14 +87,16 @@ impl Work {
         }
     }
 
-    /// Whether the time limit of `next` starts anew when `self` becomes `next`.
+    /// Whether entering this phase starts its time limit anew. Following counts from the action (J16), joining from the
+    /// launch (P18), emptying from the drain, and a detachment that got its name goes on.
     #[must_use]
-    pub fn restarts_timer(&self, next: &Self) -> bool {
-        match (self, next) {
-            (Self::ScaleOut(now), Self::ScaleOut(then)) => now.restarts_timer(then),
-            (Self::ScaleIn(now), Self::ScaleIn(then)) => now.restarts_timer(then),
-            (Self::GroupScale(now), Self::GroupScale(then)) => now.restarts_timer(then),
-            _ => true,
+    pub fn starts_timer(&self) -> bool {
+        match self {
+            Self::GroupScale(_) => false,
+            Self::ScaleOut(work) => !matches!(work.phase, ScaleOutPhase::Joining { .. }),
+            Self::ScaleIn(work) => {
+                !matches!(work.phase, ScaleInPhase::Emptying | ScaleInPhase::Detaching { activity: Some(_) })
+            }
         }
     }
 
@@ -103,9 +105,7 @@ impl Work {
     pub fn awaits_own_call(&self) -> bool {
         match self {
             Self::GroupScale(work) => matches!(work.phase, GroupPhase::Scaling),
-            Self::ScaleOut(work) => {
-                !matches!(work.phase, ScaleOutPhase::Launching | ScaleOutPhase::Joining { .. })
-            }
+            Self::ScaleOut(work) => !matches!(work.phase, ScaleOutPhase::Launching | ScaleOutPhase::Joining { .. }),
             Self::ScaleIn(work) => !matches!(work.phase, ScaleInPhase::Draining | ScaleInPhase::Emptying),
         }
     }

@@ -13,7 +13,7 @@ use crate::domain::{
 
 /// How long a drain may take before it is called off (P23). The limit is ours: at a limit of Nomad's own, Nomad
 /// would kill what still runs.
-pub const DRAIN_DEADLINE: Duration = Duration::from_secs(15 * 60);
+pub const DRAIN_DEADLINE: Duration = Duration::from_mins(15);
 
 /// A scale-in under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,13 +121,6 @@ pub struct ScaleInSight<'a> {
 }
 
 impl ScaleIn {
-    /// The drain's deadline counts from the decision; every other phase has its own limit.
-    pub(super) fn restarts_timer(&self, next: &Self) -> bool {
-        !matches!(next.phase, ScaleInPhase::Emptying)
-            && !(matches!(self.phase, ScaleInPhase::Detaching { .. })
-                && matches!(next.phase, ScaleInPhase::Detaching { .. }))
-    }
-
     /// The next move.
     #[must_use]
     pub fn next(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
@@ -277,8 +270,7 @@ mod tests {
 
     /// The pool has members `i` and `j`; node `n` runs on `i`.
     fn scene(draining: bool, eligibility: Eligibility) -> Scene {
-        let member =
-            |id: &str| PoolInstance { id: id.into(), lifecycle: Lifecycle::InService, protected: false };
+        let member = |id: &str| PoolInstance { id: id.into(), lifecycle: Lifecycle::InService, protected: false };
         let group =
             PoolSnapshot { min: 1, max: 9, desired: 2, instances: vec![member("i"), member("j")], suspended: vec![] };
         let node = NodeSummary {

@@ -9,7 +9,7 @@ use super::{Abandonment, Call, EFFECT_LIMIT, Failure, Move, Outcome};
 use crate::domain::{InstanceId, InstanceState, Lifecycle, PoolSnapshot, PoolTarget};
 
 /// How long the group may take to launch an instance and its node to join, ready (P18).
-pub const JOIN_DEADLINE: Duration = Duration::from_secs(5 * 60);
+pub const JOIN_DEADLINE: Duration = Duration::from_mins(5);
 
 /// A scale-out under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,15 @@ impl ScaleOutPhase {
             Self::Reverting => "reverting",
         }
     }
+
+    /// The new instance, once there is one.
+    #[must_use]
+    pub fn instance(&self) -> Option<&InstanceId> {
+        match self {
+            Self::Joining { instance } | Self::Replacing { instance } | Self::Detaching { instance } => Some(instance),
+            Self::Requesting | Self::Launching | Self::Reverting => None,
+        }
+    }
 }
 
 /// What can be seen of the pool.
@@ -88,11 +97,6 @@ pub struct ScaleOutSight<'a> {
 }
 
 impl ScaleOut {
-    /// The deadline covers launch and join together.
-    pub(super) fn restarts_timer(&self, next: &Self) -> bool {
-        !matches!(next.phase, ScaleOutPhase::Joining { .. })
-    }
-
     /// The next move.
     #[must_use]
     pub fn next(&self, sight: &ScaleOutSight<'_>) -> Move<Self> {
@@ -229,6 +233,7 @@ fn is_alive_member(instance: &InstanceId, group: &PoolSnapshot) -> bool {
 mod tests {
     use super::*;
     use crate::domain::PoolInstance;
+    use crate::operation::Work;
 
     /// What is seen: members of the group, who joined, how long, how many failures before.
     struct Scene {
@@ -323,12 +328,14 @@ mod tests {
     fn p19_an_instance_that_does_not_join_is_terminated_and_another_awaited() {
         use ScaleOutPhase::{Joining, Replacing};
         let late = scene(2, &["a", "b"]).after(300);
-        let expected =
-            Move::Enter(operation(Replacing { instance: b() }), Some(Failure::DidNotJoin(b())));
+        let expected = Move::Enter(operation(Replacing { instance: b() }), Some(Failure::DidNotJoin(b())));
         assert_eq!(late.next(Joining { instance: b() }), expected);
         assert_eq!(late.next(Replacing { instance: b() }), Move::Call(Call::Terminate(b())));
         let gone = scene(2, &["a"]);
-        assert_eq!(gone.next(Replacing { instance: b() }), Move::Enter(operation(Replacing { instance: b() }).without(&b()), None));
+        assert_eq!(
+            gone.next(Replacing { instance: b() }),
+            Move::Enter(operation(Replacing { instance: b() }).without(&b()), None)
+        );
         let came_late = scene(2, &["a", "b"]).joined("b");
         assert_eq!(came_late.next(Replacing { instance: b() }), Move::Finish(Outcome::Succeeded));
         let stuck = scene(2, &["a", "b"]).after(EFFECT_LIMIT.as_secs()).next(Replacing { instance: b() });
@@ -368,8 +375,8 @@ mod tests {
 
     #[test]
     fn p18_the_deadline_covers_launch_and_join_together() {
-        use ScaleOutPhase::{Joining, Launching, Replacing};
-        assert!(!operation(Launching).restarts_timer(&operation(Joining { instance: b() })));
-        assert!(operation(Replacing { instance: b() }).restarts_timer(&operation(Launching)));
+        use ScaleOutPhase::{Joining, Launching};
+        assert!(!Work::ScaleOut(operation(Joining { instance: b() })).starts_timer());
+        assert!(Work::ScaleOut(operation(Launching)).starts_timer());
     }
 }

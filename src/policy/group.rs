@@ -21,7 +21,7 @@ pub const GROUP_KEYS: [&str; 10] = [
 ];
 
 /// The cooldown of a group that names none (J20).
-const DEFAULT_COOLDOWN: Duration = Duration::from_secs(60);
+const DEFAULT_COOLDOWN: Duration = Duration::from_mins(1);
 
 /// After how many failures a group that names no threshold enters failsafe.
 const DEFAULT_RETRY_THRESHOLD: u32 = 1;

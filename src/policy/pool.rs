@@ -28,7 +28,7 @@ pub const POOL_KEYS: [&str; 11] = [
 const DEFAULT_PROVIDER: &str = "aws";
 /// The provider whose pools must name a region.
 const PROVIDER_WITH_REGIONS: &str = "aws";
-const DEFAULT_COOLDOWN: Duration = Duration::from_secs(300);
+const DEFAULT_COOLDOWN: Duration = Duration::from_mins(5);
 const DEFAULT_FAULT_TOLERANCE: u32 = 1;
 const DEFAULT_RETRY_THRESHOLD: u32 = 3;
 const DEFAULT_SCALING_THRESHOLD: u32 = 3;
@@ -171,7 +171,7 @@ mod tests {
             notification_uid: "REP2".into(),
             min: None,
             max: None,
-            cooldown: Duration::from_secs(300),
+            cooldown: Duration::from_mins(5),
             fault_tolerance: 1,
             retry_threshold: 3,
             scaling_threshold: 3,
@@ -209,7 +209,9 @@ mod tests {
             lacking.remove(key);
             assert_eq!(problems(&lacking), [format!("{key} is missing")]);
         }
-        for key in POOL_KEYS.iter().filter(|key| !["pool", "uid", "region", "provider"].iter().any(|end| key.ends_with(end))) {
+        for key in
+            POOL_KEYS.iter().filter(|key| !["pool", "uid", "region", "provider"].iter().any(|end| key.ends_with(end)))
+        {
             let mut wrong = least();
             wrong.insert((*key).to_owned(), "wat".into());
             assert!(problems(&wrong)[0].starts_with(&format!("{key} = \"wat\" is not a ")), "{key}");

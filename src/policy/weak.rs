@@ -82,8 +82,17 @@ mod tests {
 
     #[test]
     fn j1_percentages_are_finite_and_not_negative() {
-        let cases =
-            [("80", Some(80.0)), ("79.5", Some(79.5)), ("0", Some(0.0)), ("8e1", Some(80.0)), ("NaN", None), ("inf", None), ("-1", None), ("80%", None), ("", None)];
+        let cases = [
+            ("80", Some(80.0)),
+            ("79.5", Some(79.5)),
+            ("0", Some(0.0)),
+            ("8e1", Some(80.0)),
+            ("NaN", None),
+            ("inf", None),
+            ("-1", None),
+            ("80%", None),
+            ("", None),
+        ];
         for (text, expected) in cases {
             assert_eq!(number(text), expected, "{text:?}");
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Indexed, PortError, Wait};
 use crate::domain::{
-    Allocation, AllocationId, AllocationStats, Deployment, Evaluation, EvaluationId, GroupKey, Job, JobKey,
-    JobSummary, Node, NodeId, NodeSummary,
+    Allocation, AllocationId, AllocationStats, Deployment, Evaluation, EvaluationId, GroupKey, Job, JobKey, JobSummary,
+    Node, NodeId, NodeSummary,
 };
 
 /// Nomad, one region of it.

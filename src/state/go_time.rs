@@ -5,7 +5,6 @@ use serde::{Deserialize, Deserializer, Serializer};
 
 const GO_ZERO_TIME: &str = "0001-01-01T00:00:00Z";
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 #[allow(clippy::ref_option, reason = "serde's signature")]
 pub(super) fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
     match time {

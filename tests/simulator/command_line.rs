@@ -9,14 +9,18 @@ const STEP: &str = r#"{ constant = 2100 }, { step = { at = "10m", by = 3200 } }"
 
 #[test]
 fn the_report_names_scenario_seed_digest_measures_actions_and_expectations() {
-    let expected = ["A spike", "seed 7", "digest ", "θU %", "node hours", "unmet CPU %", "reversals", "time to capacity"];
+    let expected =
+        ["A spike", "seed 7", "digest ", "θU %", "node hours", "unmet CPU %", "reversals", "time to capacity"];
     let mut command = simulator();
     let mut assert = command.arg(shipped().join("spike.toml")).assert().code(0);
     for words in expected {
         assert = assert.stdout(predicate::str::contains(words));
     }
     assert
-        .stdout(predicate::str::contains("group shop/front out 4 -> 5: CPU of task web").or(predicate::str::contains("(J8)")))
+        .stdout(
+            predicate::str::contains("group shop/front out 4 -> 5: CPU of task web")
+                .or(predicate::str::contains("(J8)")),
+        )
         .stdout(predicate::str::contains("6 of 6 expectations met"))
         .stdout(predicate::str::contains("\u{1b}").not());
 }
@@ -25,9 +29,8 @@ fn the_report_names_scenario_seed_digest_measures_actions_and_expectations() {
 fn a_plot_is_written_where_it_says_in_the_kind_that_its_name_says() {
     let folder = tempdir().unwrap();
     let spike = shipped().join("spike.toml");
-    let plotted = |arguments: &[&str]| {
-        simulator().current_dir(folder.path()).arg(&spike).arg("--plot").args(arguments).assert()
-    };
+    let plotted =
+        |arguments: &[&str]| simulator().current_dir(folder.path()).arg(&spike).arg("--plot").args(arguments).assert();
     plotted(&[]).code(0).stderr(predicate::str::contains("plot written to spike.png"));
     plotted(&["out.svg"]).code(0).stderr(predicate::str::contains("plot written to out.svg"));
     plotted(&["out.gif"]).code(2).stderr(predicate::str::contains(".png or .svg"));
@@ -65,7 +68,13 @@ fn json_is_complete_and_agrees_with_the_text() {
     assert_eq!(report["measures"]["run.alerts"], 1.0);
     assert_eq!(report["seed"], 9);
     assert_eq!(report["violation"], serde_json::Value::Null);
-    assert!(report["actions"].as_array().unwrap().iter().any(|action| action["ending"].as_str().unwrap().starts_with("failed")));
+    assert!(
+        report["actions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|action| action["ending"].as_str().unwrap().starts_with("failed"))
+    );
     assert_eq!(report["failsafe"][0]["resource"], "pool workers");
     let text = simulator().arg(shipped().join("never-join.toml")).output().unwrap();
     let digest = report["digest"].as_str().unwrap();

@@ -121,16 +121,15 @@ fn j15_a_count_that_somebody_else_sets_stays_their_word() {
 
 #[test]
 fn j21_no_more_operations_at_once_than_allowed() {
-    let mut text = small_scenario(STEP, "").replace("call_takes = \"20ms\"", "call_takes = \"1s\"\nscaling_concurrency = 1");
+    let mut text =
+        small_scenario(STEP, "").replace("call_takes = \"20ms\"", "call_takes = \"1s\"\nscaling_concurrency = 1");
     let web = text[text.find("[jobs.web.update]").unwrap()..text.find("[[load]]").unwrap()].to_owned();
     for job in ["b", "c"] {
         let twin = web.replace("jobs.web", &format!("jobs.{job}"));
         text = text.replacen("[[load]]", &format!("{twin}[[load]]"), 1);
     }
-    for job in ["b", "c"] {
-        text += &format!("[[load]]\ngroup = \"{job}/front\"\ncpu = [{STEP}]\n");
-    }
-    let outcome = simulate(&text);
+    let loads = ["b", "c"].map(|job| format!("[[load]]\ngroup = \"{job}/front\"\ncpu = [{STEP}]\n"));
+    let outcome = simulate(&(text + &loads.concat()));
     assert!(first(&outcome, "1 operations are under way (J21)").is_some());
     let begun = |job: &str| outcome.measures[&format!("group.{job}/front.actions_out")];
     assert!(["web", "b", "c"].iter().all(|job| begun(job) > 0.0), "and each gets its turn");
@@ -139,7 +138,10 @@ fn j21_no_more_operations_at_once_than_allowed() {
 #[test]
 fn p21_protected_instances_are_never_taken() {
     let idle = small_scenario("{ constant = 800 }", &event("0s", "protect = \"workers\""));
-    let outcome = simulate(&idle.replace("replicator_enabled = true\nreplicator_region", "replicator_node_fault_tolerance = 0\nreplicator_enabled = true\nreplicator_region"));
+    let outcome = simulate(&idle.replace(
+        "replicator_enabled = true\nreplicator_region",
+        "replicator_node_fault_tolerance = 0\nreplicator_enabled = true\nreplicator_region",
+    ));
     assert!(first(&outcome, "no node may be taken (P21)").is_some());
     assert_eq!(outcome.measures["pool.workers.actions_in"], 0.0);
 }
@@ -148,7 +150,10 @@ fn p21_protected_instances_are_never_taken() {
 fn p21_the_node_of_the_leader_stays() {
     let mut text = small_scenario("{ constant = 800 }", "");
     text = text.replace("count = 2\ncall", "count = 1\nruns_in = \"replicator/agent\"\ncall");
-    text = text.replace("replicator_enabled = true\nreplicator_region", "replicator_node_fault_tolerance = 0\nreplicator_enabled = true\nreplicator_region");
+    text = text.replace(
+        "replicator_enabled = true\nreplicator_region",
+        "replicator_node_fault_tolerance = 0\nreplicator_enabled = true\nreplicator_region",
+    );
     text = text.replacen("[[load]]", "[jobs.replicator.groups.agent]\ncount = 1\n[jobs.replicator.groups.agent.tasks.agent]\ncpu = 100\nmemory = 64\n\n[[load]]", 1);
     let outcome = simulate(&text);
     assert!(outcome.measures["pool.workers.actions_in"] >= 1.0);

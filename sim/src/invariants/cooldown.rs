@@ -19,9 +19,10 @@ impl NothingInCooldown {
             let policy = group.policy.as_ref()?;
             Some((resource_key(&Resource::Group(group.key.clone())), policy.cooldown.into()))
         });
-        let pools = plan.pools.iter().map(|pool| {
-            (resource_key(&Resource::Pool(pool.name.clone())), pool.policy.cooldown.into())
-        });
+        let pools = plan
+            .pools
+            .iter()
+            .map(|pool| (resource_key(&Resource::Pool(pool.name.clone())), pool.policy.cooldown.into()));
         Self { cooldowns: groups.chain(pools).collect(), last_act: BTreeMap::new() }
     }
 }
@@ -40,7 +41,10 @@ impl Invariant for NothingInCooldown {
         let path = &after.state_path;
         let (Some(last), Some(cooldown)) = (self.last_act.get(path), self.cooldowns.get(path)) else { return Ok(()) };
         if begins && now - *last < *cooldown {
-            return Err(format!("an operation on {path} begins {} after an act; the cooldown is {cooldown}", now - *last));
+            return Err(format!(
+                "an operation on {path} begins {} after an act; the cooldown is {cooldown}",
+                now - *last
+            ));
         }
         Ok(())
     }

@@ -21,10 +21,10 @@ impl Invariant for NothingUndecided {
     }
 
     fn hear(&mut self, event: &Event) {
-        if let Event::Decided(decision) = event {
-            if let Verdict::Act(step) = decision.verdict {
-                self.decided.insert(decision.resource.clone(), step);
-            }
+        if let Event::Decided(decision) = event
+            && let Verdict::Act(step) = decision.verdict
+        {
+            self.decided.insert(decision.resource.clone(), step);
         }
     }
 

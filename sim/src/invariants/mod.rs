@@ -23,9 +23,9 @@ use crate::time::Millis;
 #[derive(Debug, Clone)]
 pub(crate) enum Act<'a> {
     /// An agent sets a group's count.
-    Scale { agent: usize, group: &'a GroupKey, from: u32, to: u32 },
+    Scale { agent: usize, group: &'a GroupKey, to: u32 },
     /// An agent sets a pool's desired capacity.
-    SetDesired { agent: usize, pool: &'a PoolName, from: u32, to: u32 },
+    SetDesired { agent: usize, pool: &'a PoolName, to: u32 },
     /// An agent drains a node.
     Drain { agent: usize, pool: &'a PoolName },
     /// An agent detaches an instance, which lowers the desired capacity.

@@ -104,15 +104,15 @@ fn counts_and_pools_outside_their_bounds_are_caught() {
     decided(&mut it, Resource::Group(group()), 4, 5);
     decided(&mut it, Resource::Pool(pool()), 5, 6);
     let key = group();
-    let scale = |to| Act::Scale { agent: 0, group: &key, from: 4, to };
+    let scale = |to| Act::Scale { agent: 0, group: &key, to };
     assert_eq!(broken(&mut it, 0, &scale(5)), Some("counts and pools stay within their bounds"));
     let name = pool();
-    let desired = Act::SetDesired { agent: 0, pool: &name, from: 5, to: 6 };
+    let desired = Act::SetDesired { agent: 0, pool: &name, to: 6 };
     assert_eq!(broken(&mut it, 0, &desired), Some("counts and pools stay within their bounds"));
     let detach = Act::Detach { agent: 0, pool: &name, from: 2 };
     assert_eq!(broken(&mut it, 0, &detach), Some("counts and pools stay within their bounds"));
     decided(&mut it, Resource::Group(group()), 3, 4);
-    assert_eq!(broken(&mut it, 0, &Act::Scale { agent: 0, group: &group(), from: 3, to: 4 }), None);
+    assert_eq!(broken(&mut it, 0, &Act::Scale { agent: 0, group: &group(), to: 4 }), None);
 }
 
 #[test]
@@ -147,7 +147,8 @@ fn beginning_inside_a_cooldown_is_caught() {
 #[test]
 fn killing_work_and_terminating_twice_are_caught() {
     let (name, instance) = (pool(), "i".into());
-    let terminate = |migratable| Act::Terminate { agent: 0, pool: &name, instance: &instance, again: false, migratable };
+    let terminate =
+        |migratable| Act::Terminate { agent: 0, pool: &name, instance: &instance, again: false, migratable };
     let mut it = invariants();
     assert_eq!(broken(&mut it, 0, &terminate(1)), Some("no work is killed, and no instance terminated twice"));
     let mut it = invariants();
@@ -159,7 +160,7 @@ fn killing_work_and_terminating_twice_are_caught() {
 fn moving_without_a_decision_or_against_it_is_caught() {
     let mut it = invariants();
     let key = group();
-    let act = Act::Scale { agent: 0, group: &key, from: 2, to: 3 };
+    let act = Act::Scale { agent: 0, group: &key, to: 3 };
     assert_eq!(broken(&mut it, 0, &act), Some("nothing moves without a recorded decision"));
     decided(&mut it, Resource::Group(group()), 2, 1);
     assert_eq!(broken(&mut it, 0, &act), Some("nothing moves without a recorded decision"));

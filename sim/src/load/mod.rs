@@ -27,7 +27,11 @@ fn level(shape: &Shape, at: Millis) -> f64 {
         Shape::Constant(level) => level,
         Shape::Noise { .. } => 0.0,
         Shape::Step { at: start, by, until } => {
-            if at >= start && until.is_none_or(|until| at < until) { by } else { 0.0 }
+            if at >= start && until.is_none_or(|until| at < until) {
+                by
+            } else {
+                0.0
+            }
         }
         Shape::Ramp { from, to, by } => by * progress(at, from, to - from),
         Shape::Spike { at: start, by, rise, hold, fall, every } => {
@@ -103,7 +107,7 @@ mod tests {
     fn shapes_add_up_and_noise_multiplies() {
         let mut noise = Streams::of(1).load(0);
         let sum = demand(&[Shape::Constant(5.0), Shape::Constant(6.0)], Millis(0), &mut noise);
-        assert_eq!(sum.round() as i64, 11);
+        assert_eq!(sum, 11.0);
         let shapes = [Shape::Constant(100.0), Shape::Noise { sigma: 0.1 }];
         let mean = (0..4000).map(|_| demand(&shapes, Millis(0), &mut noise)).sum::<f64>() / 4000.0;
         assert!((mean - 100.0).abs() < 1.0, "{mean}");

@@ -72,8 +72,7 @@ fn draw<DB: DrawingBackend>(
     let (head, mut rest) = root.split_vertically(TITLE_HEIGHT);
     let title = (FONT, 24, FontStyle::Bold).into_font().color(&BLACK);
     head.draw(&Text::new(scenario.plan.title.clone(), (16, 8), title)).map_err(drawing)?;
-    let subtitle =
-        format!("{}, seed {}, digest {}", scenario.name(), scenario.plan.seed, outcome.record.digest());
+    let subtitle = format!("{}, seed {}, digest {}", scenario.name(), scenario.plan.seed, outcome.record.digest());
     let small = (FONT, 14).into_font().color(&RGBColor(96, 96, 96));
     head.draw(&Text::new(subtitle, (16, 37), small)).map_err(drawing)?;
     let axis = TimeAxis { end: scenario.plan.duration };
@@ -126,6 +125,7 @@ fn load_fonts() -> Result<(), PlotError> {
     if loaded { Ok(()) } else { Err(PlotError::Font) }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
 fn drawing<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> PlotError {
     PlotError::Drawing(error.to_string())
 }

@@ -71,9 +71,7 @@ fn draw_header<DB: DrawingBackend>(area: &Area<DB>, panel: &Panel) -> DrawResult
         };
         write(&line.name, &|left| match line.look {
             Look::Solid => area.draw(&stroke(0, 26, left)),
-            Look::Dashed => {
-                [0, 10, 20].into_iter().try_for_each(|from| area.draw(&stroke(from, from + 6, left)))
-            }
+            Look::Dashed => [0, 10, 20].into_iter().try_for_each(|from| area.draw(&stroke(from, from + 6, left))),
             Look::Area => {
                 let body = [(left, 9), (left + 26, 22)];
                 area.draw(&Rectangle::new(body, line.colour.mix(0.3).filled()))?;
@@ -111,12 +109,18 @@ fn draw_body<DB: DrawingBackend>(area: &Area<DB>, panel: &Panel, axis: TimeAxis,
     }
     mesh.draw()?;
     draw_lines(&mut chart, panel, axis)?;
-    let mark = |mark: &Mark| EmptyElement::at((mark.at / axis.step(), mark.value.min(top))) + triangle((0, 0), mark.direction);
+    let mark =
+        |mark: &Mark| EmptyElement::at((mark.at / axis.step(), mark.value.min(top))) + triangle((0, 0), mark.direction);
     chart.draw_series(panel.marks.iter().map(mark))?;
     Ok(())
 }
 
-fn draw_shades<DB: DrawingBackend>(chart: &mut Chart<'_, DB>, panel: &Panel, axis: TimeAxis, top: f64) -> DrawResult<DB> {
+fn draw_shades<DB: DrawingBackend>(
+    chart: &mut Chart<'_, DB>,
+    panel: &Panel,
+    axis: TimeAxis,
+    top: f64,
+) -> DrawResult<DB> {
     for shade in &panel.shades {
         let style = shade.colour.mix(0.3).filled();
         chart.draw_series(
@@ -187,4 +191,3 @@ fn labels(steps: f64) -> usize {
 fn number(value: f64) -> String {
     if value >= 10.0 || value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
-

@@ -14,7 +14,6 @@ const GREEN: RGBColor = RGBColor(44, 140, 60);
 const ORANGE: RGBColor = RGBColor(230, 110, 20);
 const RED: RGBColor = RGBColor(205, 40, 45);
 const PURPLE: RGBColor = RGBColor(125, 80, 170);
-const GREY: RGBColor = RGBColor(120, 120, 120);
 /// Colours of groups, in their order.
 const GROUP_COLOURS: [RGBColor; 6] = [BLUE, ORANGE, GREEN, PURPLE, RGBColor(140, 86, 75), RGBColor(23, 170, 190)];
 /// More groups than these are not told apart at a glance: they are drawn as one.
@@ -138,8 +137,7 @@ impl View<'_> {
         let is_managed = |group: &usize| plan.groups[*group].policy.is_some();
         let all = 0..plan.groups.len();
         // Where all can be shown, those that are not scaled are shown too.
-        let shown: Vec<usize> =
-            if all.len() <= MOST_GROUPS { all.collect() } else { all.filter(is_managed).collect() };
+        let shown: Vec<usize> = if all.len() <= MOST_GROUPS { all.collect() } else { all.filter(is_managed).collect() };
         let mut lines = Vec::new();
         let mut marks = Vec::new();
         let mut shades = Vec::new();
@@ -173,9 +171,8 @@ impl View<'_> {
         let ticks = self.record.groups.first().map_or(0, Vec::len);
         let sum = |of: fn(&GroupSample) -> f64| {
             let at = |tick: usize| self.record.groups.iter().map(|samples| of(&samples[tick])).sum();
-            let highest = |points: &[(f64, f64)]| {
-                points.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default()
-            };
+            let highest =
+                |points: &[(f64, f64)]| points.iter().copied().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
             thin((0..ticks).map(|tick| (self.seconds(tick), at(tick))).collect(), highest)
         };
         let line = |name: &str, colour, look, points| Line { name: name.to_owned(), colour, look, points };
@@ -209,7 +206,8 @@ impl View<'_> {
     }
 
     fn shades(&self, resource: &Resource) -> Vec<Shade> {
-        let kinds = [("cooldown", RGBColor(170, 190, 215), &self.record.cooldown), ("failsafe", RED, &self.record.failsafe)];
+        let kinds =
+            [("cooldown", RGBColor(170, 190, 215), &self.record.cooldown), ("failsafe", RED, &self.record.failsafe)];
         kinds
             .into_iter()
             .filter_map(|(name, colour, of)| {

@@ -16,9 +16,10 @@ pub fn write_csv(out: impl Write, scenario: &Scenario, outcome: &Outcome) -> Res
     let plan = &scenario.plan;
     let record = &outcome.record;
     let mut writer = csv::Writer::from_writer(out);
-    let allowed = plan.pools.iter().flat_map(|pool| {
-        ["allowed_cpu", "allowed_memory"].map(|series| format!("pool.{}.{series}", pool.name))
-    });
+    let allowed = plan
+        .pools
+        .iter()
+        .flat_map(|pool| ["allowed_cpu", "allowed_memory"].map(|series| format!("pool.{}.{series}", pool.name)));
     writer.write_record(std::iter::once("seconds".to_owned()).chain(series_names(plan)).chain(allowed))?;
     let ticks = record.pools.first().map_or(0, Vec::len);
     for tick in 0..ticks {

@@ -84,7 +84,8 @@ fn align(table: &mut Table) -> String {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    table.to_string().lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    let lines: Vec<String> = table.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
+    lines.join("\n") + "\n"
 }
 
 /// A measure, rounded for reading.
@@ -95,7 +96,19 @@ fn shown(measures: &Measures, prefix: &str, name: &str) -> String {
 
 fn pools(scenario: &Scenario, outcome: &Outcome) -> String {
     let mut rows = table(vec![
-        "pool", "θU %", "θO %", "τU %", "τO %", "υ %", "node hours", "cost", "nodes", "out", "in", "failed", "reversals",
+        "pool",
+        "θU %",
+        "θO %",
+        "τU %",
+        "τO %",
+        "υ %",
+        "node hours",
+        "cost",
+        "nodes",
+        "out",
+        "in",
+        "failed",
+        "reversals",
         "time to capacity",
     ]);
     for pool in &scenario.plan.pools {
@@ -123,8 +136,20 @@ fn pools(scenario: &Scenario, outcome: &Outcome) -> String {
 
 fn groups(scenario: &Scenario, outcome: &Outcome) -> String {
     let mut rows = table(vec![
-        "group", "θU %", "θO %", "τU %", "τO %", "υ %", "unmet CPU %", "unmet mem %", "count", "out", "in", "failed",
-        "reversals", "time to capacity",
+        "group",
+        "θU %",
+        "θO %",
+        "τU %",
+        "τO %",
+        "υ %",
+        "unmet CPU %",
+        "unmet mem %",
+        "count",
+        "out",
+        "in",
+        "failed",
+        "reversals",
+        "time to capacity",
     ]);
     for group in scenario.plan.groups.iter().filter(|group| group.policy.is_some()) {
         let prefix = format!("group.{}", group.key);

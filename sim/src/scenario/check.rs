@@ -217,7 +217,10 @@ pub(super) fn check(file: File, folder: &Path) -> Result<Plan, Problem> {
     let duration = file.duration.get_ref().0;
     let tick = file.tick.get_ref().0;
     if tick < SHORTEST_TICK || tick > duration {
-        return Err(Problem::at(file.tick.span(), format!("tick must be at least 100ms and at most the duration, {duration}")));
+        return Err(Problem::at(
+            file.tick.span(),
+            format!("tick must be at least 100ms and at most the duration, {duration}"),
+        ));
     }
     if duration.0 / tick.0 > MOST_TICKS {
         let message = format!("{duration} in ticks of {tick} is more than {MOST_TICKS} ticks; take a longer tick");
@@ -235,7 +238,19 @@ pub(super) fn check(file: File, folder: &Path) -> Result<Plan, Problem> {
         .collect::<Result<Vec<_>, _>>()?;
     events.sort_by_key(|(at, _, _)| *at);
     let expectations = file.expect.into_iter().map(|expect| expectation(expect, duration)).collect::<Result<_, _>>()?;
-    Ok(Plan { title: file.title, seed: file.seed, duration, tick, agents, pools, jobs, groups, loads, events, expectations })
+    Ok(Plan {
+        title: file.title,
+        seed: file.seed,
+        duration,
+        tick,
+        agents,
+        pools,
+        jobs,
+        groups,
+        loads,
+        events,
+        expectations,
+    })
 }
 
 fn agents(written: schema::Agents, names: &Names<'_>) -> Result<AgentPlan, Problem> {
@@ -280,7 +295,7 @@ fn pool(name: String, written: schema::Pool) -> Result<PoolPlan, Problem> {
         Some(zones) => zones.into_inner(),
         None => vec!["a".to_owned()],
     };
-    let (meta, policy) = pool_policy(&name, written.meta)?;
+    let (meta, policy) = pool_policy(&name, &written.meta)?;
     Ok(PoolPlan {
         name: name.into(),
         size: resources(size),
@@ -302,17 +317,17 @@ fn pool(name: String, written: schema::Pool) -> Result<PoolPlan, Problem> {
 }
 
 /// A pool's meta, completed with its name, and the policy that the core reads from it.
-fn pool_policy(name: &str, written: WrittenMeta) -> Result<(Meta, PoolPolicy), Problem> {
-    let mut meta = plain(&written);
+fn pool_policy(name: &str, written: &WrittenMeta) -> Result<(Meta, PoolPolicy), Problem> {
+    let mut meta = plain(written);
     let named = meta.entry(POOL_KEY.to_owned()).or_insert_with(|| name.to_owned());
     if named != name {
         let message = format!("{POOL_KEY} must be the pool's name, {name:?}, or be left out");
-        return Err(Problem::at(span_of(&written, POOL_KEY), message));
+        return Err(Problem::at(span_of(written, POOL_KEY), message));
     }
     match PoolPolicy::read(&meta) {
-        Reading::Policy(policy, warnings) => refuse(&written, &warnings).map(|()| (meta, policy)),
-        Reading::Invalid(PolicyError { problems }) => refuse(&written, &problems).and(Err(unnamed(&written))),
-        Reading::NotOurs => Err(unnamed(&written)),
+        Reading::Policy(policy, warnings) => refuse(written, &warnings).map(|()| (meta, policy)),
+        Reading::Invalid(PolicyError { problems }) => refuse(written, &problems).and(Err(unnamed(written))),
+        Reading::NotOurs => Err(unnamed(written)),
     }
 }
 
@@ -349,10 +364,7 @@ fn refuse(written: &WrittenMeta, problems: &[KeyProblem]) -> Result<(), Problem>
     Err(Problem::at(span_of(written, &first.key), message))
 }
 
-fn jobs(
-    written: BTreeMap<String, schema::Job>,
-    pools: &[PoolPlan],
-) -> Result<(Vec<JobPlan>, Vec<GroupPlan>), Problem> {
+fn jobs(written: BTreeMap<String, schema::Job>, pools: &[PoolPlan]) -> Result<(Vec<JobPlan>, Vec<GroupPlan>), Problem> {
     let mut jobs = Vec::new();
     let mut groups = Vec::new();
     for (id, job) in written {
@@ -395,7 +407,9 @@ fn home_of(
 ) -> Result<usize, Problem> {
     match (named, pools) {
         (None, [_]) => Ok(0),
-        (None, _) => Err(Problem::at(groups, format!("with several pools, job {id:?} must name its own: pool = \"…\""))),
+        (None, _) => {
+            Err(Problem::at(groups, format!("with several pools, job {id:?} must name its own: pool = \"…\"")))
+        }
         (Some(name), pools) => Names { pools, groups: &[] }.pool(name),
     }
 }

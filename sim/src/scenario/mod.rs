@@ -14,9 +14,9 @@ mod values;
 
 use std::path::{Path, PathBuf};
 
+pub(crate) use check::agent_name;
 pub use check::{AgentPlan, Expectation, GroupLoad, GroupPlan, JobPlan, Limit, Plan, PolicyHome, PoolPlan, TaskPlan};
 pub use error::ScenarioError;
-pub(crate) use check::agent_name;
 pub use schema::{Fault, Target, Toggle, Update};
 pub use values::{Delay, Shape, Span};
 

@@ -22,9 +22,8 @@ pub(super) fn apply(text: &str, path: &Path, changes: &[String]) -> Result<Strin
 }
 
 fn set(document: &mut DocumentMut, change: &str) -> Result<(), String> {
-    let (key, value) = change
-        .split_once('=')
-        .ok_or("write KEY=VALUE, such as pools.workers.meta.replicator_cooldown=120")?;
+    let (key, value) =
+        change.split_once('=').ok_or("write KEY=VALUE, such as pools.workers.meta.replicator_cooldown=120")?;
     let value = value.trim();
     // A bare word that is no TOML value is meant as text: `duration=2h` is as good as `duration="2h"`.
     let value: Value = value.parse().unwrap_or_else(|_| Value::from(value));
@@ -79,9 +78,12 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_with_a_change() {
-        for (change, word) in
-            [("seed", "KEY=VALUE"), ("load.7.cpu=1", "no entry 7"), ("load.x=1", "index"), ("seed.x=1", "nothing to set")]
-        {
+        for (change, word) in [
+            ("seed", "KEY=VALUE"),
+            ("load.7.cpu=1", "no entry 7"),
+            ("load.x=1", "index"),
+            ("seed.x=1", "nothing to set"),
+        ] {
             let error = changed(&[change]).unwrap_err();
             assert!(error.contains(word) && error.contains(change), "{error}");
         }

@@ -11,8 +11,7 @@ use super::values::{Amount, Delay, Span, WrittenShape};
 
 /// Reads the text of a scenario.
 pub(super) fn parse(text: &str) -> Result<File, Problem> {
-    toml::from_str(text)
-        .map_err(|error| Problem { span: error.span(), message: error.message().to_owned() })
+    toml::from_str(text).map_err(|error| Problem { span: error.span(), message: error.message().to_owned() })
 }
 
 /// The whole file.

@@ -21,7 +21,9 @@ impl<'de> Deserialize<'de> for Span {
             type Value = Span;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a span of time in quotes, such as \"90s\", \"10m\", \"1h 30m\" or \"2d\", at most 400 days")
+                f.write_str(
+                    "a span of time in quotes, such as \"90s\", \"10m\", \"1h 30m\" or \"2d\", at most 400 days",
+                )
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {

@@ -142,9 +142,8 @@ impl World {
     fn emptiest_zone(&self, pool: usize) -> usize {
         let group = &self.cloud.groups[pool];
         let zones = &self.plan.pools[pool].zones;
-        let members = |zone: &usize| {
-            group.members.iter().filter(|member| self.cloud.instances[**member].zone == *zone).count()
-        };
+        let members =
+            |zone: &usize| group.members.iter().filter(|member| self.cloud.instances[**member].zone == *zone).count();
         let up = |zone: &usize| !group.zones_down.contains_key(&zones[*zone]);
         (0..zones.len()).filter(up).min_by_key(members).unwrap_or(0)
     }
@@ -251,7 +250,8 @@ impl World {
     pub(super) fn detach_instance(&mut self, instance: usize) -> ActivityId {
         let pool = self.cloud.instances[instance].pool;
         let id = self.cloud.instances[instance].id.clone();
-        let activity = self.cloud.begin_activity(pool, ActivityStatus::InProgress, format!("Detaching EC2 instance: {id}"));
+        let activity =
+            self.cloud.begin_activity(pool, ActivityStatus::InProgress, format!("Detaching EC2 instance: {id}"));
         let desired = self.cloud.groups[pool].desired.saturating_sub(1);
         self.cloud.groups[pool].desired = desired;
         self.cloud.instances[instance].lifecycle = Lifecycle::Detaching;

@@ -39,13 +39,7 @@ struct Key {
 
 impl Consul {
     pub(super) fn new() -> Self {
-        Self {
-            index: 10,
-            sessions: BTreeMap::new(),
-            sessions_made: 0,
-            keys: BTreeMap::new(),
-            delays: BTreeMap::new(),
-        }
+        Self { index: 10, sessions: BTreeMap::new(), sessions_made: 0, keys: BTreeMap::new(), delays: BTreeMap::new() }
     }
 
     pub(super) fn holder(&self, key: &str) -> Option<&SessionId> {

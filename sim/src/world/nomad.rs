@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use replicator::domain::{
     Allocation, AllocationId, ClientStatus, DeploymentId, DeploymentStatus, DesiredStatus, Eligibility, EvaluationId,
-    EvaluationStatus, Job, JobKind, JobSummary, MebiBytes, MegaHertz, Node, NodeId, NodeStatus, NodeSummary,
-    Resources, Task, TaskGroup, TaskSpan,
+    EvaluationStatus, Job, JobKind, JobSummary, MebiBytes, MegaHertz, Node, NodeId, NodeStatus, NodeSummary, Resources,
+    Task, TaskGroup, TaskSpan,
 };
 
 use super::{Happening, Signal, Topic, World};
@@ -147,12 +147,7 @@ impl Nomad {
             groups: plan
                 .groups
                 .iter()
-                .map(|group| SimGroup {
-                    count: group.count,
-                    allocations: BTreeSet::new(),
-                    serving: 0,
-                    completed: 0,
-                })
+                .map(|group| SimGroup { count: group.count, allocations: BTreeSet::new(), serving: 0, completed: 0 })
                 .collect(),
             allocations: Vec::new(),
             deployments: Vec::new(),
@@ -352,7 +347,7 @@ impl World {
         let resources = self.plan.groups[group].resources();
         let node_state = &mut self.nomad.nodes[node];
         node_state.allocations.remove(&allocation);
-        node_state.free = node_state.free + resources;
+        node_state.free += resources;
         self.allocation_changed(allocation);
         if let Some(agent) = self.agent_of(allocation) {
             self.agents[agent].allocation = None;

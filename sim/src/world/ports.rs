@@ -9,9 +9,9 @@ use std::task::{Context, Poll};
 use jiff::Timestamp;
 use replicator::agent::{Event, Observer};
 use replicator::domain::{
-    Activity, ActivityId, Allocation, AllocationId, AllocationStats, ClientStatus, Deployment, Evaluation, EvaluationId,
-    Instance, InstanceId, InstanceState, Job, JobKey, JobSummary, Lifecycle, Monotonic, Node, NodeId, NodeSummary,
-    PoolInstance, PoolSnapshot, PoolTarget, ProviderName, SessionId,
+    Activity, ActivityId, Allocation, AllocationId, AllocationStats, ClientStatus, Deployment, Evaluation,
+    EvaluationId, Instance, InstanceId, InstanceState, Job, JobKey, JobSummary, Lifecycle, Monotonic, Node, NodeId,
+    NodeSummary, PoolInstance, PoolSnapshot, PoolTarget, ProviderName, SessionId,
 };
 use replicator::ports::{
     Clock, Cloud, Consul, ErrorKind, Indexed, KvEntry, LockState, Nomad, PortError, Ports, ScaleAccepted, ScaleRequest,
@@ -76,7 +76,7 @@ impl SimPorts {
     async fn travel(&self) {
         if self.way > Millis(0) {
             let until = self.world.borrow().now + self.way;
-            Until { world: &self.world, topic: None, until, done: |_: &World| false, timer_set: false }.await;
+            Until { world: &self.world, topic: None, deadline: until, done: |_: &World| false, timer_set: false }.await;
         }
     }
 
@@ -100,7 +100,7 @@ impl SimPorts {
                 Service::Cloud => world.outages.cloud > 0,
             };
             let done = |world: &World| index(world) != wait.past || is_out(world);
-            Until { world: &self.world, topic: Some(topic), until, done, timer_set: false }.await;
+            Until { world: &self.world, topic: Some(topic), deadline: until, done, timer_set: false }.await;
         }
         let answer = self.call(service, what).map(|mut world| {
             let value = read(&mut world);
@@ -115,7 +115,7 @@ impl SimPorts {
 struct Until<'w, F> {
     world: &'w Rc<RefCell<World>>,
     topic: Option<Topic>,
-    until: Millis,
+    deadline: Millis,
     done: F,
     timer_set: bool,
 }
@@ -125,7 +125,7 @@ impl<F: Fn(&World) -> bool + Unpin> Future for Until<'_, F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut world = self.world.borrow_mut();
-        if world.now >= self.until || (self.done)(&world) {
+        if world.now >= self.deadline || (self.done)(&world) {
             return Poll::Ready(());
         }
         if let Some(topic) = self.topic {
@@ -133,7 +133,7 @@ impl<F: Fn(&World) -> bool + Unpin> Future for Until<'_, F> {
         }
         let set = self.timer_set;
         if !set {
-            world.schedule(self.until, Happening::Wake(context.waker().clone()));
+            world.schedule(self.deadline, Happening::Wake(context.waker().clone()));
         }
         drop(world);
         self.timer_set = true;
@@ -181,7 +181,7 @@ impl Clock for SimPorts {
 
     async fn sleep_until(&self, deadline: Monotonic) {
         let until = Millis::from(deadline.since_start());
-        Until { world: &self.world, topic: None, until, done: |_: &World| false, timer_set: false }.await;
+        Until { world: &self.world, topic: None, deadline: until, done: |_: &World| false, timer_set: false }.await;
     }
 }
 
@@ -299,8 +299,7 @@ impl Nomad for SimPorts {
             if world.active_deployment(job).is_some() {
                 return Err(conflict("job scaling blocked due to active deployment"));
             }
-            let from = world.nomad.groups[group].count;
-            let act = Act::Scale { agent: self.agent, group: &request.group, from, to: request.count };
+            let act = Act::Scale { agent: self.agent, group: &request.group, to: request.count };
             world.act_as_leader(self.agent, &act);
             let modify_index = world.set_count(group, request.count);
             let evaluation = world.evaluate_soon(job, true);
@@ -409,8 +408,7 @@ impl Cloud for SimPorts {
     async fn set_desired(&self, target: &PoolTarget, desired: u32) -> Result<(), PortError> {
         self.served(Service::Cloud, "set desired capacity", |world| {
             let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "set desired capacity"))?;
-            let from = world.cloud.groups[pool].desired;
-            world.act_as_leader(self.agent, &Act::SetDesired { agent: self.agent, pool: &target.name, from, to: desired });
+            world.act_as_leader(self.agent, &Act::SetDesired { agent: self.agent, pool: &target.name, to: desired });
             world.set_desired(pool, desired);
             Ok(())
         })
@@ -502,7 +500,11 @@ impl World {
             let group = self.nomad.allocations[**allocation].group;
             self.plan.jobs[self.plan.groups[group].job].kind == replicator::domain::JobKind::Service
         };
-        if self.nomad.nodes[node].alive { self.nomad.nodes[node].allocations.iter().filter(is_service).count() } else { 0 }
+        if self.nomad.nodes[node].alive {
+            self.nomad.nodes[node].allocations.iter().filter(is_service).count()
+        } else {
+            0
+        }
     }
 
     /// Checks an act of an agent, and that nobody else leads.
