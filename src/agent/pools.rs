@@ -278,8 +278,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// has to find room on the others.
     fn needs_back(&self, managed: &ManagedPool, group: &PoolSnapshot, leaving: &NodeId) -> bool {
         let mut observation: PoolObservation = managed.observe(GroupBounds::of(&managed.policy, group));
-        let Some(first) = observation.nodes.first_mut() else { return true };
+        let mut nodes = observation.nodes.to_vec();
+        let Some(first) = nodes.first_mut() else { return true };
         first.used += self.views.borrow().used_on(leaving);
+        observation.nodes = nodes.into();
         // Taking the node back needs no room below the maximum.
         observation.bounds.max = u32::MAX;
         let decision = decide_pool(&observation, &managed.policy, &Standing::default());

@@ -183,8 +183,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// Tells about a failsafe that was entered, or lifted, since the last look (S9). First told, then noted: a crash
     /// in between repeats the alert, with the same state path, rather than losing it.
     pub(super) async fn tend_alert(&self, subject: &mut Subject<'_>) {
+        let Some(alert) = subject.stored.state.alert.clone() else { return };
         let mut state = subject.stored.state.clone();
-        let Some(alert) = state.alert.take() else { return };
         let action = match (alert.stage, state.failsafe_mode) {
             (AlertStage::Pending, true) => Some(AlertAction::Trigger),
             (AlertStage::Raised, false) => Some(AlertAction::Resolve),
@@ -192,9 +192,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             (AlertStage::Raised, true) => return,
         };
         let uid = &alert.uid;
-        if action == Some(AlertAction::Trigger) {
-            state.alert = Some(Alert { stage: AlertStage::Raised, ..alert.clone() });
-        }
+        state.alert = match action {
+            Some(AlertAction::Trigger) => Some(Alert { stage: AlertStage::Raised, ..alert.clone() }),
+            Some(AlertAction::Resolve) | None => None,
+        };
         if let Some(action) = action {
             state.last_notification_event = self.stamp(state.last_notification_event);
             self.tell(&Event::Alert(self.notice(subject, action, uid)));

@@ -34,7 +34,7 @@ impl ManagedGroup {
 pub(super) struct ManagedPool {
     pub(super) policy: Arc<PoolPolicy>,
     /// The pool's nodes (P1), with what their allocations take (P6).
-    pub(super) nodes: Vec<NodeLoad>,
+    pub(super) nodes: Arc<[NodeLoad]>,
     /// One more instance of every managed group with an allocation in the pool (P7).
     pub(super) reserve: Resources,
 }
@@ -295,17 +295,18 @@ impl Views {
     }
 
     fn work_out_pools(&self) -> BTreeMap<PoolName, ManagedPool> {
-        let empty = |policy: &Arc<PoolPolicy>| ManagedPool {
-            policy: policy.clone(),
-            nodes: Vec::new(),
-            reserve: Resources::default(),
-        };
-        let mut pools: BTreeMap<PoolName, ManagedPool> =
-            self.policies.iter().map(|(name, policy)| (name.clone(), empty(policy))).collect();
+        let mut loads: BTreeMap<&PoolName, Vec<NodeLoad>> = BTreeMap::new();
         for (id, name) in &self.pool_of {
-            let (Some(pool), Some(node)) = (pools.get_mut(name), self.nodes.get(id)) else { continue };
-            pool.nodes.push(NodeLoad { node: id.clone(), capacity: node.capacity, used: self.used_on(id) });
+            if let Some(node) = self.nodes.get(id) {
+                let load = NodeLoad { node: id.clone(), capacity: node.capacity, used: self.used_on(id) };
+                loads.entry(name).or_default().push(load);
+            }
         }
+        let pool = |(name, policy): (&PoolName, &Arc<PoolPolicy>)| {
+            let nodes = loads.remove(name).unwrap_or_default().into();
+            (name.clone(), ManagedPool { policy: policy.clone(), nodes, reserve: Resources::default() })
+        };
+        let mut pools: BTreeMap<PoolName, ManagedPool> = self.policies.iter().map(pool).collect();
         for (key, managed) in &self.groups {
             let Some(group) = managed.group(key) else { continue };
             let nodes = self.nodes_of.get(key).into_iter().flatten();

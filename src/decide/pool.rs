@@ -1,5 +1,7 @@
 //! Whether to scale a worker pool: rules P5 to P17. All comparisons are exact, in whole MHz and MiB.
 
+use std::sync::Arc;
+
 use crate::decide::finding::{Finding, Quantity, Relation, Rule};
 use crate::decide::{Decision, Direction, Standing, Step, Stop, Verdict, cooldown, verdict};
 use crate::domain::{NodeId, PoolSnapshot, Resource, Resources};
@@ -15,7 +17,7 @@ const NEEDED_TO_LAUNCH: [&str; 1] = ["Launch"];
 #[derive(Debug, Clone, PartialEq)]
 pub struct PoolObservation {
     /// The pool's nodes (P1).
-    pub nodes: Vec<NodeLoad>,
+    pub nodes: Arc<[NodeLoad]>,
     /// One more instance of every managed group in the pool (P7).
     pub reserve: Resources,
     /// The bounds within which it may move.
@@ -433,7 +435,7 @@ mod tests {
                     Direction::In => {
                         prop_assert!(step.to >= observation.bounds.min.max(1));
                         let mut smaller = observation.clone();
-                        smaller.nodes.pop();
+                        smaller.nodes = smaller.nodes[..smaller.nodes.len() - 1].into();
                         smaller.bounds.desired -= 1;
                         smaller.bounds.max = 100;
                         let then = decide_pool(&smaller, &policy, &Standing::default()).verdict;

@@ -17,10 +17,7 @@ fn the_report_names_scenario_seed_digest_measures_actions_and_expectations() {
         assert = assert.stdout(predicate::str::contains(words));
     }
     assert
-        .stdout(
-            predicate::str::contains("group shop/front out 4 -> 5: CPU of task web")
-                .or(predicate::str::contains("(J8)")),
-        )
+        .stdout(predicate::str::contains("group shop/front out 4 -> 5: CPU of task server 86.6 % > 70 % (J8)"))
         .stdout(predicate::str::contains("6 of 6 expectations met"))
         .stdout(predicate::str::contains("\u{1b}").not());
 }

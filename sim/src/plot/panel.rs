@@ -135,18 +135,17 @@ fn draw_shades<DB: DrawingBackend>(
 
 fn draw_lines<DB: DrawingBackend>(chart: &mut Chart<'_, DB>, panel: &Panel, axis: TimeAxis) -> DrawResult<DB> {
     for line in &panel.lines {
-        let points = steps(&line.points).into_iter().map(|(at, value)| (at / axis.step(), value));
-        match line.look {
-            Look::Solid => {
-                chart.draw_series(LineSeries::new(points, line.colour.stroke_width(2)))?;
-            }
-            Look::Dashed => {
-                chart.draw_series(DashedLineSeries::new(points, 6, 4, line.colour.stroke_width(2)))?;
-            }
-            Look::Area => {
-                let area = AreaSeries::new(points, 0.0, line.colour.mix(0.25));
-                chart.draw_series(area.border_style(line.colour.stroke_width(2)))?;
-            }
+        let points: Vec<(f64, f64)> =
+            steps(&line.points).into_iter().map(|(at, value)| (at / axis.step(), value)).collect();
+        let style = line.colour.stroke_width(2);
+        if line.look == Look::Dashed {
+            chart.draw_series(DashedLineSeries::new(points, 6, 4, style))?;
+            continue;
+        }
+        // Stroke by stroke: as one thick path, a narrow notch would be drawn with holes.
+        chart.draw_series(points.windows(2).map(|stroke| PathElement::new(stroke.to_vec(), style)))?;
+        if line.look == Look::Area {
+            chart.draw_series(AreaSeries::new(points, 0.0, line.colour.mix(0.25)))?;
         }
     }
     Ok(())
