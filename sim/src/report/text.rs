@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, Table, presets};
 use replicator::operation::Outcome as Ending;
 
+use self::Column::{One, Range, ToCapacity};
 use super::ending;
 use crate::measure::Measures;
 use crate::record::Action;
@@ -94,82 +95,78 @@ fn shown(measures: &Measures, prefix: &str, name: &str) -> String {
     if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
-fn pools(scenario: &Scenario, outcome: &Outcome) -> String {
-    let mut rows = table(vec![
-        "pool",
-        "θU %",
-        "θO %",
-        "τU %",
-        "τO %",
-        "υ %",
-        "node hours",
-        "cost",
-        "nodes",
-        "out",
-        "in",
-        "failed",
-        "reversals",
-        "time to capacity",
-    ]);
-    for pool in &scenario.plan.pools {
-        let prefix = format!("pool.{}", pool.name);
-        let get = |name: &str| shown(&outcome.measures, &prefix, name);
-        rows.add_row(vec![
-            pool.name.to_string(),
-            get("under_accuracy"),
-            get("over_accuracy"),
-            get("under_time"),
-            get("over_time"),
-            get("instability"),
-            get("node_hours"),
-            get("cost"),
-            format!("{}-{}", get("ready_min"), get("ready_max")),
-            get("actions_out"),
-            get("actions_in"),
-            get("failed"),
-            get("reversals"),
-            to_capacity(&outcome.measures, &prefix),
-        ]);
+/// A column of a table of measures.
+enum Column {
+    /// One measure.
+    One(&'static str, &'static str),
+    /// From one measure to another.
+    Range(&'static str, &'static str, &'static str),
+    /// How long it took to have capacity.
+    ToCapacity,
+}
+
+const ELASTICITY: [Column; 5] = [
+    One("θU %", "under_accuracy"),
+    One("θO %", "over_accuracy"),
+    One("τU %", "under_time"),
+    One("τO %", "over_time"),
+    One("υ %", "instability"),
+];
+const OF_POOLS: [Column; 3] =
+    [One("node hours", "node_hours"), One("cost", "cost"), Range("nodes", "ready_min", "ready_max")];
+const OF_GROUPS: [Column; 3] = [
+    One("unmet CPU %", "unmet_cpu_share"),
+    One("unmet mem %", "unmet_memory_share"),
+    Range("count", "count_min", "count_max"),
+];
+const OF_ACTIONS: [Column; 5] = [
+    One("out", "actions_out"),
+    One("in", "actions_in"),
+    One("failed", "failed"),
+    One("reversals", "reversals"),
+    ToCapacity,
+];
+
+impl Column {
+    fn header(&self) -> &'static str {
+        match self {
+            One(header, _) | Range(header, ..) => header,
+            ToCapacity => "time to capacity",
+        }
     }
-    align(&mut rows)
+
+    fn cell(&self, measures: &Measures, prefix: &str) -> String {
+        match self {
+            One(_, name) => shown(measures, prefix, name),
+            Range(_, from, to) => format!("{}-{}", shown(measures, prefix, from), shown(measures, prefix, to)),
+            ToCapacity => to_capacity(measures, prefix),
+        }
+    }
+}
+
+fn pools(scenario: &Scenario, outcome: &Outcome) -> String {
+    let names = scenario.plan.pools.iter().map(|pool| pool.name.to_string());
+    measures_table("pool", names, &OF_POOLS, &outcome.measures)
 }
 
 fn groups(scenario: &Scenario, outcome: &Outcome) -> String {
-    let mut rows = table(vec![
-        "group",
-        "θU %",
-        "θO %",
-        "τU %",
-        "τO %",
-        "υ %",
-        "unmet CPU %",
-        "unmet mem %",
-        "count",
-        "out",
-        "in",
-        "failed",
-        "reversals",
-        "time to capacity",
-    ]);
-    for group in scenario.plan.groups.iter().filter(|group| group.policy.is_some()) {
-        let prefix = format!("group.{}", group.key);
-        let get = |name: &str| shown(&outcome.measures, &prefix, name);
-        rows.add_row(vec![
-            group.key.to_string(),
-            get("under_accuracy"),
-            get("over_accuracy"),
-            get("under_time"),
-            get("over_time"),
-            get("instability"),
-            get("unmet_cpu_share"),
-            get("unmet_memory_share"),
-            format!("{}-{}", get("count_min"), get("count_max")),
-            get("actions_out"),
-            get("actions_in"),
-            get("failed"),
-            get("reversals"),
-            to_capacity(&outcome.measures, &prefix),
-        ]);
+    let managed = scenario.plan.groups.iter().filter(|group| group.policy.is_some());
+    measures_table("group", managed.map(|group| group.key.to_string()), &OF_GROUPS, &outcome.measures)
+}
+
+/// A row for each name, its measures in columns.
+fn measures_table(
+    kind: &'static str,
+    names: impl Iterator<Item = String>,
+    own: &[Column],
+    measures: &Measures,
+) -> String {
+    let columns = || ELASTICITY.iter().chain(own).chain(&OF_ACTIONS);
+    let mut rows = table(std::iter::once(kind).chain(columns().map(Column::header)).collect());
+    for name in names {
+        let prefix = format!("{kind}.{name}");
+        let cells = columns().map(|column| column.cell(measures, &prefix));
+        rows.add_row(std::iter::once(name).chain(cells).collect::<Vec<_>>());
     }
     align(&mut rows)
 }
