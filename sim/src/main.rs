@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use replicator_sim::plot::plot;
+use replicator_sim::plot::{check_kind, plot};
 use replicator_sim::report::{Paint, to_json, write_csv, write_events, write_text};
 use replicator_sim::run::{Outcome, run};
 use replicator_sim::scenario::{Changes, Scenario};
@@ -104,6 +104,10 @@ fn main() -> ExitCode {
 /// Whether all went as expected.
 fn execute(arguments: &Arguments) -> anyhow::Result<bool> {
     refuse_swallowed_scenario(arguments)?;
+    refuse_shared_outputs(arguments)?;
+    if let Some(path) = arguments.plot.as_ref().and_then(Destination::path) {
+        check_kind(path).with_context(|| format!("cannot draw {}", path.display()))?;
+    }
     let changes = Changes { seed: arguments.seed, set: arguments.set.clone() };
     let scenario = Scenario::load(&arguments.scenario, &changes)?;
     let outcome = run(&scenario);
@@ -166,6 +170,20 @@ fn refuse_swallowed_scenario(arguments: &Arguments) -> anyhow::Result<()> {
         if path.extension().is_some_and(|extension| extension == "toml") {
             bail!("refusing to write over {}; put the scenario first, options after it", path.display());
         }
+    }
+    Ok(())
+}
+
+/// Two outputs in one place would overwrite each other, or come out as neither.
+fn refuse_shared_outputs(arguments: &Arguments) -> anyhow::Result<()> {
+    let texts = [&arguments.json, &arguments.csv, &arguments.events].into_iter().flatten();
+    let mut taken: Vec<Option<&Path>> = arguments.plot.iter().filter_map(Destination::path).map(Some).collect();
+    for path in texts.map(Destination::path) {
+        if taken.contains(&path) {
+            let place = path.map_or("standard output".to_owned(), |path| path.display().to_string());
+            bail!("two outputs cannot both go to {place}; name a file for each");
+        }
+        taken.push(path);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use replicator::agent::{AlertAction, Event};
 use replicator::decide::{Decision, Direction, Quantity, Rule, Stop, Verdict};
-use replicator::domain::Resource;
+use replicator::domain::{Resource, Resources};
 use replicator::operation::Outcome;
 use replicator::state::ResourceState;
 use sha2::{Digest, Sha256};
@@ -135,6 +135,8 @@ pub struct Record {
     pub cooldown: BTreeMap<Resource, Vec<Stretch>>,
     /// How many alerts were raised.
     pub alerts: u32,
+    /// How many steps would have been taken if their policies were enabled.
+    pub would_be: u64,
     /// How many evaluations there were.
     pub evaluations: u64,
     /// The invariant that broke, when, if one did.
@@ -171,6 +173,7 @@ impl Record {
             failsafe: BTreeMap::new(),
             cooldown: BTreeMap::new(),
             alerts: 0,
+            would_be: 0,
             evaluations: 0,
             violation: None,
             hasher: Sha256::new(),
@@ -201,11 +204,13 @@ impl Record {
         self.lines.push(Line { at, source, text });
     }
 
-    pub(crate) fn event(&mut self, at: Millis, agent: usize, event: &Event) {
+    /// Takes what an agent tells. `offered` says what the nodes of a pool offer right now.
+    pub(crate) fn event(&mut self, at: Millis, agent: usize, event: &Event, offered: impl Fn(usize) -> Resources) {
         match event {
             Event::Decided(decision) => {
                 self.evaluations += 1;
-                self.note_allowed(decision);
+                self.would_be += u64::from(matches!(decision.verdict, Verdict::WouldAct(_)));
+                self.note_allowed(decision, offered);
                 if !self.is_news(decision) {
                     return;
                 }
@@ -290,15 +295,15 @@ impl Record {
         self.absent.remove(&event).unwrap_or_default()
     }
 
-    fn note_allowed(&mut self, decision: &Decision) {
+    fn note_allowed(&mut self, decision: &Decision, offered: impl Fn(usize) -> Resources) {
         let Some(number) = self.pool_numbers.get(&decision.resource) else { return };
         let limit = |quantity: &Quantity| {
             let of_pool = |rule| matches!(rule, Rule::P10 | Rule::P11);
             decision.findings.iter().find(|it| it.quantity == *quantity && of_pool(it.rule)).map(|it| it.limit)
         };
         if let (Some(cpu), Some(memory)) = (limit(&Quantity::PoolCpu), limit(&Quantity::PoolMemory)) {
-            let offered = self.pools[*number].last().copied().unwrap_or_default();
-            let (of_cpu, of_memory) = (offered.capacity_cpu, offered.capacity_memory);
+            let offered = offered(*number);
+            let (of_cpu, of_memory) = (offered.cpu.0, offered.memory.0);
             self.now_allowed[*number] = Some(Allowed { cpu, memory, of_cpu, of_memory });
         }
     }

@@ -126,8 +126,14 @@ impl fmt::Display for Finding {
             (Relation::Below, false) | (Relation::AtLeast, true) => "≥",
         };
         let unit = self.quantity.unit();
-        let (measured, limit) = (Rounded(self.measured), Rounded(self.limit));
-        write!(f, "{} {measured}{unit} {relation} {limit}{unit} ({:?})", self.quantity, self.rule)
+        let quantity = &self.quantity;
+        let rule = self.rule;
+        let (measured, limit) = (Rounded(self.measured).to_string(), Rounded(self.limit).to_string());
+        if measured == limit && self.margin() != 0.0 {
+            // So close that rounding would hide which way.
+            return write!(f, "{quantity} {:.4}{unit} {relation} {limit}{unit} ({rule:?})", self.measured);
+        }
+        write!(f, "{quantity} {measured}{unit} {relation} {limit}{unit} ({rule:?})")
     }
 }
 
@@ -157,6 +163,8 @@ mod tests {
         };
         assert_eq!(finding.to_string(), "CPU of task nginx 91.3 % > 80 % (J8)");
         assert!((finding.margin() - 11.25).abs() < 1e-9);
+        finding.measured = 80.0125;
+        assert_eq!(finding.to_string(), "CPU of task nginx 80.0125 % > 80 % (J8)", "not 80 > 80");
         finding.holds = false;
         assert!(finding.to_string().contains('≤'));
     }

@@ -23,11 +23,11 @@ impl<'m> Reader<'m> {
     }
 
     pub(super) fn count(&mut self, key: &'static str) -> u32 {
-        self.required(key, weak::count, "a count (a whole number, 0 or more)")
+        self.required(key, weak::count, "a count (a whole number from 0 to 4294967295)")
     }
 
     pub(super) fn count_or_absent(&mut self, key: &'static str) -> Option<u32> {
-        self.optional(key, weak::count, "a count (a whole number, 0 or more)")
+        self.optional(key, weak::count, "a count (a whole number from 0 to 4294967295)")
     }
 
     pub(super) fn positive_or(&mut self, key: &'static str, default: u32) -> u32 {
@@ -40,7 +40,7 @@ impl<'m> Reader<'m> {
     }
 
     pub(super) fn seconds_or(&mut self, key: &'static str, default: Duration) -> Duration {
-        self.optional(key, weak::count, "a number of seconds (a whole number, 0 or more)")
+        self.optional(key, weak::count, "a number of seconds (a whole number from 0 to 4294967295)")
             .map_or(default, |seconds| Duration::from_secs(seconds.into()))
     }
 

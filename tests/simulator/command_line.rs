@@ -140,3 +140,24 @@ fn a_scenario_in_the_place_of_an_output_is_not_overwritten() {
     simulator().arg("--plot").arg(&path).assert().code(2);
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
+
+#[test]
+fn two_outputs_in_one_place_are_refused() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("both");
+    let spike = shipped().join("spike.toml");
+    let refused = predicate::str::contains("two outputs cannot both go to");
+    simulator().arg(&spike).args(["--json", "--csv"]).assert().code(2).stderr(refused.clone());
+    simulator().arg(&spike).arg("--json").arg(&path).arg("--csv").arg(&path).assert().code(2).stderr(refused);
+    assert!(!path.exists());
+}
+
+#[test]
+fn failsafe_and_what_a_dry_run_would_have_done_are_in_the_report() {
+    let never_join = simulator().arg(shipped().join("never-join.toml")).assert().code(0);
+    never_join
+        .stdout(predicate::str::contains("failsafe, 1 alerts"))
+        .stdout(predicate::str::contains("pool workers until 01:20:00"));
+    let dry_run = simulator().arg(shipped().join("dry-run.toml")).assert().code(0);
+    dry_run.stdout(predicate::str::contains("0 actions, and ").and(predicate::str::contains("if enabled")));
+}

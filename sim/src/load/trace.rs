@@ -20,7 +20,7 @@ pub enum TraceError {
         source: csv::Error,
     },
     /// It has no column of that name.
-    #[error("{}: no column {column:?}; there are: {}", path.display(), found.join(", "))]
+    #[error("{}: no column {column:?}; its first line names: {}", path.display(), found.join(", "))]
     NoColumn {
         /// The file.
         path: PathBuf,
@@ -59,10 +59,11 @@ pub fn read_trace(path: &Path, column: &str) -> Result<Vec<(Millis, f64)>, Trace
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(unreadable)?;
     let headers = reader.headers().map_err(unreadable)?.clone();
     let index = headers.iter().position(|header| header == column).filter(|index| *index > 0).ok_or_else(|| {
-        let found = headers.iter().skip(1).map(ToOwned::to_owned).collect();
+        let found = headers.iter().map(ToOwned::to_owned).collect();
         TraceError::NoColumn { path: path.to_owned(), column: column.to_owned(), found }
     })?;
     let mut samples = Vec::new();
+    let mut first_notation = None;
     for row in reader.records() {
         let row = row.map_err(unreadable)?;
         let bad = |problem: String| TraceError::BadRow {
@@ -71,7 +72,11 @@ pub fn read_trace(path: &Path, column: &str) -> Result<Vec<(Millis, f64)>, Trace
             problem,
         };
         let (time, value) = (row.get(0).unwrap_or_default(), row.get(index).unwrap_or_default());
-        let moment = moment(time).ok_or_else(|| bad(format!("{time:?} is neither a date with time nor seconds")))?;
+        let (moment, notation) =
+            moment(time).ok_or_else(|| bad(format!("{time:?} is neither a date with time nor seconds")))?;
+        if *first_notation.get_or_insert(notation) != notation {
+            return Err(bad(format!("{time:?} is not written as the times before it")));
+        }
         let number = value.parse::<f64>().ok().filter(|number| (0.0..=1e12).contains(number));
         samples.push((moment, number.ok_or_else(|| bad(format!("{value:?} is no number from 0 to 1e12")))?));
     }
@@ -89,17 +94,24 @@ pub fn read_trace(path: &Path, column: &str) -> Result<Vec<(Millis, f64)>, Trace
     Ok(trace)
 }
 
+/// How a time is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Notation {
+    Seconds,
+    Date,
+}
+
 /// Milliseconds since an epoch that is the same for all rows of one notation.
-fn moment(text: &str) -> Option<i64> {
+fn moment(text: &str) -> Option<(i64, Notation)> {
     if let Ok(seconds) = text.parse::<f64>() {
         #[expect(clippy::cast_possible_truncation, reason = "checked to be far below 2^63")]
-        return (seconds.abs() < 1e14).then_some((seconds * 1000.0) as i64);
+        return (seconds.abs() < 1e14).then_some(((seconds * 1000.0) as i64, Notation::Seconds));
     }
     let timestamp = text.parse::<Timestamp>().ok().or_else(|| {
         let civil: DateTime = text.parse().ok()?;
         Some(civil.to_zoned(TimeZone::UTC).ok()?.timestamp())
     })?;
-    Some(timestamp.as_millisecond())
+    Some((timestamp.as_millisecond(), Notation::Date))
 }
 
 #[cfg(test)]
@@ -133,8 +145,9 @@ mod tests {
         for (text, word) in [
             ("", "no column \"value\""),
             ("timestamp,value\n", "no samples"),
-            ("timestamp,load\n1,2\n", "no column \"value\"; there are: load"),
+            ("timestamp,load\n1,2\n", "no column \"value\"; its first line names: timestamp, load"),
             ("timestamp,value\n1,2\nyesterday,3\n", "trace.csv:3: \"yesterday\""),
+            ("timestamp,value\n0,1\n2014-01-01 00:00:00,6\n", "is not written as the times before it"),
             ("timestamp,value\n1,NaN\n", "trace.csv:2: \"NaN\""),
             ("timestamp,value\n1,-4\n", "\"-4\""),
             ("timestamp,value\n1\n", "trace.csv"),

@@ -34,6 +34,9 @@ pub enum PlotError {
     /// The extension says nothing that can be drawn.
     #[error("{0:?} is no kind of picture that can be drawn; end the name with .png or .svg")]
     UnknownKind(String),
+    /// The folder does not exist.
+    #[error("there is no folder {}", .0.display())]
+    NoFolder(std::path::PathBuf),
     /// The fonts, which are part of the program, could not be used.
     #[error("the built-in font cannot be read")]
     Font,
@@ -48,16 +51,37 @@ pub enum PlotError {
 ///
 /// When the extension is neither, or the file cannot be written.
 pub fn plot(scenario: &Scenario, outcome: &Outcome, path: &Path) -> Result<(), PlotError> {
+    check_kind(path)?;
     load_fonts()?;
     let panels = panels(scenario, outcome);
     let height = TITLE_HEIGHT + FOOT_HEIGHT + panels.iter().map(|panel| panel.height).sum::<u32>();
     let size = (WIDTH, height);
-    let extension = path.extension().map(|it| it.to_string_lossy().to_lowercase()).unwrap_or_default();
-    match extension.as_str() {
-        "png" => draw(&BitMapBackend::new(path, size).into_drawing_area(), scenario, outcome, &panels),
+    match extension(path).as_str() {
         "svg" => draw(&SVGBackend::new(path, size).into_drawing_area(), scenario, outcome, &panels),
-        _ => Err(PlotError::UnknownKind(extension)),
+        _ => draw(&BitMapBackend::new(path, size).into_drawing_area(), scenario, outcome, &panels),
     }
+}
+
+/// Whether a picture of that name can be drawn there.
+///
+/// # Errors
+///
+/// When the extension is neither `.png` nor `.svg`, or the folder does not exist.
+pub fn check_kind(path: &Path) -> Result<(), PlotError> {
+    let extension = extension(path);
+    if !["png", "svg"].contains(&extension.as_str()) {
+        return Err(PlotError::UnknownKind(extension));
+    }
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(PlotError::NoFolder(folder.to_owned()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn extension(path: &Path) -> String {
+    path.extension().map(|it| it.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
 type Area<DB> = DrawingArea<DB, plotters::coord::Shift>;

@@ -62,6 +62,7 @@ pub fn write_text(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome, 
         writeln!(out, "{}", groups(scenario, outcome))?;
     }
     write_actions(out, outcome, paint)?;
+    write_failsafe(out, outcome, paint)?;
     write_checks(out, scenario, outcome, paint)?;
     write_violation(out, scenario, outcome, paint)
 }
@@ -92,7 +93,13 @@ fn align(table: &mut Table) -> String {
 /// A measure, rounded for reading.
 fn shown(measures: &Measures, prefix: &str, name: &str) -> String {
     let value = measures.get(&format!("{prefix}.{name}")).copied().unwrap_or(f64::NAN);
-    if value.fract() == 0.0 { format!("{value:.0}") } else { format!("{value:.1}") }
+    if name == "cost" {
+        format!("{value:.2}")
+    } else if value.fract() == 0.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.1}")
+    }
 }
 
 /// A column of a table of measures.
@@ -178,7 +185,9 @@ fn to_capacity(measures: &Measures, prefix: &str) -> String {
 
 fn write_actions(out: &mut impl Write, outcome: &Outcome, paint: Paint) -> io::Result<()> {
     let actions = &outcome.record.actions;
-    writeln!(out, "{}", paint.bold(&format!("{} actions", actions.len())))?;
+    let would = outcome.record.would_be;
+    let dry = if would > 0 { format!(", and {would} that would have been taken if enabled") } else { String::new() };
+    writeln!(out, "{}", paint.bold(&format!("{} actions{dry}", actions.len())))?;
     let left_out = actions.len().saturating_sub(MOST_ACTIONS);
     for (number, action) in actions.iter().enumerate() {
         if left_out > 0 && number == MOST_ACTIONS / 2 {
@@ -198,6 +207,20 @@ fn write_action(out: &mut impl Write, action: &Action, paint: Paint) -> io::Resu
         _ => ending(action),
     };
     writeln!(out, "  {at}  {resource} {direction} {from} -> {to}: {why}; {end}")
+}
+
+fn write_failsafe(out: &mut impl Write, outcome: &Outcome, paint: Paint) -> io::Result<()> {
+    let record = &outcome.record;
+    if record.failsafe.values().all(Vec::is_empty) {
+        return Ok(());
+    }
+    writeln!(out, "{}", paint.bold(&format!("failsafe, {} alerts", record.alerts)))?;
+    for (resource, stretches) in &record.failsafe {
+        for stretch in stretches {
+            writeln!(out, "  {}  {resource} until {}", paint.bad(&stretch.from.to_string()), stretch.to)?;
+        }
+    }
+    writeln!(out)
 }
 
 fn write_checks(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome, paint: Paint) -> io::Result<()> {

@@ -20,6 +20,8 @@ const MOST_TICKS: u64 = 5_000_000;
 const MOST_NODES: u32 = 10_000;
 const MOST_ALLOCATIONS: u32 = 100_000;
 const MOST_AGENTS: u32 = 9;
+/// Allocations of a group times nodes of its pool: placing looks at every node for every allocation.
+const MOST_PLACEMENT: u64 = 100_000_000;
 const SHORTEST_INTERVAL: Millis = Millis::secs(1);
 const DAY: Millis = Millis::secs(86_400);
 
@@ -416,6 +418,11 @@ fn home_of(
 
 fn group(key: GroupKey, job: usize, written: schema::Group, pool: &PoolPlan) -> Result<GroupPlan, Problem> {
     let count = within(&written.count, 0..=MOST_ALLOCATIONS, "allocations")?;
+    if u64::from(count) * u64::from(pool.nodes) > MOST_PLACEMENT {
+        let message =
+            format!("{count} allocations on {} nodes are too many; at most {MOST_PLACEMENT} pairs", pool.nodes);
+        return Err(Problem::at(written.count.span(), message));
+    }
     let tasks_span = written.tasks.span();
     let tasks: Vec<TaskPlan> = written
         .tasks

@@ -1,14 +1,13 @@
 //! What the scenario's events do, when they begin and when they are over.
 
-use replicator::domain::Resource;
-
 use super::{Signal, World};
 use crate::scenario::{Fault, Target, agent_name};
 
 impl World {
     pub(super) fn fault_begins(&mut self, number: usize) {
         let (_, lasting, fault) = self.plan.events[number].clone();
-        self.note(|| format!("event: {fault:?}"));
+        let words = self.describe(&fault);
+        self.note(|| format!("event: {words}"));
         match fault {
             Fault::KillNode { pool, count } => self.kill_nodes(pool, count),
             Fault::KillZone { pool, zone } => self.kill_zone(pool, &zone),
@@ -40,7 +39,8 @@ impl World {
 
     pub(super) fn fault_ends(&mut self, number: usize) {
         let (_, _, fault) = self.plan.events[number].clone();
-        self.note(|| format!("event over: {fault:?}"));
+        let words = self.describe(&fault);
+        self.note(|| format!("event over: {words}"));
         match fault {
             Fault::KillZone { pool, zone } => self.zone_is_back(pool, &zone),
             Fault::KillAgent(_) | Fault::StopAgent(_) => {
@@ -69,6 +69,31 @@ impl World {
         self.wake_waiters();
     }
 
+    /// An event in words, for the log.
+    fn describe(&self, fault: &Fault) -> String {
+        let pool = |pool: &usize| &self.plan.pools[*pool].name;
+        let group = |group: &usize| &self.plan.groups[*group].key;
+        let agent = |target: &Target| self.find_agent(target).map_or("no agent".to_owned(), agent_name);
+        match fault {
+            Fault::KillNode { pool: of, count } => format!("{count} nodes of pool {} die", pool(of)),
+            Fault::KillZone { pool: of, zone } => format!("zone {zone} of pool {} is lost", pool(of)),
+            Fault::KillAgent(target) => format!("{} is killed", agent(target)),
+            Fault::StopAgent(target) => format!("{} is told to stop", agent(target)),
+            Fault::DestroySession(target) => format!("the session of {} is destroyed", agent(target)),
+            Fault::ClockJump(target, by) => format!("the wall clock of {} jumps by {by} ms", agent(target)),
+            Fault::NomadOutage => "Nomad does not answer".to_owned(),
+            Fault::ConsulOutage => "Consul does not answer".to_owned(),
+            Fault::CloudOutage => "the cloud provider does not answer".to_owned(),
+            Fault::StatisticsOutage(of) => format!("no statistics of group {}", group(of)),
+            Fault::NoCapacity(of) => format!("no capacity for pool {}", pool(of)),
+            Fault::NeverJoin(of) => format!("what pool {} launches never joins", pool(of)),
+            Fault::Protect(of) => format!("the instances of pool {} are protected", pool(of)),
+            Fault::Failsafe(resource, toggle) => format!("an operator sets failsafe of {resource} {toggle:?}"),
+            Fault::SetCount(of, count) => format!("an operator sets the count of {} to {count}", group(of)),
+            Fault::SetDesired(of, desired) => format!("somebody sets {} to {desired}", pool(of)),
+        }
+    }
+
     /// Whoever waits for a change looks again: the server it waits on may be gone.
     fn wake_waiters(&mut self) {
         for waker in std::mem::take(&mut self.waiters).into_values().flatten() {
@@ -88,8 +113,6 @@ impl World {
 
     fn signal(&mut self, target: &Target, signal: fn(usize) -> Signal, comes_back: bool, number: usize) {
         let Some(agent) = self.find_agent(target) else { return };
-        let name = agent_name(agent);
-        self.note(|| format!("{name} is told to go"));
         self.signals.push(signal(agent));
         if comes_back {
             self.record.note_absent(number, agent);
@@ -139,8 +162,6 @@ impl World {
 
     fn operator_sets_count(&mut self, group: usize, count: u32) {
         let job = self.plan.groups[group].job;
-        let resource = Resource::Group(self.plan.groups[group].key.clone());
-        self.note(|| format!("operator sets the count of {resource} to {count}"));
         self.set_count(group, count);
         self.evaluate_soon(job, true);
     }

@@ -212,7 +212,12 @@ impl World {
     /// Takes what an agent tells.
     fn hear(&mut self, agent: usize, event: &Event) {
         self.invariants.hear(event);
-        self.record.event(self.now, agent, event);
+        let (plan, nodes) = (&self.plan, &self.nomad.nodes);
+        let offered = |pool: usize| {
+            let ready = nodes.iter().filter(|node| node.pool == pool && node.takes_work());
+            ready.map(|_| plan.pools[pool].capacity()).sum()
+        };
+        self.record.event(self.now, agent, event, offered);
     }
 
     /// Checks something that an agent, or an operator, does against the invariants.

@@ -87,6 +87,8 @@ pub(super) struct SimGroup {
     pub(super) count: u32,
     /// Allocations that shall run and have not ended.
     pub(super) allocations: BTreeSet<usize>,
+    /// Their numbers.
+    pub(super) numbers: BTreeSet<u32>,
     /// How many of them are healthy and take load.
     pub(super) serving: u32,
     /// How many batch allocations are done.
@@ -147,7 +149,13 @@ impl Nomad {
             groups: plan
                 .groups
                 .iter()
-                .map(|group| SimGroup { count: group.count, allocations: BTreeSet::new(), serving: 0, completed: 0 })
+                .map(|group| SimGroup {
+                    count: group.count,
+                    allocations: BTreeSet::new(),
+                    numbers: BTreeSet::new(),
+                    serving: 0,
+                    completed: 0,
+                })
                 .collect(),
             allocations: Vec::new(),
             deployments: Vec::new(),
@@ -317,7 +325,7 @@ impl World {
         let it = &mut self.nomad.allocations[allocation];
         it.desired = DesiredStatus::Stop;
         let group = it.group;
-        self.nomad.groups[group].allocations.remove(&allocation);
+        self.leaves_group(allocation);
         self.stops_serving(allocation);
         self.allocation_changed(allocation);
         let at = self.now + self.plan.groups[group].kill_timeout;
@@ -342,7 +350,7 @@ impl World {
         let it = &mut self.nomad.allocations[allocation];
         it.client = client;
         let (group, node) = (it.group, it.node);
-        self.nomad.groups[group].allocations.remove(&allocation);
+        self.leaves_group(allocation);
         self.nomad.live.remove(&allocation);
         let resources = self.plan.groups[group].resources();
         let node_state = &mut self.nomad.nodes[node];
@@ -355,6 +363,15 @@ impl World {
         }
         self.capacity_grew();
         self.finish_drain(node);
+    }
+
+    /// An allocation does not count for its group any more; its number is free.
+    fn leaves_group(&mut self, allocation: usize) {
+        let it = &self.nomad.allocations[allocation];
+        let group = &mut self.nomad.groups[it.group];
+        if group.allocations.remove(&allocation) {
+            group.numbers.remove(&it.number);
+        }
     }
 
     fn stops_serving(&mut self, allocation: usize) {

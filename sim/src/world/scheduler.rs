@@ -166,6 +166,7 @@ impl World {
         target.allocations.insert(allocation);
         let node_name = target.name.clone();
         self.nomad.groups[group].allocations.insert(allocation);
+        self.nomad.groups[group].numbers.insert(number);
         self.nomad.live.insert(allocation);
         self.nomad_changed(Topic::Allocations);
         let name = self.allocation_name(allocation);
@@ -176,16 +177,12 @@ impl World {
     }
 
     fn lowest_free_number(&self, group: usize) -> u32 {
-        let mut taken: Vec<u32> =
-            self.nomad.groups[group].allocations.iter().map(|it| self.nomad.allocations[*it].number).collect();
-        taken.sort_unstable();
-        let mut free = 0;
-        for number in taken {
-            if number == free {
-                free += 1;
-            }
+        let numbers = &self.nomad.groups[group].numbers;
+        let next = numbers.last().map_or(0, |last| last + 1);
+        if numbers.len() == next as usize {
+            return next;
         }
-        free
+        (0..next).find(|number| !numbers.contains(number)).unwrap_or(next)
     }
 }
 
