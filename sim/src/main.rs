@@ -1,5 +1,7 @@
 //! The command line of the simulator.
 
+mod progress;
+
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -7,9 +9,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Parser;
+use progress::Progress;
 use replicator_sim::plot::{check_kind, plot};
 use replicator_sim::report::{Paint, to_json, write_csv, write_events, write_text};
-use replicator_sim::run::{Outcome, run};
+use replicator_sim::run::{Outcome, run_watched};
 use replicator_sim::scenario::{Changes, Scenario};
 
 /// Exit code when an expectation was not met or an invariant broke.
@@ -110,7 +113,9 @@ fn execute(arguments: &Arguments) -> anyhow::Result<bool> {
     }
     let changes = Changes { seed: arguments.seed, set: arguments.set.clone() };
     let scenario = Scenario::load(&arguments.scenario, &changes)?;
-    let outcome = run(&scenario);
+    let mut progress = Progress::begin(&scenario);
+    let outcome = run_watched(&scenario, |now| progress.show(now));
+    progress.clear();
     show(arguments, &scenario, &outcome)?;
     if let Some(destination) = &arguments.plot {
         let path = destination.path().map_or_else(|| format!("{}.png", scenario.name()).into(), Path::to_owned);

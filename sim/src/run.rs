@@ -21,6 +21,9 @@ use crate::world::{Signal, SimPorts, World};
 /// How many lines of the log are shown with a broken invariant.
 pub const LAST_LINES: usize = 20;
 
+/// How many things may happen before a watcher is told again how far the run is.
+const STEPS_UNWATCHED: u64 = 1024;
+
 /// What a run came to.
 pub struct Outcome {
     /// What happened.
@@ -46,10 +49,16 @@ impl Outcome {
 /// Runs a scenario from its start to its end, or until an invariant breaks.
 #[must_use]
 pub fn run(scenario: &Scenario) -> Outcome {
+    run_watched(scenario, |_| {})
+}
+
+/// As [`run`], and tells now and then how far it is.
+#[must_use]
+pub fn run_watched(scenario: &Scenario, watch: impl FnMut(Millis)) -> Outcome {
     let plan = Rc::new(scenario.plan.clone());
     let world = Rc::new(RefCell::new(World::new(&plan)));
     let mut executor = Executor::new(&world, &plan.agents);
-    executor.run();
+    executor.run(watch);
     drop(executor);
     let mut world = world.borrow_mut();
     let ended = world.now;
@@ -97,8 +106,11 @@ impl Executor {
         Self { world: world.clone(), plan: plan.clone(), tasks: (0..plan.count).map(|_| None).collect() }
     }
 
-    fn run(&mut self) {
-        loop {
+    fn run(&mut self, mut watch: impl FnMut(Millis)) {
+        for number in 0_u64.. {
+            if number.is_multiple_of(STEPS_UNWATCHED) {
+                watch(self.world.borrow().now);
+            }
             self.obey_signals();
             self.poll_until_nothing_moves();
             let mut world = self.world.borrow_mut();
