@@ -12,6 +12,7 @@
 
 pub mod expect;
 mod invariants;
+mod keys;
 pub mod load;
 pub mod measure;
 pub mod plot;

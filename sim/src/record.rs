@@ -11,6 +11,7 @@ use replicator::state::ResourceState;
 use sha2::{Digest, Sha256};
 
 use crate::invariants::Violation;
+use crate::keys::state_key;
 use crate::scenario::{Plan, agent_name};
 use crate::time::Millis;
 
@@ -152,16 +153,13 @@ pub struct Record {
 
 impl Record {
     pub(crate) fn new(plan: &Plan) -> Self {
-        let root = replicator::agent::AgentConfig::named("any").root;
         let groups = plan.groups.iter().filter_map(|group| {
             let cooldown = group.policy.as_ref()?.cooldown;
             Some((Resource::Group(group.key.clone()), Millis::from(cooldown)))
         });
         let pools = plan.pools.iter().map(|pool| (Resource::Pool(pool.name.clone()), pool.policy.cooldown.into()));
-        let by_path = groups
-            .chain(pools)
-            .map(|(resource, cooldown)| (replicator::state::path_of(&root, &resource), (resource, cooldown)))
-            .collect();
+        let by_path =
+            groups.chain(pools).map(|(resource, cooldown)| (state_key(&resource), (resource, cooldown))).collect();
         let pool_numbers =
             plan.pools.iter().enumerate().map(|(number, pool)| (Resource::Pool(pool.name.clone()), number));
         Self {

@@ -44,9 +44,7 @@ impl Elapsed {
         }
         seen.ago + now.since(seen.at)
     }
-}
 
-impl Elapsed {
     /// How long ago a time was first seen here.
     pub(super) fn watched(&self, path: &str, mark: Mark, clock: &impl Clock) -> Duration {
         let seen = self.seen.get(&(path.to_owned(), mark));

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use replicator::domain::Resource;
 
-use super::{Act, Invariant, state_forward::resource_key};
+use super::{Act, Invariant};
+use crate::keys::state_key;
 use crate::scenario::Plan;
 use crate::time::Millis;
 
@@ -17,12 +18,10 @@ impl NothingInCooldown {
     pub(super) fn new(plan: &Plan) -> Self {
         let groups = plan.groups.iter().filter_map(|group| {
             let policy = group.policy.as_ref()?;
-            Some((resource_key(&Resource::Group(group.key.clone())), policy.cooldown.into()))
+            Some((state_key(&Resource::Group(group.key.clone())), policy.cooldown.into()))
         });
-        let pools = plan
-            .pools
-            .iter()
-            .map(|pool| (resource_key(&Resource::Pool(pool.name.clone())), pool.policy.cooldown.into()));
+        let pools =
+            plan.pools.iter().map(|pool| (state_key(&Resource::Pool(pool.name.clone())), pool.policy.cooldown.into()));
         Self { cooldowns: groups.chain(pools).collect(), last_act: BTreeMap::new() }
     }
 }
@@ -34,7 +33,7 @@ impl Invariant for NothingInCooldown {
 
     fn check(&mut self, now: Millis, act: &Act<'_>) -> Result<(), String> {
         if let Some(resource) = act.acted_on() {
-            self.last_act.insert(resource_key(&resource), now);
+            self.last_act.insert(state_key(&resource), now);
         }
         let Act::WriteState { before, after, .. } = act else { return Ok(()) };
         let begins = after.operation.is_some() && before.is_none_or(|before| before.operation.is_none());

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Act, Invariant, state_forward::resource_key};
+use super::{Act, Invariant};
+use crate::keys::state_key;
 use crate::time::Millis;
 
 #[derive(Default)]
@@ -21,7 +22,7 @@ impl Invariant for NothingInFailsafe {
             self.failsafe.insert(after.state_path.clone(), after.failsafe_mode);
         }
         let Some(resource) = act.acted_on() else { return Ok(()) };
-        if self.failsafe.get(&resource_key(&resource)) == Some(&true) {
+        if self.failsafe.get(&state_key(&resource)) == Some(&true) {
             return Err(format!("{act:?} on {resource}, which is in failsafe"));
         }
         Ok(())

@@ -65,7 +65,7 @@ fn decided(invariants: &mut Invariants, resource: Resource, from: u32, to: u32) 
 
 fn state() -> ResourceState {
     let resource = Resource::Pool(pool());
-    ResourceState::initial(&resource, &super::state_forward::resource_key(&resource))
+    ResourceState::initial(&resource, &crate::keys::state_key(&resource))
 }
 
 fn operating(since_second: i64) -> ResourceState {

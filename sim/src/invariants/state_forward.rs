@@ -3,18 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use replicator::agent::AgentConfig;
-use replicator::domain::Resource;
-use replicator::state::{ResourceState, path_of};
+use replicator::state::ResourceState;
 
 use super::{Act, Invariant};
 use crate::record::Source;
 use crate::time::Millis;
-
-/// The key of a resource's state, by which states are told apart.
-pub(super) fn resource_key(resource: &Resource) -> String {
-    path_of(&AgentConfig::named("any").root, resource)
-}
 
 #[derive(Default)]
 pub(super) struct StateForward {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use replicator::agent::AgentConfig;
 use replicator::domain::SessionId;
 use replicator::ports::{Guard, KvEntry, LockState, SessionRequest, Write, WriteOutcome};
-use replicator::state::{ResourceState, leader_key, path_of, pool_policy_key};
+use replicator::state::{ResourceState, leader_key, pool_policy_key};
 
 use super::nomad::uuid;
 use super::{Happening, Topic, World};
 use crate::invariants::Act;
+use crate::keys::{root, state_key};
 use crate::record::Source;
 use crate::scenario::{Delay, PolicyHome, Toggle};
 use crate::time::Millis;
@@ -79,14 +79,9 @@ impl Consul {
 }
 
 impl World {
-    /// The root of all keys in a run.
-    pub(super) fn root() -> String {
-        AgentConfig::named("any").root
-    }
-
     /// Whether this session holds the leader's lock, or another one does.
     pub(super) fn leader_session(&self) -> Option<&SessionId> {
-        self.consul.holder(&leader_key(&Self::root()))
+        self.consul.holder(&leader_key(&root()))
     }
 
     pub(super) fn create_session(&mut self, agent: usize, request: &SessionRequest) -> SessionId {
@@ -189,14 +184,14 @@ impl World {
         let plan = self.plan.clone();
         for pool in plan.pools.iter().filter(|pool| pool.policy_in == PolicyHome::Consul) {
             let policy = serde_json::to_vec(&pool.meta).unwrap_or_default();
-            self.change_key(&pool_policy_key(&Self::root(), &pool.name), |key| key.value = policy);
+            self.change_key(&pool_policy_key(&root(), &pool.name), |key| key.value = policy);
         }
     }
 
     /// What `replicator failsafe` does: sets the mode, and the failure count to 0 when lifting it (S8). Where there is
     /// no state, nothing is written.
     pub(super) fn operate_failsafe(&mut self, resource: &replicator::domain::Resource, toggle: Toggle) {
-        let path = path_of(&Self::root(), resource);
+        let path = state_key(resource);
         let present = self.consul.keys.get(&path).and_then(|key| ResourceState::from_json(&key.value).ok());
         let Some(mut state) = present else {
             return self.note(|| format!("operator: no state at {path}, failsafe not changed"));
