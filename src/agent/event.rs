@@ -23,6 +23,11 @@ pub trait Observer {
 pub enum Event {
     /// Leadership was won or lost.
     Leadership(Leadership),
+    /// The lock cannot be stood for or kept, or can be again.
+    Lock {
+        /// What is wrong; nothing once it is right again.
+        trouble: Option<PortError>,
+    },
     /// A view stopped being kept current, or is current again.
     Feed {
         /// Which view.
@@ -101,6 +106,8 @@ pub enum Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Leadership {
+    /// Another agent leads; this one stands by.
+    Follows,
     /// This agent leads now.
     Won,
     /// This agent does not lead any more.
@@ -171,6 +178,7 @@ pub struct AlertNotice {
 impl fmt::Display for Leadership {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Follows => "stands by: another agent leads",
             Self::Won => "leads",
             Self::Lost(LossCause::SessionGone) => "lost leadership: its session is gone",
             Self::Lost(LossCause::NotRenewed) => "lost leadership: its session was not renewed in time",
@@ -197,6 +205,8 @@ impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Leadership(leadership) => leadership.fmt(f),
+            Self::Lock { trouble: Some(trouble) } => write!(f, "cannot reach the lock: {trouble}"),
+            Self::Lock { trouble: None } => f.write_str("reaches the lock again"),
             Self::Feed { feed, trouble: Some(trouble) } => write!(f, "cannot watch {feed}: {trouble}"),
             Self::Feed { feed, trouble: None } => write!(f, "watches {feed} again"),
             Self::Unreadable { what, error: Some(error) } => write!(f, "cannot read {what}: {error}"),

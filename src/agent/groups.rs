@@ -37,8 +37,11 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     }
 
     async fn consider_group(&self, key: &GroupKey, managed: &ManagedGroup, subject: &mut Subject<'_>) {
-        let Some(observation) = self.observe(key, managed).await else { return };
         let policy = &*managed.policy;
+        if policy.enabled && !self.introduce(subject).await {
+            return;
+        }
+        let Some(observation) = self.observe(key, managed).await else { return };
         let standing = if policy.enabled {
             self.standing(subject.path, &subject.stored.state)
         } else {
@@ -133,7 +136,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             Err(error) => return Err(error),
         };
         // The evaluation first: a deployment that it names is there by then.
-        let evaluation = self.look_at_evaluation(&work.phase).await?;
+        let evaluation = self.look_at_evaluation(key, &work.phase).await?;
         let latest = nomad.latest_deployment(&key.job).await?;
         let deploying = latest.as_ref().is_some_and(|deployment| deployment.status.is_active());
         let rollout = self.rollout(&work.phase, evaluation.as_ref(), latest.as_ref(), in_phase);
@@ -141,9 +144,9 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     }
 
     /// The evaluation that carries a change out, where it is known and not yet collected as garbage.
-    async fn look_at_evaluation(&self, phase: &GroupPhase) -> Result<Option<Evaluation>, PortError> {
+    async fn look_at_evaluation(&self, key: &GroupKey, phase: &GroupPhase) -> Result<Option<Evaluation>, PortError> {
         let GroupPhase::Following { evaluation: Some(id), .. } = phase else { return Ok(None) };
-        match self.ports.nomad().evaluation(id).await {
+        match self.ports.nomad().evaluation(&key.job, id).await {
             Ok(evaluation) => Ok(Some(evaluation)),
             Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

@@ -11,7 +11,9 @@ use futures_util::future::{Either, select};
 use super::event::{Event, Leadership, LossCause, Observer};
 use super::{Agent, AgentConfig};
 use crate::domain::{Monotonic, SessionId};
-use crate::ports::{Clock, Consul, ErrorKind, Guard, LockState, PortError, Ports, SessionRequest, Wait, timeout};
+use crate::ports::{
+    Clock, Consul, ErrorKind, Guard, LockState, PortError, Ports, Service, SessionRequest, Wait, timeout,
+};
 use crate::state::leader_key;
 
 /// How long a session lives without renewal. Consul may keep it up to twice as long.
@@ -87,7 +89,13 @@ impl<P: Ports, O: Observer> Agent<P, O> {
         loop {
             match self.stand().await {
                 Ok(won) => return won,
-                Err(_) => self.ports.clock().sleep(RETRY_AFTER).await,
+                Err(error) => {
+                    // A session that went is nothing new: the next one is made at once.
+                    if error.kind != ErrorKind::NotFound {
+                        self.note_lock(Some(error));
+                    }
+                    self.ports.clock().sleep(RETRY_AFTER).await;
+                }
             }
         }
     }
@@ -103,14 +111,20 @@ impl<P: Ports, O: Observer> Agent<P, O> {
         let session = consul.create_session(&self.session_request()).await?;
         *self.session.borrow_mut() = Some(session.clone());
         let mut index = None;
+        let mut follows = false;
         loop {
             let renewed = self.ports.clock().monotonic();
             consul.renew_session(&session).await?;
             let wait = index.map(|past| Wait { past, at_most: RENEW_EVERY });
             let lock = consul.lock(&key, wait).await?;
             let held = matches!(&lock.value, LockState::Held(holder) if *holder != session);
-            if !held && consul.acquire(&key, &session).await? {
+            let won = !held && consul.acquire(&key, &session).await?;
+            self.note_lock(None);
+            if won {
                 return Ok(Won { session, renewed });
+            }
+            if held && !std::mem::replace(&mut follows, true) {
+                self.tell(&Event::Leadership(Leadership::Follows));
             }
             index = Some(lock.index).filter(|index| held && *index > 0);
             if index.is_none() {
@@ -162,10 +176,20 @@ impl<P: Ports, O: Observer> Agent<P, O> {
             next = match timeout(clock, RENEW_EVERY, self.ports.consul().renew_session(&won.session)).await {
                 Some(Ok(())) => {
                     lease.extend(began);
+                    self.note_lock(None);
                     began + RENEW_EVERY
                 }
                 Some(Err(error)) if error.kind == ErrorKind::NotFound => return LossCause::SessionGone,
-                Some(Err(_)) | None => clock.monotonic() + RETRY_AFTER,
+                Some(Err(error)) => {
+                    self.note_lock(Some(error));
+                    clock.monotonic() + RETRY_AFTER
+                }
+                None => {
+                    let message = format!("no answer within {} seconds", RENEW_EVERY.as_secs());
+                    let call = format!("renew session {}", won.session);
+                    self.note_lock(Some(PortError::new(Service::Consul, call, ErrorKind::Unreachable, message)));
+                    clock.monotonic() + RETRY_AFTER
+                }
             };
         }
     }

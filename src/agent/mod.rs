@@ -36,7 +36,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 
 use crate::domain::{AgentName, AllocationId, SessionId};
-use crate::ports::{Clock, Ports};
+use crate::ports::{Clock, PortError, Ports};
 
 pub use event::{AlertAction, AlertNotice, Event, Feed, Leadership, LossCause, Observer};
 pub use leadership::{LEASE, LOCK_DELAY, RENEW_EVERY, SESSION_TTL};
@@ -101,12 +101,21 @@ pub struct Agent<P, O> {
     /// The session to destroy when the agent stops.
     session: RefCell<Option<SessionId>>,
     leading: Cell<bool>,
+    /// What was last wrong with the lock, so that it is told once.
+    lock_trouble: RefCell<Option<PortError>>,
 }
 
 impl<P: Ports, O: Observer> Agent<P, O> {
     /// An agent that has not begun.
     pub fn new(ports: P, observer: O, config: AgentConfig) -> Self {
-        Self { ports, observer, config: RefCell::new(config), session: RefCell::new(None), leading: Cell::new(false) }
+        Self {
+            ports,
+            observer,
+            config: RefCell::new(config),
+            session: RefCell::new(None),
+            leading: Cell::new(false),
+            lock_trouble: RefCell::new(None),
+        }
     }
 
     /// Whether this agent leads right now.
@@ -148,6 +157,14 @@ impl<P: Ports, O: Observer> Agent<P, O> {
         };
         self.leading.set(false);
         self.tell(&Event::Leadership(Leadership::Lost(cause)));
+    }
+
+    /// Tells when something about the lock goes wrong, or right again.
+    fn note_lock(&self, trouble: Option<PortError>) {
+        if *self.lock_trouble.borrow() != trouble {
+            self.lock_trouble.borrow_mut().clone_from(&trouble);
+            self.tell(&Event::Lock { trouble });
+        }
     }
 
     fn tell(&self, event: &Event) {

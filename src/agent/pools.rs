@@ -43,6 +43,9 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         if !self.ports.cloud().offers(provider) {
             return self.trouble(subject.resource, format_args!("replicator_provider = {provider:?} is not known"));
         }
+        if policy.enabled && !self.introduce(subject).await {
+            return;
+        }
         let group = match self.ports.cloud().pool(&policy.target).await {
             Ok(group) => group,
             Err(error) => return self.trouble(subject.resource, error),

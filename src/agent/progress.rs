@@ -67,6 +67,16 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         begun
     }
 
+    /// Gives a resource that is scaled its first state, so that an operator can enter failsafe before anything was done
+    /// (S12). Whether it has one now.
+    pub(super) async fn introduce(&self, subject: &mut Subject<'_>) -> bool {
+        if subject.stored.index > 0 {
+            return true;
+        }
+        let state = subject.stored.state.clone();
+        self.write(subject, state).await
+    }
+
     /// Carries out one move of an operation. Whether there may be another one right away.
     pub(super) async fn carry_out(&self, subject: &mut Subject<'_>, step: Move<Work>) -> bool {
         match step {

@@ -38,8 +38,8 @@ pub trait Nomad {
     /// The latest deployment of a job, if it ever had one.
     async fn latest_deployment(&self, key: &JobKey) -> Result<Option<Deployment>, PortError>;
 
-    /// One evaluation.
-    async fn evaluation(&self, id: &EvaluationId) -> Result<Evaluation, PortError>;
+    /// One evaluation of a job.
+    async fn evaluation(&self, job: &JobKey, id: &EvaluationId) -> Result<Evaluation, PortError>;
 
     /// Sets the count of a group (J15). A job that changed since `modify_index` is a conflict, and so is one with an
     /// active deployment.

@@ -6,4 +6,4 @@ mod path;
 mod record;
 
 pub use path::{leader_key, nodes_prefix, path_of, pool_policy_key, state_prefix};
-pub use record::{Alert, AlertStage, ResourceState, ResourceType};
+pub use record::{Alert, AlertStage, Failsafe, ResourceState, ResourceType};

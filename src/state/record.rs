@@ -19,6 +19,15 @@ pub enum ResourceType {
     JobGroup,
 }
 
+/// What an operator wants of failsafe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failsafe {
+    /// Nobody scales the resource.
+    Enabled,
+    /// It is scaled as ever.
+    Disabled,
+}
+
 /// An alert about a failsafe, until it is resolved (S9).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
@@ -128,6 +137,17 @@ impl ResourceState {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
+    /// An operator's word about failsafe, as `replicator failsafe` writes it. Lifting it sets the failure count to 0
+    /// (S8).
+    pub fn set_failsafe(&mut self, failsafe: Failsafe, now: Timestamp) {
+        self.failsafe_mode = failsafe == Failsafe::Enabled;
+        self.failsafe_admin = self.failsafe_mode;
+        if failsafe == Failsafe::Disabled {
+            self.failure_count = 0;
+        }
+        self.last_updated = Some(now);
+    }
+
     /// Counts a failure of an operation that goes on.
     pub fn count_failure(&mut self) {
         self.failure_count = self.failure_count.saturating_add(1);
@@ -191,6 +211,18 @@ mod tests {
         assert_eq!(value["last_scaling_event"], "0001-01-01T00:00:00Z");
         let pool = ResourceState::initial(&Resource::Pool("p".into()), "root/state/nodes/p");
         assert_eq!(pool.resource_type, ResourceType::WorkerPool);
+    }
+
+    #[test]
+    fn s8_lifting_a_failsafe_forgets_the_failures() {
+        let now = Timestamp::UNIX_EPOCH;
+        let mut state = ResourceState { failure_count: 3, failsafe_mode: true, ..ResourceState::default() };
+        state.set_failsafe(Failsafe::Disabled, now);
+        assert_eq!((state.failsafe_mode, state.failsafe_admin, state.failure_count), (false, false, 0));
+        assert_eq!(state.last_updated, Some(now));
+        state.failure_count = 2;
+        state.set_failsafe(Failsafe::Enabled, now);
+        assert_eq!((state.failsafe_mode, state.failsafe_admin, state.failure_count), (true, true, 2));
     }
 
     #[test]

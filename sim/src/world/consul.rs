@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use replicator::domain::SessionId;
 use replicator::ports::{Guard, KvEntry, LockState, SessionRequest, Write, WriteOutcome};
-use replicator::state::{ResourceState, leader_key, pool_policy_key};
+use replicator::state::{Failsafe, ResourceState, leader_key, pool_policy_key};
 
 use super::nomad::uuid;
 use super::{Happening, Topic, World};
@@ -196,11 +196,9 @@ impl World {
         let Some(mut state) = present else {
             return self.note(|| format!("operator: no state at {path}, failsafe not changed"));
         };
-        state.failsafe_mode = toggle == Toggle::On;
-        state.failsafe_admin = toggle == Toggle::On;
-        if toggle == Toggle::Off {
-            state.failure_count = 0;
-        }
+        let failsafe = if toggle == Toggle::On { Failsafe::Enabled } else { Failsafe::Disabled };
+        // By the operator's own clock, which is right.
+        state.set_failsafe(failsafe, self.wall(usize::MAX));
         let value = state.to_json();
         self.check_state_write(Source::World, &path, &value);
         self.change_key(&path, |key| key.value = value);

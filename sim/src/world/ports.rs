@@ -274,7 +274,7 @@ impl Nomad for SimPorts {
         .await
     }
 
-    async fn evaluation(&self, id: &EvaluationId) -> Result<Evaluation, PortError> {
+    async fn evaluation(&self, _: &JobKey, id: &EvaluationId) -> Result<Evaluation, PortError> {
         self.served(Service::Nomad, "read evaluation", |world| {
             let found = number_of(id.as_str()).and_then(|number| world.nomad.evaluations.get(number));
             let it = found.ok_or_else(|| not_found(Service::Nomad, "read evaluation"))?;
