@@ -10,11 +10,26 @@
 //! - [`ports`]: what the core asks of the world.
 //! - [`agent`]: the loops that watch, decide and act through the ports.
 //!
+//! With the feature `agent`, the daemon as well:
+//!
+//! - `adapters`: the ports, bound to real servers.
+//! - `config`: flags, files and environment, settled into one configuration.
+//! - `daemon`: the agent under a runtime: signals, reloading, logs.
+//! - `command`: the commands that a person types.
+//!
 //! Rules cited as J1, P1, L1 or S1 are the numbered statements of the book's chapter "The rules".
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+#[cfg(feature = "agent")]
+pub mod adapters;
 pub mod agent;
+#[cfg(feature = "agent")]
+pub mod command;
+#[cfg(feature = "agent")]
+pub mod config;
+#[cfg(feature = "agent")]
+pub mod daemon;
 pub mod decide;
 pub mod domain;
 pub mod operation;

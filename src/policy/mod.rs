@@ -7,7 +7,7 @@ mod group;
 mod pool;
 mod problem;
 mod reader;
-mod weak;
+pub(crate) mod weak;
 
 pub use group::{GROUP_KEYS, GroupPolicy};
 pub use pool::{POOL_KEY, POOL_KEYS, PoolPolicy, wants_stored_policy, with_stored_policy};

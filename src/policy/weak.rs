@@ -1,7 +1,7 @@
 //! Weak decoding of text, as Go's `strconv` reads it: what the Go daemon accepted, we accept (J1).
 
 /// `strconv.ParseBool`: `1 t T TRUE true True` and `0 f F FALSE false False`.
-pub(super) fn boolean(text: &str) -> Option<bool> {
+pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
         "0" | "f" | "F" | "FALSE" | "false" | "False" => Some(false),
@@ -11,7 +11,7 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
 
 /// `strconv.ParseInt` with base 0, not negative: decimal, or with a prefix hexadecimal, octal or binary, where
 /// underscores may separate digits.
-pub(super) fn count(text: &str) -> Option<u32> {
+pub(crate) fn count(text: &str) -> Option<u32> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     let (radix, digits) = match digits.as_bytes() {
         [b'0', b'x' | b'X', ..] => (16, &digits[2..]),

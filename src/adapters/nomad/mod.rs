@@ -1,0 +1,234 @@
+//! Nomad's HTTP API, as the core's port wants it. Versions 0.8 to today: old servers have no scale call and other
+//! resource shapes.
+//!
+//! - `wire`: the JSON, translated; `resources`: what nodes offer and allocations take, in both shapes.
+//! - `refusal`: what a server means when it refuses.
+//! - `scale`: changing a group's count.
+//! - `legacy`: resources of allocations where a list does not bring them.
+
+mod legacy;
+mod refusal;
+mod resources;
+mod scale;
+mod wire;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::http::{Answer, ConnectError, Endpoint, Http, Request};
+use crate::domain::{
+    Allocation, AllocationId, AllocationStats, Deployment, Evaluation, EvaluationId, Job, JobKey, JobSummary,
+    Namespace, Node, NodeId, NodeSummary,
+};
+use crate::ports::{ErrorKind, Indexed, Nomad, PortError, ScaleAccepted, ScaleRequest, Service, Wait};
+use refusal::kind_of;
+
+/// How to reach Nomad, and which part of it.
+#[derive(Debug, Clone)]
+pub struct NomadSettings {
+    /// The server or agent.
+    pub endpoint: Endpoint,
+    /// The region; that of the server where there is none.
+    pub region: Option<String>,
+    /// The namespace, or `*` for all; the default one where there is none.
+    pub namespace: Option<String>,
+}
+
+/// A client of Nomad.
+pub struct NomadClient {
+    session: RefCell<Rc<Session>>,
+    /// Whether the server has a scale call; unknown until one was tried.
+    can_scale: Cell<Option<bool>>,
+    /// What allocations take, where lists do not tell.
+    legacy: RefCell<legacy::Known>,
+}
+
+/// One connection with what every call carries.
+struct Session {
+    http: Http,
+    region: Option<String>,
+    namespace: Option<String>,
+}
+
+/// How fresh an answer must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Consistency {
+    /// What the leader knows.
+    Leader,
+    /// What any server knows, if it is in touch with its leader. For what is watched: it is a moment old in any case.
+    Stale,
+}
+
+impl NomadClient {
+    /// A client with these settings.
+    ///
+    /// # Errors
+    ///
+    /// When a certificate, a key or the token is of no use.
+    pub fn new(settings: NomadSettings) -> Result<Self, ConnectError> {
+        let session = RefCell::new(Rc::new(Session::new(settings)?));
+        Ok(Self { session, can_scale: Cell::new(None), legacy: RefCell::default() })
+    }
+
+    /// Makes later calls with other settings. Calls under way go on with those that they began with.
+    ///
+    /// # Errors
+    ///
+    /// When a certificate, a key or the token is of no use; the old settings stay then.
+    pub fn reconnect(&self, settings: NomadSettings) -> Result<(), ConnectError> {
+        self.session.replace(Rc::new(Session::new(settings)?));
+        self.can_scale.set(None);
+        Ok(())
+    }
+
+    fn session(&self) -> Rc<Session> {
+        self.session.borrow().clone()
+    }
+
+    /// A list, which a blocking query may follow.
+    async fn list(
+        &self,
+        what: &str,
+        more: &[(&str, &str)],
+        wait: Option<Wait>,
+    ) -> Result<(Answer, Rc<Session>), PortError> {
+        let session = self.session();
+        let mut request = session.get(&["v1", what], format!("list {what}"), None, Consistency::Stale);
+        for (name, value) in more {
+            request = request.query(name, value);
+        }
+        let answer = request.wait(wait).send().await?;
+        Ok((answer, session))
+    }
+}
+
+impl Session {
+    fn new(settings: NomadSettings) -> Result<Self, ConnectError> {
+        let http = Http::new(Service::Nomad, &settings.endpoint, "x-nomad-token")?;
+        Ok(Self { http, region: settings.region, namespace: settings.namespace })
+    }
+
+    fn request(&self, method: Method, path: &[&str], call: String, namespace: Option<&Namespace>) -> Request<'_> {
+        let namespace = namespace.map(Namespace::as_str).or(self.namespace.as_deref());
+        let request = self.http.request(method, path, call, kind_of);
+        request.query_some("region", self.region.as_deref()).query_some("namespace", namespace)
+    }
+
+    fn get(&self, path: &[&str], call: String, namespace: Option<&Namespace>, consistency: Consistency) -> Request<'_> {
+        let request = self.request(Method::GET, path, call, namespace);
+        if consistency == Consistency::Stale { request.query("stale", "") } else { request }
+    }
+
+    /// The namespace of what old servers list without one.
+    fn default_namespace(&self) -> Namespace {
+        let named = self.namespace.as_deref().filter(|name| *name != "*");
+        Namespace::from(named.unwrap_or(Namespace::DEFAULT))
+    }
+}
+
+impl Nomad for NomadClient {
+    async fn jobs(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[JobSummary]>>, PortError> {
+        let (answer, session) = self.list("jobs", &[], wait).await?;
+        let jobs = wire::each(&answer, |stub: wire::JobStub| stub.into_summary(&session.default_namespace()))?;
+        Ok(Indexed { index: answer.index(), value: jobs.into() })
+    }
+
+    async fn job(&self, key: &JobKey) -> Result<Arc<Job>, PortError> {
+        let answer = self.session().read_job(key).await?;
+        let job: wire::Job = answer.json()?;
+        job.into_domain(key).map(Arc::new).map_err(|problem| answer.error(ErrorKind::Other, problem))
+    }
+
+    async fn nodes(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[NodeSummary]>>, PortError> {
+        let (answer, _) = self.list("nodes", &[], wait).await?;
+        let nodes = wire::each(&answer, wire::NodeHead::into_summary)?;
+        Ok(Indexed { index: answer.index(), value: nodes.into() })
+    }
+
+    async fn node(&self, id: &NodeId) -> Result<Arc<Node>, PortError> {
+        let session = self.session();
+        let path = ["v1", "node", id.as_str()];
+        let answer = session.get(&path, format!("read node {id}"), None, Consistency::Leader).send().await?;
+        let node: wire::Node = answer.json()?;
+        node.into_domain().map(Arc::new).map_err(|problem| answer.error(ErrorKind::Other, problem))
+    }
+
+    async fn allocations(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Arc<Allocation>]>>, PortError> {
+        // Old servers ignore both and answer more, or less: the legacy module makes up for the latter.
+        let wanted = [("resources", "true"), ("task_states", "false")];
+        let (answer, session) = self.list("allocations", &wanted, wait).await?;
+        let stubs: Vec<wire::AllocationStub> = answer.json()?;
+        let list = self.with_resources(&session, stubs).await.map_err(|error| match error {
+            legacy::Problem::Port(error) => error,
+            legacy::Problem::Bad(problem) => answer.error(ErrorKind::Other, problem),
+        })?;
+        Ok(Indexed { index: answer.index(), value: list.into() })
+    }
+
+    async fn allocation_stats(&self, id: &AllocationId) -> Result<AllocationStats, PortError> {
+        let session = self.session();
+        let path = ["v1", "client", "allocation", id.as_str(), "stats"];
+        let call = format!("read statistics of allocation {id}");
+        let answer = session.get(&path, call, None, Consistency::Leader).send().await?;
+        Ok(answer.json::<wire::Statistics>()?.into())
+    }
+
+    async fn deployments(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Deployment]>>, PortError> {
+        let (answer, _) = self.list("deployments", &[], wait).await?;
+        let deployments = wire::each(&answer, wire::Deployment::into_domain)?;
+        Ok(Indexed { index: answer.index(), value: deployments.into() })
+    }
+
+    async fn latest_deployment(&self, key: &JobKey) -> Result<Option<Deployment>, PortError> {
+        self.session().latest_deployment(key).await
+    }
+
+    async fn evaluation(&self, job: &JobKey, id: &EvaluationId) -> Result<Evaluation, PortError> {
+        let session = self.session();
+        let path = ["v1", "evaluation", id.as_str()];
+        let call = format!("read evaluation {id} of {job}");
+        let answer = session.get(&path, call, Some(&job.namespace), Consistency::Leader).send().await?;
+        let evaluation: wire::Evaluation = answer.json()?;
+        evaluation.into_domain().map_err(|problem| answer.error(ErrorKind::Other, problem))
+    }
+
+    async fn scale(&self, request: &ScaleRequest) -> Result<ScaleAccepted, PortError> {
+        self.scale_group(request).await
+    }
+
+    async fn drain(&self, node: &NodeId) -> Result<(), PortError> {
+        // Deadline 0 is none; system jobs are drained too, after the others.
+        let spec = json!({ "DrainSpec": { "Deadline": 0, "IgnoreSystemJobs": false }, "MarkEligible": false });
+        self.session().set_drain(node, format!("drain node {node}"), &spec).await
+    }
+
+    async fn cancel_drain(&self, node: &NodeId) -> Result<(), PortError> {
+        let spec = json!({ "DrainSpec": null, "MarkEligible": true });
+        self.session().set_drain(node, format!("call off the drain of node {node}"), &spec).await
+    }
+}
+
+impl Session {
+    async fn read_job(&self, key: &JobKey) -> Result<Answer, PortError> {
+        let path = ["v1", "job", key.id.as_str()];
+        self.get(&path, format!("read job {key}"), Some(&key.namespace), Consistency::Leader).send().await
+    }
+
+    async fn latest_deployment(&self, key: &JobKey) -> Result<Option<Deployment>, PortError> {
+        let path = ["v1", "job", key.id.as_str(), "deployment"];
+        let call = format!("read latest deployment of {key}");
+        let answer = self.get(&path, call, Some(&key.namespace), Consistency::Leader).send().await?;
+        let found: Option<wire::Deployment> = answer.json()?;
+        found.map(wire::Deployment::into_domain).transpose().map_err(|problem| answer.error(ErrorKind::Other, problem))
+    }
+
+    async fn set_drain(&self, node: &NodeId, call: String, spec: &serde_json::Value) -> Result<(), PortError> {
+        let path = ["v1", "node", node.as_str(), "drain"];
+        self.request(Method::POST, &path, call, None).json(spec)?.send().await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! `replicator agent`: the daemon.
+
+use std::process::ExitCode;
+use std::rc::Rc;
+
+use anyhow::Context;
+use futures_util::stream::{self, Stream};
+use tracing::{error, info, warn};
+
+use super::arguments::AgentArguments;
+use super::{variable, version};
+use crate::adapters::clock::TokioClock;
+use crate::adapters::consul::ConsulClient;
+use crate::adapters::http::{Endpoint, Verify};
+use crate::adapters::no_cloud::NoCloud;
+use crate::adapters::nomad::NomadClient;
+use crate::adapters::ports::RealPorts;
+use crate::agent::{Agent, Switch};
+use crate::config::{self, Config, ConfigError, Mode};
+use crate::daemon::log::{self, LogControl, LogObserver};
+use crate::daemon::{Order, Signal, Signals, serve};
+use crate::domain::{AgentName, AllocationId};
+
+pub(super) fn run(arguments: AgentArguments) -> anyhow::Result<ExitCode> {
+    let config = load(&arguments)?;
+    let log = log::start(config.log_level, config.log_format).context("cannot begin to log")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let daemon = Daemon::new(arguments, config, log)?;
+        Box::pin(daemon.run()).await
+    })
+}
+
+fn load(arguments: &AgentArguments) -> Result<Config, ConfigError> {
+    let mode = if arguments.dev { Mode::Development } else { Mode::Production };
+    config::load(arguments.settings.clone(), &arguments.config, mode, variable)
+}
+
+/// A running daemon, and what it needs to change itself.
+struct Daemon {
+    arguments: AgentArguments,
+    config: Config,
+    log: LogControl,
+    nomad: Rc<NomadClient>,
+    consul: Rc<ConsulClient>,
+    name: AgentName,
+    own_allocation: Option<AllocationId>,
+}
+
+impl Daemon {
+    fn new(arguments: AgentArguments, config: Config, log: LogControl) -> anyhow::Result<Self> {
+        let host = gethostname::gethostname();
+        Ok(Self {
+            nomad: Rc::new(NomadClient::new(config.nomad.clone())?),
+            consul: Rc::new(ConsulClient::new(config.consul.clone())?),
+            name: AgentName::from(format!("{}-{}", host.to_string_lossy(), std::process::id())),
+            own_allocation: variable("NOMAD_ALLOC_ID").map(AllocationId::from),
+            arguments,
+            config,
+            log,
+        })
+    }
+
+    async fn run(self) -> anyhow::Result<ExitCode> {
+        let signals = Signals::listen().context("cannot receive signals")?;
+        info!("Replicator {} ({}) starts as {}", version::SHORT, version::REVISION, self.name);
+        introduce(&self.config);
+        let ports = RealPorts {
+            clock: TokioClock::start(),
+            nomad: self.nomad.clone(),
+            consul: self.consul.clone(),
+            cloud: NoCloud,
+        };
+        let config = self.config.agent(&self.name, self.own_allocation.as_ref());
+        let agent = Agent::new(ports, LogObserver::default(), config);
+        Box::pin(serve(&agent, self.orders(signals))).await;
+        info!("stopped");
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// What the process's signals order.
+    fn orders(self, signals: Signals) -> impl Stream<Item = Order> {
+        stream::unfold((self, signals), async |(mut daemon, mut signals)| {
+            loop {
+                match signals.next().await {
+                    Signal::Hangup => {
+                        if let Some(order) = daemon.reload() {
+                            return Some((order, (daemon, signals)));
+                        }
+                    }
+                    signal @ (Signal::Interrupt | Signal::Terminate | Signal::Quit) => {
+                        info!("{signal}: stops");
+                        return Some((Order::Stop, (daemon, signals)));
+                    }
+                }
+            }
+        })
+    }
+
+    /// Reads the configuration again. One that makes no sense changes nothing.
+    fn reload(&mut self) -> Option<Order> {
+        match self.take_over() {
+            Ok(()) => {
+                info!("SIGHUP: configuration read again");
+                introduce(&self.config);
+                Some(Order::Reconfigure(Box::new(self.config.agent(&self.name, self.own_allocation.as_ref()))))
+            }
+            Err(error) => {
+                error!("SIGHUP: the configuration stays as it was: {error:#}");
+                None
+            }
+        }
+    }
+
+    fn take_over(&mut self) -> anyhow::Result<()> {
+        let fresh = load(&self.arguments)?;
+        // Both are tried before either is changed.
+        NomadClient::new(fresh.nomad.clone())?;
+        self.consul.reconnect(fresh.consul.clone())?;
+        self.nomad.reconnect(fresh.nomad.clone())?;
+        self.log.set_level(fresh.log_level);
+        if fresh.root != self.config.root {
+            warn!("consul_key_root changed to {}: that takes a restart; {} stays", fresh.root, self.config.root);
+        }
+        if fresh.log_format != self.config.log_format {
+            warn!("log_json changed: that takes a restart");
+        }
+        self.config = Config { root: self.config.root.clone(), log_format: self.config.log_format, ..fresh };
+        Ok(())
+    }
+}
+
+/// Says what the daemon works with, and what looks wrong about it.
+fn introduce(config: &Config) {
+    let namespace = config.nomad.namespace.as_deref().unwrap_or("default");
+    let (consul, nomad) = (&config.consul.endpoint, &config.nomad.endpoint);
+    info!(
+        "Consul at {}, keys below {}; Nomad at {}, namespace {namespace}",
+        consul.address, config.root, nomad.address
+    );
+    let every = |scaling: Switch, interval: std::time::Duration| match scaling {
+        Switch::On => format!("every {} s", interval.as_secs()),
+        Switch::Off => "never (disabled)".to_owned(),
+    };
+    let groups = every(config.job_scaling, config.job_interval);
+    let pools = every(config.cluster_scaling, config.cluster_interval);
+    info!("evaluates task groups {groups}, worker pools {pools}; at most {} operations at once", config.concurrency);
+    for (name, endpoint) in [("Consul", consul), ("Nomad", nomad)] {
+        warn_about(name, endpoint);
+    }
+    for unused in &config.unused {
+        warn!("{} is set: {}", unused.key, unused.meaning);
+    }
+}
+
+fn warn_about(name: &str, endpoint: &Endpoint) {
+    if endpoint.address.is_encrypted() && endpoint.tls.verify == Verify::Skip {
+        warn!(
+            "{name}'s certificate is NOT verified: anybody in between can read the ACL token and answer in its place"
+        );
+    }
+}

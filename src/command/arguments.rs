@@ -1,0 +1,145 @@
+//! What can be typed. The doc comments are the help.
+
+#![allow(clippy::doc_markdown, reason = "these comments are help texts, which show no backticks")]
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand};
+
+use crate::config::{ConsulLayer, Layer};
+
+/// An autoscaler for HashiCorp Nomad: it scales the groups of jobs by their CPU and memory, and worker pools by what is
+/// allocated on them.
+///
+/// Policies live in the meta of task groups and of Nomad clients; `replicator init` writes examples. Flags may have one
+/// dash or two. Flags win over configuration files, files over environment variables, those over defaults.
+#[derive(Debug, Parser)]
+#[command(name = "replicator", version = super::version::SHORT, arg_required_else_help = true)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Agent(Box<AgentArguments>),
+    Failsafe(Box<FailsafeArguments>),
+    Init(InitArguments),
+    /// Prints the version, the revision and the date of the build, and the target
+    Version,
+    Completions(CompletionsArguments),
+    Man(ManArguments),
+}
+
+/// Runs an agent until it is told to stop
+///
+/// Any number of agents may run; the one that holds a lock in Consul acts, the others stand by. SIGHUP reads the
+/// configuration again, without losing leadership or an operation under way. SIGINT, SIGTERM and SIGQUIT stop: the lock is
+/// given up, so that another agent leads within seconds.
+///
+/// Environment: NOMAD_ADDR, NOMAD_TOKEN, NOMAD_REGION, NOMAD_NAMESPACE, NOMAD_CACERT, NOMAD_CAPATH, NOMAD_CLIENT_CERT,
+/// NOMAD_CLIENT_KEY, NOMAD_TLS_SERVER_NAME, NOMAD_SKIP_VERIFY; CONSUL_HTTP_ADDR, CONSUL_HTTP_TOKEN,
+/// CONSUL_HTTP_TOKEN_FILE, CONSUL_HTTP_SSL, CONSUL_HTTP_SSL_VERIFY, CONSUL_CACERT, CONSUL_CAPATH, CONSUL_CLIENT_CERT,
+/// CONSUL_CLIENT_KEY, CONSUL_TLS_SERVER_NAME, CONSUL_NAMESPACE; NOMAD_ALLOC_ID, so that the agent never drains the node
+/// that it runs on itself; NO_COLOR.
+#[derive(Debug, Args)]
+pub(super) struct AgentArguments {
+    /// A configuration file, or a folder of them
+    ///
+    /// HCL or JSON. Of a folder, the files that end in .hcl and .json are read in lexicographic order; later ones win. May
+    /// be given more than once.
+    #[arg(long, value_name = "PATH")]
+    pub(super) config: Vec<PathBuf>,
+
+    /// Settings for local work: the log level is DEBUG where nothing else is said
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", default_value = "false",
+          value_name = "BOOL", hide_default_value = true, value_parser = crate::config::boolean)]
+    pub(super) dev: bool,
+
+    #[command(flatten)]
+    pub(super) settings: Layer,
+}
+
+/// Shows failsafe, enters it or lifts it
+///
+/// A resource in failsafe is scaled by no agent. Agents enter failsafe themselves when scaling failed too often; only
+/// this command lifts it.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag that is there or not")]
+#[command(group = ArgGroup::new("what").required(true).args(["enable", "disable", "list"]))]
+#[command(group = ArgGroup::new("which").args(["state_path", "pool", "job", "list"]))]
+pub(super) struct FailsafeArguments {
+    /// Enter failsafe: no agent scales the resource any more
+    #[arg(long, requires = "which")]
+    pub(super) enable: bool,
+
+    /// Lift failsafe, and forget the failures
+    #[arg(long, requires = "which")]
+    pub(super) disable: bool,
+
+    /// List every resource with its failsafe, failures and operation
+    #[arg(long)]
+    pub(super) list: bool,
+
+    /// The resource, by the key of its state in Consul
+    ///
+    /// <root>/state/nodes/<pool> or <root>/state/jobs/<job>/<group>.
+    #[arg(long, value_name = "KEY", help_heading = "Which resource")]
+    pub(super) state_path: Option<String>,
+
+    /// The resource, by the name of the worker pool
+    #[arg(long, value_name = "NAME", help_heading = "Which resource")]
+    pub(super) pool: Option<String>,
+
+    /// The resource, by the ID of the job; <job>@<namespace> outside the default namespace
+    #[arg(long, value_name = "ID", requires = "group", help_heading = "Which resource")]
+    pub(super) job: Option<String>,
+
+    /// The task group of the job
+    #[arg(long, value_name = "NAME", requires = "job", help_heading = "Which resource")]
+    pub(super) group: Option<String>,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(super) force: bool,
+
+    /// A configuration file, or a folder of them; only what it says of Consul matters here
+    #[arg(long, value_name = "PATH")]
+    pub(super) config: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) consul: ConsulLayer,
+}
+
+/// Writes example policies into the current folder
+///
+/// job_scaling.hcl is a meta block for a task group, cluster_scaling.hcl one for the client block of a Nomad agent. A file
+/// that exists is never overwritten.
+#[derive(Debug, Args)]
+pub(super) struct InitArguments {
+    /// Only write job_scaling.hcl
+    #[arg(long)]
+    pub(super) job_scaling: bool,
+
+    /// Only write cluster_scaling.hcl
+    #[arg(long)]
+    pub(super) cluster_scaling: bool,
+}
+
+/// Prints completions for a shell
+///
+/// For bash: replicator completions bash >/etc/bash_completion.d/replicator
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArguments {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Writes the man pages into a folder
+#[derive(Debug, Args)]
+pub(super) struct ManArguments {
+    /// The folder; it is made where it does not exist
+    #[arg(value_name = "FOLDER")]
+    pub(super) folder: PathBuf,
+}

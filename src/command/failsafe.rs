@@ -1,0 +1,191 @@
+//! `replicator failsafe`: an operator's word about failsafe. It is written compare-and-set, so that it neither undoes
+//! what an agent writes meanwhile nor is undone by it.
+
+use std::io::{self, BufRead, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+
+use super::arguments::FailsafeArguments;
+use super::variable;
+use crate::adapters::consul::ConsulClient;
+use crate::config::{self, Layer, Mode};
+use crate::ports::Consul;
+use crate::state::{Failsafe, ResourceState, ResourceType, state_prefix};
+
+/// How often a write that lost a race is made again.
+const ATTEMPTS: usize = 20;
+
+/// What the operator said to the question.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Yes,
+    /// Something else, with what to say about it and how to exit.
+    No(&'static str, u8),
+}
+
+pub(super) fn run(arguments: &FailsafeArguments) -> anyhow::Result<ExitCode> {
+    let flags = Layer { consul: arguments.consul.clone(), ..Layer::default() };
+    let config = config::load(flags, &arguments.config, Mode::Production, variable)?;
+    let consul = ConsulClient::new(config.consul)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        if arguments.list {
+            return list(&consul, &config.root).await;
+        }
+        let wanted = if arguments.enable { Failsafe::Enabled } else { Failsafe::Disabled };
+        let path = path(arguments, &config.root)?;
+        set(&consul, &path, wanted, arguments.force).await
+    })
+}
+
+/// The key of the resource's state.
+fn path(arguments: &FailsafeArguments, root: &str) -> anyhow::Result<String> {
+    match (&arguments.state_path, &arguments.pool, &arguments.job, &arguments.group) {
+        (Some(path), ..) => {
+            let path = path.trim_matches('/');
+            if path.is_empty() {
+                bail!("-state-path is empty; expected <root>/state/nodes/<pool> or <root>/state/jobs/<job>/<group>");
+            }
+            Ok(path.to_owned())
+        }
+        (None, Some(pool), ..) => Ok(format!("{}nodes/{pool}", state_prefix(root))),
+        (None, None, Some(job), Some(group)) => Ok(format!("{}jobs/{job}/{group}", state_prefix(root))),
+        _ => bail!("which resource? Give -state-path, -pool, or -job and -group"),
+    }
+}
+
+async fn set(consul: &ConsulClient, path: &str, wanted: Failsafe, force: bool) -> anyhow::Result<ExitCode> {
+    let (verb, past) = match wanted {
+        Failsafe::Enabled => ("enable", "enabled"),
+        Failsafe::Disabled => ("disable", "disabled"),
+    };
+    let mut confirmed = force;
+    for _ in 0..ATTEMPTS {
+        let Some(entry) = consul.read(path).await? else {
+            bail!("No state object was found at the specified path {path}, no action will be taken");
+        };
+        let state = ResourceState::from_json(&entry.value);
+        let mut state = state.with_context(|| format!("the state at {path} makes no sense; nothing was written"))?;
+        if state.failsafe_mode == (wanted == Failsafe::Enabled) {
+            println!("Failsafe mode is already in desired state {past:?}, no action required.");
+            return Ok(ExitCode::SUCCESS);
+        }
+        let of = format!("{} {}", type_name(state.resource_type), state.resource_name);
+        if !confirmed {
+            let question = question(verb, &of, path, wanted);
+            match ask(&question, verb, &mut io::stdin().lock(), &mut io::stdout())? {
+                Answer::Yes => confirmed = true,
+                Answer::No(word, code) => {
+                    println!("{}", word.replace("{verb}", verb));
+                    return Ok(ExitCode::from(code));
+                }
+            }
+        }
+        state.set_failsafe(wanted, now());
+        if consul.write_unlocked(path, &state.to_json(), entry.modify_index).await? {
+            println!("Successfully {past} failsafe mode for {of} at location {path}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        // An agent wrote meanwhile: its word is kept, and ours comes on top.
+    }
+    bail!("the state at {path} changes all the time: {ATTEMPTS} attempts to {verb} failsafe lost the race; try again")
+}
+
+#[expect(clippy::disallowed_methods, reason = "an operator's command runs outside the core")]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+fn question(verb: &str, of: &str, path: &str, wanted: Failsafe) -> String {
+    let effect = match wanted {
+        Failsafe::Enabled => "No scaling operations will be permitted from any running copies of Replicator.",
+        Failsafe::Disabled => "All running copies of Replicator will scale it again, and its failures are forgotten.",
+    };
+    format!("Are you sure you want to {verb} failsafe mode for {of} at location {path:?}?\n{effect}\nConfirm [y/N]: ")
+}
+
+/// Asks. Only exactly `y` is a yes.
+fn ask(question: &str, verb: &str, input: &mut impl BufRead, output: &mut impl Write) -> anyhow::Result<Answer> {
+    write!(output, "{question}")?;
+    output.flush()?;
+    let mut line = String::new();
+    let read = input.read_line(&mut line).context("cannot read the answer")?;
+    if read == 0 {
+        writeln!(output)?;
+        bail!("there was no answer; will not {verb} failsafe mode. Use -force where nobody can be asked");
+    }
+    let answer = line.trim_end_matches(['\n', '\r']);
+    Ok(match answer.chars().next().map(|first| first.to_ascii_lowercase()) {
+        _ if answer == "y" => Answer::Yes,
+        None | Some('n') => Answer::No("Cancelling, will not {verb} failsafe mode.", 0),
+        Some('y') if answer.chars().count() > 1 => Answer::No("For confirmation, an exact 'y' is required.", 0),
+        Some(_) => Answer::No("No confirmation detected. For confirmation, an exact 'y' is required.", 1),
+    })
+}
+
+async fn list(consul: &ConsulClient, root: &str) -> anyhow::Result<ExitCode> {
+    let prefix = state_prefix(root);
+    let listed = consul.list(&prefix, None).await?;
+    if listed.value.is_empty() {
+        println!("There is no state below {prefix}: no agent has scaled anything with this key root yet.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING);
+    table.set_header(["STATE", "FAILSAFE", "FAILURES", "LAST SCALED", "OPERATION"]);
+    for entry in listed.value {
+        let path = entry.key.strip_prefix(&prefix).unwrap_or(&entry.key);
+        match ResourceState::from_json(&entry.value) {
+            Ok(state) => table.add_row(row(path, &state)),
+            Err(error) => table.add_row([path.to_owned(), format!("unreadable: {error}")]),
+        };
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    println!("{}", table.trim_fmt());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(path: &str, state: &ResourceState) -> [String; 5] {
+    let failsafe = match (state.failsafe_mode, state.failsafe_admin) {
+        (false, _) => "no",
+        (true, true) => "yes, by an operator",
+        (true, false) => "yes, by itself",
+    };
+    let scaled =
+        state.last_scaling_event.map_or("never".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M:%SZ").to_string());
+    let operation = state.operation.as_ref().map_or("-".to_owned(), |operation| {
+        format!("{} since {}", operation.work.direction(), operation.started.strftime("%H:%M:%SZ"))
+    });
+    [path.to_owned(), failsafe.to_owned(), state.failure_count.to_string(), scaled, operation]
+}
+
+fn type_name(kind: ResourceType) -> &'static str {
+    match kind {
+        ResourceType::WorkerPool => "worker_pool",
+        ResourceType::JobGroup => "job_group",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c11_only_an_exact_y_is_a_yes() {
+        let cancelled = Answer::No("Cancelling, will not {verb} failsafe mode.", 0);
+        let inexact = Answer::No("For confirmation, an exact 'y' is required.", 0);
+        let none = Answer::No("No confirmation detected. For confirmation, an exact 'y' is required.", 1);
+        let cases =
+            [("y\n", &Answer::Yes), ("y", &Answer::Yes), ("\n", &cancelled), ("n\n", &cancelled), ("No\n", &cancelled)];
+        let more = [("yes\n", &inexact), ("y \n", &inexact), ("Y\n", &none), ("x\n", &none), (" y\n", &none)];
+        for (typed, expected) in cases.into_iter().chain(more) {
+            let answer = ask("?", "enable", &mut typed.as_bytes(), &mut Vec::new()).unwrap();
+            assert_eq!(&answer, expected, "{typed:?}");
+        }
+        assert!(ask("?", "enable", &mut &b""[..], &mut Vec::new()).is_err(), "no answer is no yes");
+    }
+}

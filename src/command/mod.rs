@@ -1,0 +1,49 @@
+//! The commands that a person types.
+//!
+//! - `arguments`: what can be typed; help, man pages and completions come from there.
+//! - `dashes`: flags with one dash, as the Go daemon had them.
+//! - `agent`, `failsafe`, `init`, `version`, `papers`: one file a command.
+
+mod agent;
+mod arguments;
+mod dashes;
+mod failsafe;
+mod init;
+mod papers;
+mod version;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use arguments::{Arguments, Command};
+
+/// Runs the command that the arguments name.
+pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let definition = Arguments::command();
+    let arguments = dashes::with_two(arguments, &definition);
+    let matches = definition.get_matches_from(arguments);
+    let parsed = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let done = match parsed.command {
+        Command::Agent(arguments) => agent::run(*arguments),
+        Command::Failsafe(arguments) => failsafe::run(&arguments),
+        Command::Init(arguments) => init::run(arguments),
+        Command::Version => version::run(),
+        Command::Completions(arguments) => papers::completions(arguments),
+        Command::Man(arguments) => papers::man(&arguments),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Looks an environment variable up: the one place where the environment is read.
+#[expect(clippy::disallowed_methods, reason = "the command line is the place where the environment is read")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -1,0 +1,251 @@
+//! What one source of settings says: the command line, a file, the environment. Every setting may be absent.
+//!
+//! The doc comments of the fields are the help that `--help`, the man pages and the completions show.
+
+#![allow(clippy::doc_markdown, reason = "these comments are help texts, which show no backticks")]
+
+use std::path::PathBuf;
+
+use clap::Args;
+use secrecy::SecretString;
+
+use super::value::{self, Level};
+
+/// Merges two structs of options, field by field; the compiler sees to it that none is left out.
+macro_rules! merge {
+    ($over:ident, $under:ident; $($field:ident)*) => {
+        Self { $($field: $over.$field.or($under.$field),)* }
+    };
+}
+
+/// All settings.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Layer {
+    /// How to reach Consul.
+    #[command(flatten)]
+    pub consul: ConsulLayer,
+
+    /// How to reach Nomad.
+    #[command(flatten)]
+    pub nomad: NomadLayer,
+
+    /// Seconds between evaluations of worker pools [default: 10]
+    #[arg(long, value_name = "SECONDS", value_parser = value::seconds, help_heading = "Scaling")]
+    pub cluster_scaling_interval: Option<u32>,
+
+    /// Scale no worker pool
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = value::boolean, help_heading = "Scaling")]
+    pub cluster_scaling_disable: Option<bool>,
+
+    /// Seconds between evaluations of task groups [default: 10]
+    #[arg(long, value_name = "SECONDS", value_parser = value::seconds, help_heading = "Scaling")]
+    pub job_scaling_interval: Option<u32>,
+
+    /// Scale no task group
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = value::boolean, help_heading = "Scaling")]
+    pub job_scaling_disable: Option<bool>,
+
+    /// The most scaling operations under way at once [default: 10]
+    #[arg(long, value_name = "COUNT", value_parser = value::positive, help_heading = "Scaling")]
+    pub scaling_concurrency: Option<u32>,
+
+    /// How much is logged: DEBUG, INFO, WARN or ERROR [default: INFO]
+    #[arg(long, value_name = "LEVEL", help_heading = "Logs")]
+    pub log_level: Option<Level>,
+
+    /// Log in JSON, one object a line
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = value::boolean, help_heading = "Logs")]
+    pub log_json: Option<bool>,
+
+    /// The address that the HTTP API listens on. Accepted; this version has no API yet
+    #[arg(long, value_name = "ADDRESS", help_heading = "Accepted for later")]
+    pub bind_address: Option<String>,
+
+    /// The port that the HTTP API listens on. Accepted; this version has no API yet
+    #[arg(long, value_name = "PORT", value_parser = value::port, help_heading = "Accepted for later")]
+    pub http_port: Option<u16>,
+
+    /// A port of the Go daemon's 1.1. Accepted; it was never of use
+    #[arg(long, value_name = "PORT", value_parser = value::port, hide = true)]
+    pub rpc_port: Option<u16>,
+
+    /// Where metrics are sent by statsd. Accepted; this version sends none yet
+    #[arg(long, value_name = "ADDRESS", help_heading = "Accepted for later")]
+    pub statsd_address: Option<String>,
+
+    /// What alerts say.
+    #[command(flatten)]
+    pub notification: NotificationLayer,
+}
+
+/// How to reach Consul.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ConsulLayer {
+    /// Consul's address [default: localhost:8500]
+    ///
+    /// host:port, http://host:port, https://host:port or unix:///path. Best is the agent on the same machine.
+    #[arg(id = "consul_address", long = "consul", value_name = "ADDRESS", help_heading = "Consul")]
+    pub address: Option<String>,
+
+    /// The root of every key that is read or written [default: replicator/config]
+    #[arg(id = "consul_key_root", long = "consul-key-root", value_name = "KEY", value_parser = value::key_root, help_heading = "Consul")]
+    pub key_root: Option<String>,
+
+    /// Consul's ACL token
+    ///
+    /// Anybody on this machine can see a token on the command line. Use the file key consul_token, or the environment
+    /// variables CONSUL_HTTP_TOKEN and CONSUL_HTTP_TOKEN_FILE.
+    #[arg(id = "consul_token", long = "consul-token", value_name = "TOKEN", value_parser = value::secret, allow_hyphen_values = true,
+          help_heading = "Consul")]
+    pub token: Option<SecretString>,
+
+    /// Consul's datacenter [default: that of the agent asked]
+    #[arg(id = "consul_datacenter", long = "consul-datacenter", value_name = "NAME", help_heading = "Consul")]
+    pub datacenter: Option<String>,
+
+    /// Consul's namespace (Enterprise) [default: that of the token]
+    #[arg(id = "consul_namespace", long = "consul-namespace", value_name = "NAME", help_heading = "Consul")]
+    pub namespace: Option<String>,
+
+    /// By the environment only: whether an address without a scheme is encrypted.
+    #[arg(skip)]
+    pub encrypted: Option<bool>,
+
+    /// By the environment only.
+    #[arg(skip)]
+    pub tls: TlsLayer,
+}
+
+/// How to reach Nomad.
+#[derive(Debug, Clone, Default, Args)]
+pub struct NomadLayer {
+    /// Nomad's address [default: http://localhost:4646]
+    ///
+    /// http://host:port, https://host:port or unix:///path. Best is the agent on the same machine.
+    #[arg(id = "nomad_address", long = "nomad", value_name = "ADDRESS", help_heading = "Nomad")]
+    pub address: Option<String>,
+
+    /// Nomad's ACL token
+    ///
+    /// Anybody on this machine can see a token on the command line. Use the file key nomad_token, or the environment
+    /// variable NOMAD_TOKEN.
+    #[arg(id = "nomad_token", long = "nomad-token", value_name = "TOKEN", value_parser = value::secret, allow_hyphen_values = true,
+          help_heading = "Nomad")]
+    pub token: Option<SecretString>,
+
+    /// The name that Nomad's certificate must be for [default: the address]
+    #[arg(id = "nomad_tls_server_name", long = "nomad-tls-server-name", value_name = "NAME", help_heading = "Nomad")]
+    pub tls_server_name: Option<String>,
+
+    /// Nomad's region [default: that of the server asked]
+    #[arg(id = "nomad_region", long = "nomad-region", value_name = "NAME", help_heading = "Nomad")]
+    pub region: Option<String>,
+
+    /// The namespace whose jobs are scaled, or * for all [default: default]
+    #[arg(id = "nomad_namespace", long = "nomad-namespace", value_name = "NAME", help_heading = "Nomad")]
+    pub namespace: Option<String>,
+
+    /// By the environment only.
+    #[arg(skip)]
+    pub tls: TlsLayer,
+}
+
+/// What alerts say, and where they go.
+#[derive(Debug, Clone, Default, Args)]
+pub struct NotificationLayer {
+    /// The name of this cluster in alerts
+    #[arg(long, value_name = "NAME", help_heading = "Alerts")]
+    pub cluster_identifier: Option<String>,
+
+    /// The PagerDuty key that alerts are sent with. Accepted; this version only logs alerts
+    #[arg(long, value_name = "KEY", value_parser = value::secret, allow_hyphen_values = true,
+          help_heading = "Accepted for later")]
+    pub pagerduty_service_key: Option<SecretString>,
+
+    /// The OpsGenie key that alerts are sent with. Accepted; this version only logs alerts
+    #[arg(long, value_name = "KEY", value_parser = value::secret, allow_hyphen_values = true,
+          help_heading = "Accepted for later")]
+    pub opsgenie_api_key: Option<SecretString>,
+}
+
+/// TLS, as the environment of the Nomad and Consul tools gives it.
+#[derive(Debug, Clone, Default)]
+pub struct TlsLayer {
+    /// A file of CA certificates.
+    pub ca_file: Option<PathBuf>,
+    /// A folder of such files.
+    pub ca_path: Option<PathBuf>,
+    /// Our own certificate.
+    pub client_cert: Option<PathBuf>,
+    /// Its key.
+    pub client_key: Option<PathBuf>,
+    /// The name that the server's certificate must be for.
+    pub server_name: Option<String>,
+    /// Whether the server's certificate is taken as it is.
+    pub skip_verify: Option<bool>,
+}
+
+impl Layer {
+    /// This layer, and where it says nothing, the one under it.
+    #[must_use]
+    pub fn over(self, under: Self) -> Self {
+        Self {
+            consul: self.consul.over(under.consul),
+            nomad: self.nomad.over(under.nomad),
+            notification: self.notification.over(under.notification),
+            cluster_scaling_interval: self.cluster_scaling_interval.or(under.cluster_scaling_interval),
+            cluster_scaling_disable: self.cluster_scaling_disable.or(under.cluster_scaling_disable),
+            job_scaling_interval: self.job_scaling_interval.or(under.job_scaling_interval),
+            job_scaling_disable: self.job_scaling_disable.or(under.job_scaling_disable),
+            scaling_concurrency: self.scaling_concurrency.or(under.scaling_concurrency),
+            log_level: self.log_level.or(under.log_level),
+            log_json: self.log_json.or(under.log_json),
+            bind_address: self.bind_address.or(under.bind_address),
+            http_port: self.http_port.or(under.http_port),
+            rpc_port: self.rpc_port.or(under.rpc_port),
+            statsd_address: self.statsd_address.or(under.statsd_address),
+        }
+    }
+}
+
+impl ConsulLayer {
+    fn over(self, under: Self) -> Self {
+        Self {
+            address: self.address.or(under.address),
+            key_root: self.key_root.or(under.key_root),
+            token: self.token.or(under.token),
+            datacenter: self.datacenter.or(under.datacenter),
+            namespace: self.namespace.or(under.namespace),
+            encrypted: self.encrypted.or(under.encrypted),
+            tls: self.tls.over(under.tls),
+        }
+    }
+}
+
+impl NomadLayer {
+    fn over(self, under: Self) -> Self {
+        Self {
+            address: self.address.or(under.address),
+            token: self.token.or(under.token),
+            tls_server_name: self.tls_server_name.or(under.tls_server_name),
+            region: self.region.or(under.region),
+            namespace: self.namespace.or(under.namespace),
+            tls: self.tls.over(under.tls),
+        }
+    }
+}
+
+impl NotificationLayer {
+    fn over(self, under: Self) -> Self {
+        merge!(self, under; cluster_identifier pagerduty_service_key opsgenie_api_key)
+    }
+}
+
+impl TlsLayer {
+    fn over(self, under: Self) -> Self {
+        merge!(self, under; ca_file ca_path client_cert client_key server_name skip_verify)
+    }
+}

@@ -1,0 +1,175 @@
+//! Layers, settled into one configuration.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::environment::from_environment;
+use super::error::{ConfigError, Place};
+use super::file::from_path;
+use super::layer::{ConsulLayer, Layer, NomadLayer, TlsLayer};
+use super::value::Level;
+use crate::adapters::consul::ConsulSettings;
+use crate::adapters::http::{Address, Endpoint, Tls, Verify};
+use crate::adapters::nomad::NomadSettings;
+use crate::agent::{AgentConfig, Switch};
+use crate::domain::{AgentName, AllocationId};
+
+/// What the defaults are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// A cluster.
+    Production,
+    /// Local work: everything is logged (`-dev`).
+    Development,
+}
+
+/// How logs look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A setting that this version takes and does nothing about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unused {
+    /// The setting.
+    pub key: &'static str,
+    /// What that means.
+    pub meaning: &'static str,
+}
+
+/// A configuration that can be used.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How to reach Consul.
+    pub consul: ConsulSettings,
+    /// How to reach Nomad.
+    pub nomad: NomadSettings,
+    /// The root of every key in Consul.
+    pub root: String,
+    /// How often groups are evaluated.
+    pub job_interval: Duration,
+    /// Whether groups are scaled.
+    pub job_scaling: Switch,
+    /// How often pools are evaluated.
+    pub cluster_interval: Duration,
+    /// Whether pools are scaled.
+    pub cluster_scaling: Switch,
+    /// The most operations under way at once.
+    pub concurrency: usize,
+    /// How much is logged.
+    pub log_level: Level,
+    /// How logs look.
+    pub log_format: LogFormat,
+    /// The name of the cluster in alerts.
+    pub cluster_identifier: String,
+    /// What was set and does nothing.
+    pub unused: Vec<Unused>,
+}
+
+/// Reads the files and the environment and settles them with the flags.
+///
+/// # Errors
+///
+/// When any of it makes no sense; the error says where.
+pub fn load(
+    flags: Layer,
+    paths: &[PathBuf],
+    mode: Mode,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Config, ConfigError> {
+    let mut layer = from_environment(variable)?;
+    for path in paths {
+        layer = from_path(path)?.over(layer);
+    }
+    settle(flags.over(layer), mode)
+}
+
+fn settle(layer: Layer, mode: Mode) -> Result<Config, ConfigError> {
+    let unused = unused(&layer);
+    let switch = |disable: Option<bool>| if disable == Some(true) { Switch::Off } else { Switch::On };
+    let seconds = |seconds: Option<u32>| Duration::from_secs(u64::from(seconds.unwrap_or(10)));
+    let level = if mode == Mode::Development { Level::Debug } else { Level::Info };
+    Ok(Config {
+        root: layer.consul.key_root.clone().unwrap_or_else(|| "replicator/config".to_owned()),
+        job_interval: seconds(layer.job_scaling_interval),
+        job_scaling: switch(layer.job_scaling_disable),
+        cluster_interval: seconds(layer.cluster_scaling_interval),
+        cluster_scaling: switch(layer.cluster_scaling_disable),
+        concurrency: usize::try_from(layer.scaling_concurrency.unwrap_or(10)).unwrap_or(usize::MAX),
+        log_level: layer.log_level.unwrap_or(level),
+        log_format: if layer.log_json == Some(true) { LogFormat::Json } else { LogFormat::Human },
+        cluster_identifier: layer.notification.cluster_identifier.unwrap_or_default(),
+        consul: consul(layer.consul)?,
+        nomad: nomad(layer.nomad)?,
+        unused,
+    })
+}
+
+fn consul(layer: ConsulLayer) -> Result<ConsulSettings, ConfigError> {
+    let scheme = if layer.encrypted == Some(true) { "https" } else { "http" };
+    let address = address("consul", layer.address.as_deref().unwrap_or("localhost:8500"), scheme)?;
+    let endpoint = Endpoint { address, tls: tls(layer.tls), token: layer.token };
+    Ok(ConsulSettings { endpoint, datacenter: layer.datacenter, namespace: layer.namespace })
+}
+
+fn nomad(layer: NomadLayer) -> Result<NomadSettings, ConfigError> {
+    let address = address("nomad", layer.address.as_deref().unwrap_or("http://localhost:4646"), "http")?;
+    let tls = Tls { server_name: layer.tls_server_name, ..tls(layer.tls) };
+    let endpoint = Endpoint { address, tls, token: layer.token };
+    Ok(NomadSettings { endpoint, region: layer.region, namespace: layer.namespace })
+}
+
+fn address(key: &str, text: &str, scheme: &str) -> Result<Address, ConfigError> {
+    Address::parse(text, scheme).map_err(|error| ConfigError::Value {
+        place: Place::Settled,
+        key: key.to_owned(),
+        problem: error.to_string(),
+    })
+}
+
+fn tls(layer: TlsLayer) -> Tls {
+    Tls {
+        ca_file: layer.ca_file,
+        ca_path: layer.ca_path,
+        client_cert: layer.client_cert,
+        client_key: layer.client_key,
+        server_name: layer.server_name,
+        verify: if layer.skip_verify == Some(true) { Verify::Skip } else { Verify::Yes },
+    }
+}
+
+fn unused(layer: &Layer) -> Vec<Unused> {
+    let alerts = "alerts are logged, and not delivered by this version";
+    let api = "this version has no HTTP API";
+    let set = [
+        (layer.notification.pagerduty_service_key.is_some(), "pagerduty_service_key", alerts),
+        (layer.notification.opsgenie_api_key.is_some(), "opsgenie_service_key", alerts),
+        (layer.statsd_address.is_some(), "statsd_address", "this version sends no metrics"),
+        (layer.bind_address.is_some(), "bind_address", api),
+        (layer.http_port.is_some(), "http_port", api),
+        (layer.rpc_port.is_some(), "rpc_port", "there is no such thing any more"),
+    ];
+    set.into_iter().filter(|(is_set, ..)| *is_set).map(|(_, key, meaning)| Unused { key, meaning }).collect()
+}
+
+impl Config {
+    /// What the agent of this process is to be like.
+    #[must_use]
+    pub fn agent(&self, name: &AgentName, own_allocation: Option<&AllocationId>) -> AgentConfig {
+        AgentConfig {
+            name: name.clone(),
+            root: self.root.clone(),
+            job_interval: self.job_interval,
+            job_scaling: self.job_scaling,
+            cluster_interval: self.cluster_interval,
+            cluster_scaling: self.cluster_scaling,
+            concurrency: self.concurrency,
+            own_allocation: own_allocation.cloned(),
+            cluster_identifier: self.cluster_identifier.clone(),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The agent under a runtime: what a process around the core adds to it.
+//!
+//! - `serve`: the loop: an agent that obeys orders.
+//! - `signals`: the orders that a process gets.
+//! - `log`: what the agent tells, as log lines.
+
+pub mod log;
+mod serve;
+mod signals;
+
+pub use serve::{Order, serve};
+pub use signals::{Signal, Signals};

@@ -1,0 +1,1 @@
+consul = "one-value-a-file:8500"

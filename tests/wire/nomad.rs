@@ -1,0 +1,364 @@
+//! What Nomad's lists and pages say.
+
+use std::time::Duration;
+
+use replicator::domain::{
+    Allocation, ClientStatus, DeploymentStatus, DesiredStatus, Eligibility, EvaluationStatus, JobKey, JobKind,
+    MebiBytes, MegaHertz, NodeStatus, Resources, TaskSpan,
+};
+use replicator::policy::{GroupPolicy, PoolPolicy, Reading};
+use replicator::ports::{ErrorKind, Nomad, Wait};
+use wiremock::matchers::{method, path, query_param};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::recording::recorded;
+use crate::{nomad, nomad_settings};
+
+const NODE: &str = "08b03c90-4f15-337c-8e23-25a653aa66fe";
+const EVALUATION: &str = "106f5ead-2710-8302-ec24-83be2db1c588";
+
+async fn with(recordings: &[&str]) -> MockServer {
+    let server = MockServer::start().await;
+    for name in recordings {
+        recorded(name).serve(&server).await;
+    }
+    server
+}
+
+#[tokio::test]
+async fn jobs_of_both_servers_are_listed_alike() {
+    for (version, web) in [("nomad-1.1.2", 12), ("nomad-0.8.7", 9)] {
+        let server = with(&[&format!("{version}/jobs")]).await;
+        let listed = nomad(&server).jobs(None).await.unwrap();
+        assert!(listed.index > 30, "{version}");
+        let web_job = listed.value.iter().find(|job| job.key == JobKey::in_default("web")).unwrap();
+        assert_eq!((web_job.kind, web_job.modify_index), (JobKind::Service, web), "{version}");
+        assert!(!web_job.stopped && !web_job.is_parent);
+        let kinds: Vec<JobKind> = listed.value.iter().map(|job| job.kind).collect();
+        assert_eq!(kinds, [JobKind::Batch, JobKind::Service, JobKind::System, JobKind::Service], "{version}");
+    }
+}
+
+#[tokio::test]
+async fn a_fresh_cluster_has_no_jobs_and_index_0() {
+    let server = with(&["nomad-1.1.2/jobs-empty"]).await;
+    let listed = nomad(&server).jobs(None).await.unwrap();
+    assert_eq!((listed.index, listed.value.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn s11_a_stale_empty_list_is_no_list() {
+    let server = with(&["nomad-1.1.2/noleader-jobs-stale"]).await;
+    let error = nomad(&server).jobs(None).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
+    assert!(error.message.contains("no leader"), "{error}");
+    let server = MockServer::start().await;
+    let old = ResponseTemplate::new(200).set_body_string("[]").insert_header("X-Nomad-KnownLeader", "true");
+    let old = old.insert_header("X-Nomad-LastContact", "15000").insert_header("X-Nomad-Index", "9");
+    Mock::given(method("GET")).respond_with(old).mount(&server).await;
+    let error = nomad(&server).nodes(None).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unreachable, "a server that lost touch knows nothing: {error}");
+}
+
+#[tokio::test]
+async fn lists_may_be_stale_and_what_is_acted_on_may_not() {
+    let server = with(&["nomad-1.1.2/jobs", "nomad-1.1.2/job", "nomad-1.1.2/node"]).await;
+    let client = nomad(&server);
+    client.jobs(None).await.unwrap();
+    client.job(&JobKey::in_default("web")).await.unwrap();
+    client.node(&NODE.into()).await.unwrap();
+    let stale: Vec<bool> = server
+        .received_requests()
+        .await
+        .unwrap()
+        .iter()
+        .map(|it| it.url.query_pairs().any(|(k, _)| k == "stale"))
+        .collect();
+    assert_eq!(stale, [true, false, false]);
+}
+
+#[tokio::test]
+async fn blocking_queries_carry_index_and_a_jittered_wait() {
+    let server = with(&["nomad-1.1.2/jobs"]).await;
+    let client = nomad(&server);
+    for _ in 0..20 {
+        client.jobs(Some(Wait { past: 33, at_most: Duration::from_mins(1) })).await.unwrap();
+    }
+    let mut waits = Vec::new();
+    for request in server.received_requests().await.unwrap() {
+        let pairs: Vec<_> = request.url.query_pairs().into_owned().collect();
+        assert!(pairs.contains(&("index".into(), "33".into())), "{pairs:?}");
+        let (_, wait) = pairs.iter().find(|(name, _)| name == "wait").unwrap();
+        waits.push(wait.strip_suffix("ms").unwrap().parse::<u64>().unwrap());
+    }
+    assert!(waits.iter().all(|wait| (56_250..=60_000).contains(wait)), "{waits:?}");
+    assert!(waits.iter().any(|wait| *wait != waits[0]), "all alike: {waits:?}");
+}
+
+#[tokio::test]
+async fn an_index_that_goes_back_is_passed_on() {
+    let server = MockServer::start().await;
+    let answer = |index: &str| ResponseTemplate::new(200).set_body_string("[]").insert_header("X-Nomad-Index", index);
+    Mock::given(query_param("index", "90")).respond_with(answer("7")).mount(&server).await;
+    let listed = nomad(&server).jobs(Some(Wait { past: 90, at_most: Duration::from_secs(1) })).await.unwrap();
+    assert_eq!(listed.index, 7, "the core starts afresh then");
+}
+
+#[tokio::test]
+async fn j1_a_jobs_groups_carry_their_policies() {
+    let server = with(&["nomad-1.1.2/job"]).await;
+    let job = nomad(&server).job(&JobKey::in_default("web")).await.unwrap();
+    assert_eq!((job.summary.modify_index, job.summary.kind, job.groups.len()), (12, JobKind::Service, 1));
+    let group = &job.groups[0];
+    assert_eq!((group.name.as_str(), group.count, group.disk), ("g", 3, MebiBytes(10)));
+    let task = &group.tasks[0];
+    assert_eq!((task.cpu, task.memory, task.span), (MegaHertz(100), MebiBytes(32), TaskSpan::Throughout));
+    let Reading::Policy(policy, _) = GroupPolicy::read(&group.meta) else { panic!("no policy") };
+    assert_eq!((policy.min, policy.max), (1, 10));
+}
+
+#[tokio::test]
+async fn ids_with_slashes_percent_signs_and_letters_of_any_alphabet_are_escaped() {
+    let server = with(&["nomad-1.1.2/job-odd-id2"]).await;
+    let job = nomad(&server).job(&JobKey::in_default("team/app%x")).await.unwrap();
+    assert_eq!(job.groups[0].name.as_str(), "g one");
+    let server = MockServer::start().await;
+    let answer = recorded("nomad-1.1.2/job");
+    answer.serve_at(&server, "GET", "/v1/job/w%C3%BCrfel%20%D0%B6%3F%23").await;
+    nomad(&server).job(&JobKey::in_default("würfel ж?#")).await.unwrap();
+}
+
+#[tokio::test]
+async fn namespaces_and_the_region_are_asked_for() {
+    let server = with(&["nomad-1.1.2/jobs-namespace-star", "nomad-1.1.2/job"]).await;
+    let settings = replicator::adapters::nomad::NomadSettings {
+        region: Some("eu".into()),
+        namespace: Some("*".into()),
+        ..nomad_settings(&server.uri())
+    };
+    let client = replicator::adapters::nomad::NomadClient::new(settings).unwrap();
+    assert_eq!(client.jobs(None).await.unwrap().value.len(), 4);
+    client.job(&JobKey { namespace: "prod".into(), id: "web".into() }).await.unwrap();
+    let asked: Vec<String> =
+        server.received_requests().await.unwrap().iter().map(|it| it.url.query().unwrap().to_owned()).collect();
+    assert_eq!(asked, ["region=eu&namespace=*&stale=", "region=eu&namespace=prod"]);
+}
+
+#[tokio::test]
+async fn p6_a_nodes_capacity_is_read_in_both_shapes() {
+    let server = with(&["nomad-1.1.2/node", "nomad-0.8.7/node"]).await;
+    let client = nomad(&server);
+    let new = client.node(&NODE.into()).await.unwrap();
+    assert_eq!(new.capacity, Resources::new(4498, 24105, 74692));
+    assert_eq!((new.address.as_deref(), &new.instance), (Some("127.0.0.1"), &None));
+    assert!(new.summary.takes_work());
+    let Reading::Policy(policy, _) = PoolPolicy::read(&new.meta) else { panic!("no policy") };
+    assert_eq!(policy.target.name.as_str(), "container-node-public-prod");
+    let old = client.node(&"51bb67c1-693e-ce18-7bbc-c2d99582f570".into()).await.unwrap();
+    assert_eq!(old.capacity, Resources::new(4498, 24105, 66599));
+}
+
+#[tokio::test]
+async fn p6_what_a_node_reserves_is_not_offered() {
+    for (new, expected) in [(true, Resources::new(3998, 23081, 74592)), (false, Resources::new(4398, 24005, 74492))] {
+        let mut page = recorded("nomad-1.1.2/node").json();
+        page["ReservedResources"] = serde_json::json!({
+            "Cpu": {"CpuShares": 500}, "Memory": {"MemoryMB": 1024}, "Disk": {"DiskMB": 100}
+        });
+        page["Reserved"] = serde_json::json!({"CPU": 100, "MemoryMB": 100, "DiskMB": 200});
+        page["Attributes"]["unique.platform.aws.instance-id"] = "i-0abc".into();
+        if !new {
+            page.as_object_mut().unwrap().remove("NodeResources");
+        }
+        let server = MockServer::start().await;
+        Mock::given(path(format!("/v1/node/{NODE}")))
+            .respond_with(ResponseTemplate::new(200).set_body_json(page))
+            .mount(&server)
+            .await;
+        let node = nomad(&server).node(&NODE.into()).await.unwrap();
+        assert_eq!(node.capacity, expected);
+        assert_eq!(node.instance.as_ref().unwrap().as_str(), "i-0abc");
+    }
+}
+
+#[tokio::test]
+async fn p1_nodes_that_drain_or_are_drained_take_no_work() {
+    let server = with(&["nomad-1.1.2/nodes-draining", "nomad-1.1.2/node-drained"]).await;
+    let client = nomad(&server);
+    let listed = client.nodes(None).await.unwrap();
+    let draining = &listed.value[0];
+    assert!(draining.draining && !draining.takes_work());
+    let drained = client.node(&NODE.into()).await.unwrap();
+    assert_eq!((drained.summary.status, drained.summary.eligibility), (NodeStatus::Ready, Eligibility::Ineligible));
+    assert!(
+        !drained.summary.draining && !drained.summary.takes_work(),
+        "a drain that is complete leaves it ineligible"
+    );
+}
+
+#[tokio::test]
+async fn an_entry_that_makes_no_sense_stops_no_other() {
+    let server = MockServer::start().await;
+    let mut list = recorded("nomad-1.1.2/jobs").json();
+    list[0]["JobModifyIndex"] = "many".into();
+    list[1]["Type"] = "quantum".into();
+    list[2]["ID"] = "".into();
+    Mock::given(path("/v1/jobs")).respond_with(ResponseTemplate::new(200).set_body_json(list)).mount(&server).await;
+    let listed = nomad(&server).jobs(None).await.unwrap();
+    let ids: Vec<&str> = listed.value.iter().map(|job| job.key.id.as_str()).collect();
+    assert_eq!(ids, ["web"]);
+}
+
+#[tokio::test]
+async fn p6_allocations_come_with_what_they_take_in_one_call() {
+    let server = with(&["nomad-1.1.2/allocations-resources"]).await;
+    let listed = nomad(&server).allocations(None).await.unwrap();
+    assert_eq!(listed.value.len(), 6);
+    let first: &Allocation = &listed.value[0];
+    assert_eq!((first.group.to_string().as_str(), first.kind), ("web/g", JobKind::Service));
+    assert_eq!((first.desired, first.client), (DesiredStatus::Run, ClientStatus::Running));
+    assert_eq!((first.resources, first.node.as_str()), (Resources::new(100, 32, 10), NODE));
+    let requests = server.received_requests().await.unwrap();
+    assert_eq!(requests.len(), 1);
+    assert!(requests[0].url.query().unwrap().contains("resources=true"));
+}
+
+#[tokio::test]
+async fn p6_old_servers_are_asked_once_for_each_allocation() {
+    let server = with(&["nomad-0.8.7/allocations"]).await;
+    let page = recorded("nomad-0.8.7/allocation").response();
+    Mock::given(wiremock::matchers::path_regex("^/v1/allocation/")).respond_with(page).mount(&server).await;
+    let client = nomad(&server);
+    for _ in 0..2 {
+        let listed = client.allocations(None).await.unwrap();
+        assert_eq!(listed.value.len(), 6);
+        assert!(
+            listed.value.iter().all(|it| it.resources == Resources::new(100, 32, 10) && it.kind == JobKind::Service)
+        );
+    }
+    let requests = server.received_requests().await.unwrap();
+    assert_eq!(requests.len(), 2 + 6, "two lists, and six pages once");
+}
+
+#[tokio::test]
+async fn s4_a_list_of_allocations_that_cannot_be_read_whole_is_an_error() {
+    let server = MockServer::start().await;
+    let mut list = recorded("nomad-1.1.2/allocations-resources").json();
+    list[2]["NodeID"] = "".into();
+    Mock::given(path("/v1/allocations"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list))
+        .mount(&server)
+        .await;
+    let error = nomad(&server).allocations(None).await.unwrap_err();
+    assert!(error.message.contains("a76fcc1f"), "one left out would make a node look emptier: {error}");
+    let server = with(&["nomad-0.8.7/allocations"]).await;
+    Mock::given(wiremock::matchers::path_regex("^/v1/allocation/"))
+        .respond_with(ResponseTemplate::new(403))
+        .mount(&server)
+        .await;
+    let error = nomad(&server).allocations(None).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Denied, "{error}");
+}
+
+/// The statistics of one task, from a page.
+async fn usage(page: serde_json::Value) -> (Option<f64>, Option<u64>) {
+    let server = MockServer::start().await;
+    Mock::given(path("/v1/client/allocation/a/stats"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(page))
+        .mount(&server)
+        .await;
+    let stats = nomad(&server).allocation_stats(&"a".into()).await.unwrap();
+    assert_eq!(stats.tasks.len(), 1);
+    (stats.tasks[0].cpu_mhz, stats.tasks[0].memory.resident_bytes())
+}
+
+#[tokio::test]
+async fn j14_statistics_of_cgroup_v1_v2_and_of_drivers_that_lie() {
+    let v1 = recorded("nomad-1.1.2/allocation-stats").json();
+    assert_eq!(usage(v1.clone()).await, (Some(268.946_810_508_472_2), Some(33_509_376)));
+    let mut v2 = v1.clone();
+    v2["Tasks"]["t0"]["ResourceUsage"]["MemoryStats"] = serde_json::json!({
+        "RSS": 0, "Cache": 0, "Swap": 0, "Usage": 41_943_040, "Measured": ["Cache", "Swap", "Usage"]
+    });
+    assert_eq!(usage(v2).await.1, Some(41_943_040));
+    let absurd = recorded("nomad-1.1.2/allocation-stats-mock").json();
+    assert_eq!(usage(absurd).await, (None, None), "CpuStats null, RSS above i64::MAX");
+    let mut silent = v1.clone();
+    silent["Tasks"]["t0"]["ResourceUsage"] = serde_json::Value::Null;
+    assert_eq!(usage(silent).await, (None, None), "missing is not zero");
+    let mut unmeasured = v1;
+    unmeasured["Tasks"]["t0"]["ResourceUsage"]["MemoryStats"]["Measured"] = serde_json::json!(["Swap"]);
+    assert_eq!(usage(unmeasured).await.1, None, "the client did not measure what it sends");
+}
+
+#[tokio::test]
+async fn deployments_name_the_specification_that_they_deploy() {
+    let server =
+        with(&["nomad-1.1.2/deployments", "nomad-1.1.2/job-deployment", "nomad-1.1.2/job-deployment-404"]).await;
+    let client = nomad(&server);
+    let listed = client.deployments(None).await.unwrap();
+    assert_eq!(listed.value.len(), 2);
+    let latest = client.latest_deployment(&JobKey::in_default("web")).await.unwrap().unwrap();
+    assert_eq!((latest.job_modify_index, latest.create_index, latest.status), (12, 13, DeploymentStatus::Successful));
+    assert!(listed.value.contains(&latest));
+    let none = client.latest_deployment(&JobKey::in_default("nosuchjob")).await.unwrap();
+    assert_eq!(none, None, "a missing job has no deployment, and that is 200");
+}
+
+#[tokio::test]
+async fn j17_evaluations_with_and_without_a_deployment() {
+    let server = with(&["nomad-1.1.2/evaluation", "nomad-1.1.2/job-noupdate-eval", "nomad-1.1.2/evaluation-404"]).await;
+    let client = nomad(&server);
+    let job = JobKey::in_default("web");
+    let with = client.evaluation(&job, &EVALUATION.into()).await.unwrap();
+    assert_eq!(with.status, EvaluationStatus::Complete);
+    assert_eq!(with.deployment.unwrap().as_str(), "3fde5290-bec3-5275-ca0f-abd917fd8bd0");
+    assert_eq!(with.modified.unwrap().as_nanosecond(), 1_795_330_633_164_446_325);
+    let without = client.evaluation(&job, &"f4b80e4d-8666-3c06-28d2-dbffad47f131".into()).await.unwrap();
+    assert_eq!((without.status, without.deployment), (EvaluationStatus::Complete, None));
+    let gone = client.evaluation(&job, &"00000000-0000-0000-0000-000000000000".into()).await.unwrap_err();
+    assert_eq!(gone.kind, ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn refusals_are_told_apart() {
+    let cases = [
+        ("acl-jobs-anonymous", ErrorKind::Denied),
+        ("acl-bad-token", ErrorKind::Denied),
+        ("acl-malformed-token", ErrorKind::Denied),
+        ("noleader-jobs", ErrorKind::Unreachable),
+        ("jobs-region-unknown", ErrorKind::Unreachable),
+    ];
+    for (name, kind) in cases {
+        let server = with(&[&format!("nomad-1.1.2/{name}")]).await;
+        let error = nomad(&server).jobs(None).await.unwrap_err();
+        assert_eq!(error.kind, kind, "{name}: {error}");
+    }
+    let server = with(&["nomad-1.1.2/job-404", "nomad-1.1.2/node-unknown", "nomad-1.1.2/node-badid"]).await;
+    let client = nomad(&server);
+    let none = client.job(&JobKey::in_default("nosuchjob")).await.unwrap_err();
+    assert_eq!(none.kind, ErrorKind::NotFound);
+    for id in ["00000000-0000-0000-0000-000000000000", "zzz"] {
+        let none = client.node(&id.into()).await.unwrap_err();
+        assert_eq!(none.kind, ErrorKind::NotFound, "a 500 about a bad id means not found: {none}");
+    }
+    let server = with(&["nomad-1.1.2/allocation-stats-404"]).await;
+    let gone = nomad(&server).allocation_stats(&"00000000-0000-0000-0000-000000000000".into()).await.unwrap_err();
+    assert_eq!(gone.kind, ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn p23_drains_have_no_deadline_and_are_called_off_by_marking_eligible() {
+    let server = with(&["nomad-1.1.2/drain-start"]).await;
+    let client = nomad(&server);
+    client.drain(&NODE.into()).await.unwrap();
+    client.cancel_drain(&NODE.into()).await.unwrap();
+    let bodies: Vec<serde_json::Value> =
+        server.received_requests().await.unwrap().iter().map(|request| request.body_json().unwrap()).collect();
+    assert_eq!(bodies[0]["DrainSpec"]["Deadline"], 0);
+    assert_eq!(bodies[0]["DrainSpec"]["IgnoreSystemJobs"], false);
+    assert_eq!(bodies[1], serde_json::json!({"DrainSpec": null, "MarkEligible": true}));
+    let server = with(&["nomad-1.1.2/drain-404"]).await;
+    let gone = nomad(&server).drain(&"00000000-0000-0000-0000-000000000000".into()).await.unwrap_err();
+    assert_eq!(gone.kind, ErrorKind::NotFound, "500 \"node not found\" means what it says: {gone}");
+}

@@ -1,0 +1,139 @@
+//! TLS: a private CA, client certificates, server names, and what is refused.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use replicator::adapters::http::{Address, ConnectError, Endpoint, Tls, Verify};
+use replicator::adapters::nomad::{NomadClient, NomadSettings};
+use replicator::ports::{ErrorKind, Nomad, PortError};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+
+/// A CA with a server for `nomad.internal` that wants to see a client's certificate.
+struct Site {
+    folder: TempDir,
+    port: u16,
+}
+
+impl Site {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let server_key = KeyPair::generate().unwrap();
+        let server = CertificateParams::new(vec!["nomad.internal".to_owned()]).unwrap();
+        let server = server.signed_by(&server_key, &authority).unwrap();
+        let client_key = KeyPair::generate().unwrap();
+        let client = CertificateParams::new(vec!["replicator".to_owned()]).unwrap();
+        let client = client.signed_by(&client_key, &authority).unwrap();
+        let files = [
+            ("ca.pem", authority.pem()),
+            ("client.pem", client.pem()),
+            ("client-key.pem", client_key.serialize_pem()),
+            ("other-key.pem", KeyPair::generate().unwrap().serialize_pem()),
+        ];
+        for (name, pem) in files {
+            fs::write(folder.path().join(name), pem).unwrap();
+        }
+        fs::create_dir(folder.path().join("cas")).unwrap();
+        fs::write(folder.path().join("cas/one.pem"), authority.pem()).unwrap();
+
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der().clone()).unwrap();
+        let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
+        let key = PrivateKeyDer::try_from(server_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder().with_client_cert_verifier(verifier);
+        let config = config.with_single_cert(vec![server.der().clone()], key).unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let mut request = vec![0; 1024];
+                stream.read(&mut request).await.ok();
+                let answer = b"HTTP/1.1 200 OK\r\nX-Nomad-Index: 4\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]";
+                stream.write_all(answer).await.ok();
+                stream.shutdown().await.ok();
+            }
+        });
+        Self { folder, port }
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        Some(self.folder.path().join(name))
+    }
+
+    /// What it takes to be let in.
+    fn good(&self) -> Tls {
+        Tls {
+            ca_file: self.path("ca.pem"),
+            client_cert: self.path("client.pem"),
+            client_key: self.path("client-key.pem"),
+            server_name: Some("nomad.internal".to_owned()),
+            ..Tls::default()
+        }
+    }
+
+    fn client(&self, tls: Tls) -> Result<NomadClient, ConnectError> {
+        let address = Address::parse(&format!("https://127.0.0.1:{}", self.port), "https").unwrap();
+        let endpoint = Endpoint { address, tls, token: None };
+        NomadClient::new(NomadSettings { endpoint, region: None, namespace: None })
+    }
+
+    async fn ask(&self, tls: Tls) -> Result<u64, PortError> {
+        self.client(tls).unwrap().jobs(None).await.map(|listed| listed.index)
+    }
+}
+
+#[tokio::test]
+async fn c6_a_private_ca_a_client_certificate_and_a_server_name() {
+    let site = Site::open().await;
+    assert_eq!(site.ask(site.good()).await, Ok(4));
+    let by_folder = Tls { ca_file: None, ca_path: site.path("cas"), ..site.good() };
+    assert_eq!(site.ask(by_folder).await, Ok(4));
+    let unverified = Tls { ca_file: None, server_name: None, verify: Verify::Skip, ..site.good() };
+    assert_eq!(site.ask(unverified).await, Ok(4));
+}
+
+#[tokio::test]
+async fn without_them_the_connection_is_refused() {
+    let site = Site::open().await;
+    let cases = [
+        ("no CA", Tls { ca_file: None, ..site.good() }, "UnknownIssuer"),
+        ("wrong name", Tls { server_name: None, ..site.good() }, "certificate not valid for name"),
+        ("no client certificate", Tls { client_cert: None, client_key: None, ..site.good() }, "ertificate"),
+    ];
+    for (case, tls, word) in cases {
+        let error = site.ask(tls).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unreachable, "{case}: {error}");
+        assert!(error.message.contains(word), "{case}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn files_that_are_of_no_use_are_named() {
+    let site = Site::open().await;
+    fs::write(site.path("empty.pem").unwrap(), "nothing").unwrap();
+    let cases = [
+        (Tls { ca_file: site.path("nowhere.pem"), ..site.good() }, "nowhere.pem"),
+        (Tls { ca_file: site.path("empty.pem"), ..site.good() }, "empty.pem"),
+        (Tls { client_key: site.path("empty.pem"), ..site.good() }, "client.pem"),
+        (Tls { client_key: None, ..site.good() }, "certificate needs its key"),
+        (Tls { server_name: Some("not a name".into()), ..site.good() }, "not a name"),
+        (Tls { ca_path: site.path("nofolder"), ..site.good() }, "nofolder"),
+    ];
+    for (tls, word) in cases {
+        let Err(error) = site.client(tls) else { panic!("{word}: accepted") };
+        assert!(error.to_string().contains(word), "{error}");
+    }
+}
