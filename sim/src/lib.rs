@@ -3,7 +3,7 @@
 //! - [`scenario`]: scenario files.
 //! - [`load`]: demand over time.
 //! - `world`: Nomad, Auto Scaling groups and Consul as a discrete-event model.
-//! - [`run`]: the executor.
+//! - [`stage`]: that world with its agents, for whoever drives it; [`run`]: the executor, which does.
 //! - `invariants`: what must never happen.
 //! - [`record`]: what happened; [`measure`]: how good it was; [`expect`]: whether it was as expected.
 //! - [`report`], [`plot`]: what is shown.
@@ -21,6 +21,7 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod stage;
 pub mod time;
 mod world;
 

@@ -1,22 +1,21 @@
 //! Runs a scenario: a minimal executor polls the agents until none can move, then lets the next thing happen. No real
 //! time passes, and no thread takes part.
 
-use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use replicator::agent::{Agent, AgentConfig};
+use replicator::agent::Agent;
 use replicator::domain::AllocationId;
 
-use crate::expect::{Check, check};
-use crate::measure::{Measures, measure};
+use crate::expect::Check;
+use crate::measure::Measures;
 use crate::record::Record;
-use crate::scenario::{AgentPlan, Scenario, agent_name};
+use crate::scenario::Scenario;
+use crate::stage::{Signal, Stage};
 use crate::time::Millis;
-use crate::world::{Signal, SimPorts, World};
 
 /// How many lines of the log are shown with a broken invariant.
 pub const LAST_LINES: usize = 20;
@@ -55,24 +54,16 @@ pub fn run(scenario: &Scenario) -> Outcome {
 /// As [`run`], and tells now and then how far it is.
 #[must_use]
 pub fn run_watched(scenario: &Scenario, watch: impl FnMut(Millis)) -> Outcome {
-    let plan = Rc::new(scenario.plan.clone());
-    let world = Rc::new(RefCell::new(World::new(&plan)));
-    let mut executor = Executor::new(&world, &plan.agents);
+    let stage = Stage::of(scenario);
+    let mut executor = Executor { tasks: (0..stage.agents()).map(|_| None).collect(), stage: &stage };
     executor.run(watch);
     drop(executor);
-    let mut world = world.borrow_mut();
-    let ended = world.now;
-    let calls = world.agents.iter().map(|slot| slot.calls).sum();
-    let record = std::mem::replace(&mut world.record, Record::new(&plan));
-    let measures = measure(&plan, &record);
-    let checks = check(&plan, &record, &measures);
-    Outcome { record, measures, checks, calls, ended }
+    stage.end()
 }
 
 /// Polls agents, and lets things happen when none can move.
-struct Executor {
-    world: Rc<RefCell<World>>,
-    plan: AgentPlan,
+struct Executor<'s> {
+    stage: &'s Stage,
     tasks: Vec<Option<Task>>,
 }
 
@@ -101,28 +92,22 @@ impl Wake for Bell {
 #[derive(Default)]
 struct Stop(std::cell::Cell<bool>);
 
-impl Executor {
-    fn new(world: &Rc<RefCell<World>>, plan: &AgentPlan) -> Self {
-        Self { world: world.clone(), plan: plan.clone(), tasks: (0..plan.count).map(|_| None).collect() }
-    }
-
+impl Executor<'_> {
     fn run(&mut self, mut watch: impl FnMut(Millis)) {
         for number in 0_u64.. {
             if number.is_multiple_of(STEPS_UNWATCHED) {
-                watch(self.world.borrow().now);
+                watch(self.stage.now());
             }
             self.obey_signals();
             self.poll_until_nothing_moves();
-            let mut world = self.world.borrow_mut();
-            if world.record.violation.is_some() || world.step().is_none() {
+            if !self.stage.step() {
                 return;
             }
         }
     }
 
     fn obey_signals(&mut self) {
-        let signals = std::mem::take(&mut self.world.borrow_mut().signals);
-        for signal in signals {
+        for signal in self.stage.take_signals() {
             match signal {
                 Signal::Start(agent, allocation) => self.start(agent, allocation),
                 Signal::Kill(agent) => self.tasks[agent] = None,
@@ -137,15 +122,7 @@ impl Executor {
     }
 
     fn start(&mut self, agent: usize, own_allocation: Option<AllocationId>) {
-        let config = AgentConfig {
-            job_interval: self.plan.job_interval.into(),
-            cluster_interval: self.plan.cluster_interval.into(),
-            concurrency: self.plan.concurrency,
-            own_allocation,
-            ..AgentConfig::named(agent_name(agent))
-        };
-        let ports = SimPorts::new(self.world.clone(), agent);
-        let observer = ports.observer();
+        let (ports, observer, config) = self.stage.cast(agent, own_allocation);
         let stop = Rc::new(Stop::default());
         let told = stop.clone();
         let future = async move {

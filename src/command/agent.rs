@@ -97,7 +97,7 @@ impl Daemon {
         })
     }
 
-    /// Reads the configuration again. One that makes no sense changes nothing.
+    /// Reads the configuration again (C7). One that makes no sense changes nothing.
     fn reload(&mut self) -> Option<Order> {
         match self.take_over() {
             Ok(()) => {

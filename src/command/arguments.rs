@@ -1,6 +1,7 @@
 //! What can be typed. The doc comments are the help.
 
 #![allow(clippy::doc_markdown, reason = "these comments are help texts, which show no backticks")]
+#![allow(rustdoc::invalid_html_tags, reason = "what stands in angle brackets is to be filled in")]
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! Flags with one dash, as the Go daemon had them: `-consul-key-root=x` and `-consul-key-root x` are taken as if they had
+//! Flags with one dash, as the Go daemon had them (C1): `-consul-key-root=x` and `-consul-key-root x` are taken as if they had
 //! two. What follows a flag that takes a value is that value, whatever it begins with.
 
 use std::ffi::{OsStr, OsString};

@@ -66,8 +66,8 @@ async fn set(consul: &ConsulClient, path: &str, wanted: Failsafe, force: bool) -
         let Some(entry) = consul.read(path).await? else {
             bail!("No state object was found at the specified path {path}, no action will be taken");
         };
-        let state = ResourceState::from_json(&entry.value);
-        let mut state = state.with_context(|| format!("the state at {path} makes no sense; nothing was written"))?;
+        let mut state =
+            read_state(&entry.value).with_context(|| format!("what is at {path} is no state; nothing was written"))?;
         if state.failsafe_mode == (wanted == Failsafe::Enabled) {
             println!("Failsafe mode is already in desired state {past:?}, no action required.");
             return Ok(ExitCode::SUCCESS);
@@ -93,6 +93,18 @@ async fn set(consul: &ConsulClient, path: &str, wanted: Failsafe, force: bool) -
     bail!("the state at {path} changes all the time: {ATTEMPTS} attempts to {verb} failsafe lost the race; try again")
 }
 
+/// Reads a state. Every field of one may be absent; a JSON object that does not say what it is about is something else,
+/// such as a pool's policy.
+fn read_state(value: &[u8]) -> anyhow::Result<ResourceState> {
+    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(value)?;
+    for key in ["resource_name", "resource_type"] {
+        if !object.contains_key(key) {
+            bail!("it has no {key}");
+        }
+    }
+    Ok(ResourceState::from_json(value)?)
+}
+
 #[expect(clippy::disallowed_methods, reason = "an operator's command runs outside the core")]
 fn now() -> Timestamp {
     Timestamp::now()
@@ -106,7 +118,7 @@ fn question(verb: &str, of: &str, path: &str, wanted: Failsafe) -> String {
     format!("Are you sure you want to {verb} failsafe mode for {of} at location {path:?}?\n{effect}\nConfirm [y/N]: ")
 }
 
-/// Asks. Only exactly `y` is a yes.
+/// Asks. Only exactly `y` is a yes (C11).
 fn ask(question: &str, verb: &str, input: &mut impl BufRead, output: &mut impl Write) -> anyhow::Result<Answer> {
     write!(output, "{question}")?;
     output.flush()?;

@@ -1,4 +1,4 @@
-//! `replicator init`: example policies.
+//! `replicator init`: example policies (C12).
 
 use std::fs::OpenOptions;
 use std::io::Write;

@@ -1,10 +1,10 @@
-//! The environment variables of the Nomad and Consul tools.
+//! The environment variables of the Nomad and Consul tools (C6).
 
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use super::error::{ConfigError, Place};
+use super::error::ConfigError;
 use super::layer::{ConsulLayer, Layer, NomadLayer, TlsLayer};
 use super::{key, value};
 
@@ -79,13 +79,13 @@ impl Environment<'_> {
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Result<Option<T>, ConfigError> {
         let parsed = self.text(name).map(|text| parse(&text)).transpose();
-        parsed.map_err(|problem| ConfigError::Value { place: Place::Variable(name), key: name.to_owned(), problem })
+        parsed.map_err(|problem| ConfigError::Variable { name, problem })
     }
 }
 
-fn token_in(variable: &'static str, path: PathBuf) -> Result<SecretString, ConfigError> {
+fn token_in(name: &'static str, path: PathBuf) -> Result<SecretString, ConfigError> {
     match std::fs::read_to_string(&path) {
         Ok(text) => Ok(SecretString::from(text.trim().to_owned())),
-        Err(source) => Err(ConfigError::NamedFile { place: Place::Variable(variable), path, source }),
+        Err(source) => Err(ConfigError::NamedFile { name, path, source }),
     }
 }

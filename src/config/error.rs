@@ -1,4 +1,4 @@
-//! What can be wrong with a configuration, and where.
+//! What can be wrong with a configuration, and where (C5).
 
 use std::fmt;
 use std::io;
@@ -14,8 +14,6 @@ pub enum Place {
         /// The line, from 1.
         line: usize,
     },
-    /// In an environment variable.
-    Variable(&'static str),
     /// On the command line, or nowhere.
     Settled,
 }
@@ -24,7 +22,6 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line } => write!(f, "{}:{line}: ", path.display()),
-            Self::Variable(name) => write!(f, "environment variable {name}: "),
             Self::Settled => Ok(()),
         }
     }
@@ -79,11 +76,19 @@ pub enum ConfigError {
         /// What is wrong, and what is expected.
         problem: String,
     },
+    /// An environment variable that makes no sense.
+    #[error("environment variable {name}: {problem}")]
+    Variable {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong, and what is expected.
+        problem: String,
+    },
     /// A file that a variable names cannot be read.
-    #[error("{place}cannot read {}", path.display())]
+    #[error("environment variable {name}: cannot read {}", path.display())]
     NamedFile {
         /// The variable.
-        place: Place,
+        name: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.

@@ -8,7 +8,7 @@ use super::error::{ConfigError, Place};
 use super::layer::Layer;
 use super::{hcl, json, key};
 
-/// What a file says, or a folder whose `.hcl` and `.json` files are read in lexicographic order, later ones winning.
+/// What a file says, or a folder whose `.hcl` and `.json` files are read in lexicographic order, later ones winning (C3).
 ///
 /// # Errors
 ///

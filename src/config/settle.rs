@@ -147,7 +147,7 @@ fn unused(layer: &Layer) -> Vec<Unused> {
     let api = "this version has no HTTP API";
     let set = [
         (layer.notification.pagerduty_service_key.is_some(), "pagerduty_service_key", alerts),
-        (layer.notification.opsgenie_api_key.is_some(), "opsgenie_service_key", alerts),
+        (layer.notification.opsgenie_api_key.is_some(), "opsgenie_service_key (opsgenie-api-key)", alerts),
         (layer.statsd_address.is_some(), "statsd_address", "this version sends no metrics"),
         (layer.bind_address.is_some(), "bind_address", api),
         (layer.http_port.is_some(), "http_port", api),

@@ -1,5 +1,5 @@
 //! What the agent tells, as log lines: one for every decision that changes something, with its reasons; quiet while
-//! nothing happens. `ERROR` is for what a human must act on, `WARN` for what recovered or looks wrong, `INFO` for what
+//! nothing happens (C13). `ERROR` is for what a human must act on, `WARN` for what recovered or looks wrong, `INFO` for what
 //! was done, `DEBUG` for every evaluation.
 
 use std::cell::RefCell;
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, IsTerminal};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tracing::field::Field;
 use tracing::level_filters::LevelFilter;
 use tracing::{debug, error, info, warn};
@@ -18,11 +18,12 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
-use crate::agent::{AlertAction, Event, Leadership, LossCause, Observer};
+use crate::agent::{AlertAction, AlertNotice, Event, Leadership, Observer};
 use crate::config::{Level, LogFormat};
-use crate::decide::Verdict;
+use crate::decide::{Decision, Verdict};
 use crate::domain::Resource;
 use crate::operation::Outcome;
+use crate::ports::{ErrorKind, PortError};
 
 /// Changes how much is logged.
 pub struct LogControl {
@@ -75,85 +76,160 @@ fn is_colourful() -> bool {
     io::stderr().is_terminal() && !std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty())
 }
 
+/// How long the same trouble is not mentioned again.
+const REMIND_AFTER: SignedDuration = SignedDuration::from_mins(10);
+
+/// What is said again and again, and is to be logged once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Topic {
+    /// Something is in the way of a resource.
+    Trouble,
+    /// A call about a resource fails.
+    Call,
+    /// What would be done if the policy were enabled.
+    DryRun,
+}
+
 /// Logs what an agent tells.
 #[derive(Debug, Default)]
 pub struct LogObserver {
-    /// The last word about each resource that repeats at every evaluation, so that it is logged once.
-    said: RefCell<BTreeMap<Resource, String>>,
+    /// The last word about each resource, and when it was logged.
+    said: RefCell<BTreeMap<(Resource, Topic), (String, Timestamp)>>,
 }
 
 impl LogObserver {
-    /// Whether this was not the last word about the resource.
-    fn is_news(&self, resource: &Resource, word: &str) -> bool {
+    /// Whether a word is worth a line: it is another than the last one, or the last one was logged long ago.
+    fn is_news(&self, resource: &Resource, topic: Topic, word: &str, at: Timestamp) -> bool {
         let mut said = self.said.borrow_mut();
-        if said.get(resource).is_some_and(|last| last == word) {
-            return false;
+        let last = said.get(&(resource.clone(), topic));
+        let reminds = topic != Topic::DryRun;
+        let known = last
+            .is_some_and(|(last, when)| last == word && !(reminds && at.duration_since(*when).abs() >= REMIND_AFTER));
+        if !known {
+            said.insert((resource.clone(), topic), (word.to_owned(), at));
         }
-        said.insert(resource.clone(), word.to_owned());
-        true
+        !known
+    }
+
+    /// The topic is over: the next word is news, whatever it is.
+    fn forget(&self, resource: &Resource, topic: Topic) {
+        self.said.borrow_mut().remove(&(resource.clone(), topic));
+    }
+
+    fn decided(&self, decision: &Decision, event: &Event, at: Timestamp) {
+        let resource = &decision.resource;
+        match &decision.verdict {
+            Verdict::WouldAct(step) => {
+                // Said when it changes, not at every evaluation.
+                if self.is_news(resource, Topic::DryRun, &format!("{} -> {}", step.from, step.to), at) {
+                    info!(%resource, from = step.from, to = step.to, "{event}");
+                }
+            }
+            // Still wanted, and held by the cooldown of the run that is only imagined.
+            Verdict::Hold(..) => debug!(%resource, "{event}"),
+            Verdict::Undecided | Verdict::Stay | Verdict::Act(_) => {
+                self.forget(resource, Topic::DryRun);
+                debug!(%resource, "{event}");
+            }
+        }
+    }
+
+    fn called(&self, resource: &Resource, call: &str, error: Option<&PortError>, event: &Event, at: Timestamp) {
+        match error {
+            None => {
+                self.forget(resource, Topic::Call);
+                debug!(%resource, call, "{event}");
+            }
+            Some(error) if self.is_news(resource, Topic::Call, &error.to_string(), at) => {
+                trouble(error, || format!("{event}"));
+            }
+            Some(_) => debug!(%resource, call, "{event}"),
+        }
+    }
+}
+
+/// A failed call: something for a human where permission is missing, something that passes elsewhere.
+fn trouble(error: &PortError, sentence: impl Fn() -> String) {
+    let (service, call) = (error.service, &error.call);
+    if error.kind == ErrorKind::Denied {
+        error!(%service, call, "{}; the book's chapter \"Permissions\" lists what is needed", sentence());
+    } else {
+        warn!(%service, call, "{}", sentence());
+    }
+}
+
+fn alert(alert: &AlertNotice) {
+    let AlertNotice { action, uid, cluster_identifier: cluster, resource, reason, state_path, .. } = alert;
+    let cluster = if cluster.is_empty() { "-" } else { cluster };
+    match action {
+        AlertAction::Trigger => error!(
+            uid, cluster, %resource, reason, state_path,
+            "alert {uid} of cluster {cluster}: {resource} entered failsafe ({reason}) and is not scaled any more; find the \
+             cause, then lift it: replicator failsafe -disable -state-path={state_path}"
+        ),
+        AlertAction::Resolve => info!(
+            uid, cluster, %resource, reason, state_path,
+            "alert {uid} of cluster {cluster} is resolved: failsafe of {resource} was lifted"
+        ),
     }
 }
 
 impl Observer for LogObserver {
-    fn observe(&self, _: Timestamp, event: &Event) {
+    fn observe(&self, at: Timestamp, event: &Event) {
         match event {
-            Event::Leadership(Leadership::Lost(
-                LossCause::NotRenewed | LossCause::SessionGone | LossCause::LockGone,
-            ))
-            | Event::Lock { trouble: Some(_) }
-            | Event::Feed { trouble: Some(_), .. }
-            | Event::Unreadable { error: Some(_), .. } => warn!("{event}"),
-            Event::Leadership(Leadership::Follows | Leadership::Won | Leadership::Resigned)
-            | Event::Lock { trouble: None }
+            Event::Leadership(Leadership::Lost(_)) => warn!("{event}"),
+            Event::Leadership(Leadership::Follows | Leadership::Won | Leadership::Resigned) => info!("{event}"),
+            Event::Lock { trouble: Some(error) }
+            | Event::Feed { trouble: Some(error), .. }
+            | Event::Unreadable { error: Some(error), .. } => trouble(error, || event.to_string()),
+            Event::Lock { trouble: None }
             | Event::Feed { trouble: None, .. }
             | Event::Unreadable { error: None, .. } => info!("{event}"),
             Event::Policy { resource, problem: Some(_) } => warn!(%resource, "{event}"),
             Event::Policy { resource, problem: None } => info!(%resource, "{event}"),
-            Event::Decided(decision) => {
-                let resource = &decision.resource;
-                // What a disabled policy would do is said when it changes, not at every evaluation.
-                match &decision.verdict {
-                    Verdict::WouldAct(step) => {
-                        if self.is_news(resource, &format!("would scale to {}", step.to)) {
-                            info!(%resource, from = step.from, to = step.to, "{event}");
-                        }
-                    }
-                    Verdict::Undecided | Verdict::Stay | Verdict::Hold(..) | Verdict::Act(_) => {
-                        self.said.borrow_mut().remove(resource);
-                        debug!(%resource, "{event}");
-                    }
-                }
-            }
+            Event::Decided(decision) => self.decided(decision, event, at),
             Event::Began { resource, direction, from, to, why } => {
+                self.forget(resource, Topic::Trouble);
                 info!(%resource, %direction, from, to, why, "{event}");
             }
             Event::Entered { resource, phase, failure: None } => debug!(%resource, phase, "{event}"),
             Event::Entered { resource, phase, failure: Some(_) } => warn!(%resource, phase, "{event}"),
-            Event::Called { resource, error: None, .. } => debug!(%resource, "{event}"),
-            Event::Called { resource, error: Some(_), .. } => warn!(%resource, "{event}"),
-            Event::Finished { resource, direction, outcome } => match outcome {
-                Outcome::Failed(_) => warn!(%resource, %direction, "{event}"),
-                Outcome::Succeeded | Outcome::Abandoned(_) => info!(%resource, %direction, "{event}"),
-            },
-            Event::Alert(alert) => {
-                let (uid, reason) = (&alert.uid, alert.reason);
-                let (cluster, resource, state_path) = (&alert.cluster_identifier, &alert.resource, &alert.state_path);
-                match alert.action {
-                    AlertAction::Trigger => error!(
-                        uid, cluster, %resource, reason, state_path,
-                        "{resource} entered failsafe and is not scaled any more; find the cause, then lift it: \
-                         replicator failsafe -disable -state-path={state_path}"
-                    ),
-                    AlertAction::Resolve => {
-                        info!(uid, cluster, %resource, reason, state_path, "failsafe of {resource} was lifted");
-                    }
+            Event::Called { resource, call, error } => self.called(resource, call, error.as_ref(), event, at),
+            Event::Finished { resource, direction, outcome } => {
+                self.forget(resource, Topic::Trouble);
+                match outcome {
+                    Outcome::Failed(_) => warn!(%resource, %direction, "{event}"),
+                    Outcome::Succeeded | Outcome::Abandoned(_) => info!(%resource, %direction, "{event}"),
                 }
             }
+            Event::Alert(notice) => alert(notice),
             Event::Trouble { resource, problem } => {
-                if self.is_news(resource, problem) {
+                if self.is_news(resource, Topic::Trouble, problem, at) {
                     warn!(%resource, "{event}");
+                } else {
+                    debug!(%resource, "{event}");
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn c13_the_same_word_is_a_line_once() {
+        let log = LogObserver::default();
+        let pool = Resource::Pool("workers".into());
+        let at = |minutes: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
+        let news = |topic, word, minutes| log.is_news(&pool, topic, word, at(minutes));
+        assert!(news(Topic::Trouble, "denied", 0) && !news(Topic::Trouble, "denied", 1));
+        assert!(news(Topic::Call, "denied", 1), "another topic");
+        assert!(news(Topic::Trouble, "away", 2) && news(Topic::Trouble, "denied", 3));
+        assert!(!news(Topic::Trouble, "denied", 12) && news(Topic::Trouble, "denied", 13), "a reminder");
+        assert!(news(Topic::DryRun, "2 -> 3", 0) && !news(Topic::DryRun, "2 -> 3", 600));
+        log.forget(&pool, Topic::DryRun);
+        assert!(news(Topic::DryRun, "2 -> 3", 601));
     }
 }

@@ -12,7 +12,7 @@ use crate::ports::Ports;
 pub enum Order {
     /// Go on with another configuration, without losing leadership or an operation under way.
     Reconfigure(Box<AgentConfig>),
-    /// Give up leadership and end.
+    /// Give up leadership and end (C8).
     Stop,
 }
 

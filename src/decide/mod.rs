@@ -137,7 +137,7 @@ impl fmt::Display for Stop {
             Self::NotYet { asked, needed } => write!(f, "asked {asked} of {needed} times in a row (P15)"),
             Self::AtMaximum { max } => write!(f, "at the maximum of {max} (J10, P14)"),
             Self::AtMinimum { min } => write!(f, "at the minimum of {min} (J10, P13)"),
-            Self::MissingSamples { missing } => write!(f, "{missing} samples are missing (J12)"),
+            Self::MissingSamples { missing } => write!(f, "samples missing: {missing} (J12)"),
             Self::CapacityNeeded => f.write_str("the remaining nodes could not carry the load (P12)"),
             Self::NoVictim => f.write_str("no node may be taken (P21)"),
             Self::Suspended { process } => write!(f, "the group's process {process} is suspended (P28)"),

@@ -103,6 +103,15 @@ fn j12_missing_statistics_never_scale_in() {
 }
 
 #[test]
+fn s12_an_operator_can_enter_failsafe_before_anything_was_done() {
+    let events = event("1m", "failsafe = { group = \"web/front\", set = \"on\" }")
+        + &event("1m", "failsafe = { pool = \"workers\", set = \"on\" }");
+    let outcome = simulate(&small_scenario(STEP, &events));
+    assert_eq!(first(&outcome, "operator: no state"), None);
+    assert!(outcome.record.actions.is_empty(), "{:?}", outcome.record.actions);
+}
+
+#[test]
 fn j16_j18_s9_a_failed_deployment_is_a_failure_and_at_the_threshold_failsafe_with_one_alert() {
     // No room for more than the pool's three nodes hold: what is placed too many never runs.
     let text = small_scenario(STEP, "").replace("max = 6\n", "max = 3\n").replace("cpu = 700", "cpu = 1300");

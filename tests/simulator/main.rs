@@ -6,6 +6,7 @@ mod bad_input;
 mod command_line;
 mod faults;
 mod scenarios;
+mod shell;
 
 use std::path::{Path, PathBuf};
 

@@ -40,6 +40,8 @@ async fn j15_the_scale_call_says_why() {
     let accepted = nomad(&server).scale(&request(12)).await.unwrap();
     assert_eq!(accepted.evaluation.as_str(), "b5964f00-0746-df8f-a1dc-e742d3ebf2c7");
     assert_eq!(accepted.modify_index, 43);
+    let requests = server.received_requests().await.unwrap();
+    assert_eq!(requests.last().unwrap().headers["Content-Type"], "application/json");
     let posted = posted(&server, "/v1/job/web/scale").await;
     assert_eq!(posted.len(), 1);
     assert_eq!(posted[0]["Count"], 4);

@@ -32,7 +32,7 @@ use crate::record::{Record, Source};
 use crate::scenario::Plan;
 use crate::time::Millis;
 
-pub(crate) use ports::SimPorts;
+pub use ports::{SimObserver, SimPorts};
 pub(crate) use queue::Happening;
 
 use cloud::Cloud;
@@ -54,9 +54,9 @@ pub(crate) enum Topic {
     Consul,
 }
 
-/// What the executor shall do to an agent.
+/// What the driver of a run shall do to an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Signal {
+pub enum Signal {
     /// Start it, as this allocation if it is one.
     Start(usize, Option<replicator::domain::AllocationId>),
     /// Drop it on the spot.
@@ -164,6 +164,11 @@ impl World {
         if plan.agents.runs_in.is_none() {
             self.signals.extend((0..plan.agents.count).map(|agent| Signal::Start(agent, None)));
         }
+    }
+
+    /// When the next thing happens, if one does within the run.
+    pub(crate) fn next(&self) -> Option<Millis> {
+        self.queue.next_until(self.plan.duration)
     }
 
     /// Lets the next thing happen, if there is one within the run.

@@ -24,7 +24,7 @@ use crate::invariants::Act;
 use crate::time::Millis;
 
 /// The ports of one agent.
-pub(crate) struct SimPorts {
+pub struct SimPorts {
     world: Rc<RefCell<World>>,
     agent: usize,
     /// How long a call takes to get there, and its answer to get back.
@@ -32,7 +32,7 @@ pub(crate) struct SimPorts {
 }
 
 /// Takes what one agent tells.
-pub(crate) struct SimObserver {
+pub struct SimObserver {
     world: Rc<RefCell<World>>,
     agent: usize,
 }

@@ -69,11 +69,14 @@ impl Queue {
         self.pushed += 1;
     }
 
+    /// When the next thing happens, if it does by `end`.
+    pub(super) fn next_until(&self, end: Millis) -> Option<Millis> {
+        Some(self.heap.peek()?.0.at).filter(|at| *at <= end)
+    }
+
     /// The next thing that happens, if it does by `end`.
     pub(super) fn pop_until(&mut self, end: Millis) -> Option<(Millis, Happening)> {
-        if self.heap.peek()?.0.at > end {
-            return None;
-        }
+        self.next_until(end)?;
         self.heap.pop().map(|Reverse(entry)| (entry.at, entry.happening))
     }
 }

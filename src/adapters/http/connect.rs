@@ -23,8 +23,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(90);
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// A file of certificates or keys cannot be read.
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read {}, which is to secure the connection to {service}", path.display())]
     File {
+        /// Whose.
+        service: Service,
         /// The file.
         path: PathBuf,
         /// Why.
@@ -119,8 +121,8 @@ fn with_tls(
     tls: &Tls,
 ) -> Result<(ClientBuilder, Url), ConnectError> {
     let mut authorities = Vec::new();
-    for path in ca_files(tls)? {
-        let parsed = Certificate::from_pem_bundle(&read(&path)?);
+    for path in ca_files(service, tls)? {
+        let parsed = Certificate::from_pem_bundle(&read(service, &path)?);
         let found = parsed.map_err(|error| content(&path, "CA certificate in PEM", with_causes(error)))?;
         if found.is_empty() {
             return Err(content(&path, "CA certificate in PEM", "it has no certificate"));
@@ -133,9 +135,9 @@ fn with_tls(
     match (&tls.client_cert, &tls.client_key) {
         (None, None) => {}
         (Some(certificate), Some(key)) => {
-            let mut pem = read(certificate)?;
+            let mut pem = read(service, certificate)?;
             pem.push(b'\n');
-            pem.extend(read(key)?);
+            pem.extend(read(service, key)?);
             let identity = Identity::from_pem(&pem);
             let identity =
                 identity.map_err(|error| content(certificate, "certificate that fits its key", with_causes(error)))?;
@@ -155,10 +157,10 @@ fn with_tls(
     Ok((builder, base))
 }
 
-fn ca_files(tls: &Tls) -> Result<Vec<PathBuf>, ConnectError> {
+fn ca_files(service: Service, tls: &Tls) -> Result<Vec<PathBuf>, ConnectError> {
     let mut files: Vec<PathBuf> = tls.ca_file.iter().cloned().collect();
     if let Some(folder) = &tls.ca_path {
-        let error = |source| ConnectError::File { path: folder.clone(), source };
+        let error = |source| ConnectError::File { service, path: folder.clone(), source };
         let mut found = Vec::new();
         for entry in folder.read_dir().map_err(error)? {
             let path = entry.map_err(error)?.path();
@@ -172,8 +174,8 @@ fn ca_files(tls: &Tls) -> Result<Vec<PathBuf>, ConnectError> {
     Ok(files)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, ConnectError> {
-    std::fs::read(path).map_err(|source| ConnectError::File { path: path.to_owned(), source })
+fn read(service: Service, path: &Path) -> Result<Vec<u8>, ConnectError> {
+    std::fs::read(path).map_err(|source| ConnectError::File { service, path: path.to_owned(), source })
 }
 
 fn content(path: &Path, what: &'static str, problem: impl Into<String>) -> ConnectError {

@@ -61,7 +61,7 @@ pub struct AddressError {
 }
 
 impl Address {
-    /// Reads an address as the Nomad and Consul tools do; one without a scheme gets `scheme`.
+    /// Reads an address as the Nomad and Consul tools do (C9); one without a scheme gets `scheme`.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl Address {
     }
 }
 
-/// The address without a password that somebody may have put in.
+/// The address without a password that somebody may have put in (C10).
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

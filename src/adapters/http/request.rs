@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -50,6 +50,7 @@ pub(in crate::adapters) struct Request<'a> {
     method: Method,
     url: Url,
     body: Option<Vec<u8>>,
+    content_type: &'static str,
     wait: Option<Wait>,
     accepted: &'static [u16],
     kind: fn(Refusal<'_>) -> ErrorKind,
@@ -69,7 +70,17 @@ impl Http {
         if let Ok(mut path) = url.path_segments_mut() {
             path.pop_if_empty().extend(segments);
         }
-        Request { http: self, call, method, url, body: None, wait: None, accepted: &[], kind }
+        Request {
+            http: self,
+            call,
+            method,
+            url,
+            body: None,
+            content_type: "application/octet-stream",
+            wait: None,
+            accepted: &[],
+            kind,
+        }
     }
 }
 
@@ -107,6 +118,7 @@ impl Request<'_> {
             PortError::new(self.http.service, self.call.clone(), ErrorKind::Other, error.to_string())
         })?;
         self.body = Some(json);
+        self.content_type = "application/json";
         Ok(self)
     }
 
@@ -141,7 +153,7 @@ impl Request<'_> {
         let patience = self.wait.map_or(Duration::ZERO, |wait| wait.at_most + wait.at_most / 16);
         let mut request = self.http.client.request(self.method.clone(), self.url.clone()).timeout(TIMEOUT + patience);
         if let Some(body) = &self.body {
-            request = request.body(body.clone());
+            request = request.header(CONTENT_TYPE, self.content_type).body(body.clone());
         }
         let unreachable = |error| self.error(ErrorKind::Unreachable, with_causes(error));
         let mut response = request.send().await.map_err(unreachable)?;

@@ -1,0 +1,99 @@
+//! A scenario's world with its agents, for whoever drives it: the executor of [`crate::run`], or another clock. The driver
+//! obeys the signals, polls the agents until none can move, and then lets the next thing happen.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use replicator::agent::AgentConfig;
+use replicator::domain::AllocationId;
+
+use crate::expect::check;
+use crate::measure::measure;
+use crate::record::Record;
+use crate::run::Outcome;
+use crate::scenario::{Plan, Scenario, agent_name};
+use crate::time::Millis;
+use crate::world::World;
+
+pub use crate::world::{Signal, SimObserver, SimPorts};
+
+/// A world at its beginning, or on its way.
+pub struct Stage {
+    plan: Rc<Plan>,
+    world: Rc<RefCell<World>>,
+}
+
+impl Stage {
+    /// The world of a scenario, at its beginning.
+    #[must_use]
+    pub fn of(scenario: &Scenario) -> Self {
+        let plan = Rc::new(scenario.plan.clone());
+        let world = Rc::new(RefCell::new(World::new(&plan)));
+        Self { plan, world }
+    }
+
+    /// How many agents there are.
+    #[must_use]
+    pub fn agents(&self) -> usize {
+        self.plan.agents.count
+    }
+
+    /// What is to be done to agents before they are polled.
+    #[must_use]
+    pub fn take_signals(&self) -> Vec<Signal> {
+        std::mem::take(&mut self.world.borrow_mut().signals)
+    }
+
+    /// What an agent that starts is made of.
+    #[must_use]
+    pub fn cast(&self, agent: usize, own_allocation: Option<AllocationId>) -> (SimPorts, SimObserver, AgentConfig) {
+        let config = AgentConfig {
+            job_interval: self.plan.agents.job_interval.into(),
+            cluster_interval: self.plan.agents.cluster_interval.into(),
+            concurrency: self.plan.agents.concurrency,
+            own_allocation,
+            ..AgentConfig::named(agent_name(agent))
+        };
+        let ports = SimPorts::new(self.world.clone(), agent);
+        let observer = ports.observer();
+        (ports, observer, config)
+    }
+
+    /// The time of the world.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.world.borrow().now
+    }
+
+    /// Lets time pass in which nothing happens, for a driver whose agents wake by a clock of its own.
+    pub fn pass_until(&self, moment: Millis) {
+        let mut world = self.world.borrow_mut();
+        world.now = world.now.max(moment);
+    }
+
+    /// When the next thing happens; nothing once the run is over, at its end or because an invariant broke.
+    #[must_use]
+    pub fn next(&self) -> Option<Millis> {
+        let world = self.world.borrow();
+        if world.record.violation.is_some() { None } else { world.next() }
+    }
+
+    /// Lets the next thing happen. Whether there was one.
+    #[must_use]
+    pub fn step(&self) -> bool {
+        let mut world = self.world.borrow_mut();
+        world.record.violation.is_none() && world.step().is_some()
+    }
+
+    /// What the run came to. Every agent must be gone.
+    #[must_use]
+    pub fn end(self) -> Outcome {
+        let mut world = self.world.borrow_mut();
+        let ended = world.now;
+        let calls = world.agents.iter().map(|slot| slot.calls).sum();
+        let record = std::mem::replace(&mut world.record, Record::new(&self.plan));
+        let measures = measure(&self.plan, &record);
+        let checks = check(&self.plan, &record, &measures);
+        Outcome { record, measures, checks, calls, ended }
+    }
+}

@@ -1,0 +1,128 @@
+//! The real binary against real servers: Consul, and Nomad where there is one. Each test has servers of its own, on
+//! loopback ports of its own.
+//!
+//! Where a server is not to be had its tests are skipped, and the reason is printed. `CONSUL_BIN` and `NOMAD_BIN` name the
+//! binaries; without them they are looked for on the `PATH`. `REPLICATOR_REQUIRE_CONSUL=1` makes a missing Consul a failure.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests live in real time")]
+
+mod acl;
+mod adapter;
+mod agent;
+mod book;
+mod cluster;
+mod consul;
+mod failsafe;
+mod leadership;
+mod nomad;
+mod outage;
+mod reload;
+mod stand_in;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Arguments, Trial};
+
+/// How many tests run at once: they wait most of the time.
+const AT_ONCE: usize = 4;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(AT_ONCE);
+    let consul = binary("CONSUL_BIN", "consul");
+    let nomad = binary("NOMAD_BIN", "nomad");
+    if consul.is_none() && std::env::var("REPLICATOR_REQUIRE_CONSUL").is_ok_and(|value| value == "1") {
+        eprintln!(
+            "error: REPLICATOR_REQUIRE_CONSUL is set, and there is no consul: set CONSUL_BIN or put it on the PATH"
+        );
+        return ExitCode::FAILURE;
+    }
+    let missing = |name: &str| format!("there is no {name}: set {}_BIN or put it on the PATH", name.to_uppercase());
+    let mut trials = Vec::new();
+    for (name, test) in CONSUL_TESTS {
+        trials.push(trial(name, test, consul.is_none().then(|| missing("consul"))));
+    }
+    for (name, test) in NOMAD_TESTS {
+        let lacks = if consul.is_none() { Some("consul") } else { nomad.is_none().then_some("nomad") };
+        trials.push(trial(name, test, lacks.map(missing)));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// A test, and what it is called.
+type Test = (&'static str, fn());
+
+const CONSUL_TESTS: [Test; 17] = [
+    ("l1_three_agents_one_leads_and_kill_9_hands_over", leadership::l1_three_agents_one_leads_and_kill_9_hands_over),
+    ("c8_a_stopped_agent_hands_over_at_once", leadership::c8_a_stopped_agent_hands_over_at_once),
+    ("l6_a_session_destroyed_behind_its_back", leadership::l6_a_session_destroyed_behind_its_back),
+    ("s4_consul_away_for_a_minute", outage::s4_consul_away_for_a_minute),
+    ("s2_state_of_the_go_daemon_is_continued", outage::s2_state_of_the_go_daemon_is_continued),
+    ("l3_the_lock_delay_keeps_everyone_out", adapter::l3_the_lock_delay_keeps_everyone_out),
+    ("s3_of_two_writers_one_wins", adapter::s3_of_two_writers_one_wins),
+    ("blocking_queries_wake_up", adapter::blocking_queries_wake_up),
+    ("s7_failsafe_is_seen_by_all_agents", failsafe::s7_failsafe_is_seen_by_all_agents),
+    ("s3_failsafe_against_a_running_evaluation", failsafe::s3_failsafe_against_a_running_evaluation),
+    ("c11_failsafe_asks_and_lists", failsafe::c11_failsafe_asks_and_lists),
+    ("the_printed_acl_policy_is_enough", acl::the_printed_acl_policy_is_enough),
+    ("s4_without_a_token_nothing_is_done_and_it_is_said", acl::s4_without_a_token_nothing_is_done_and_it_is_said),
+    ("c7_sighup_changes_what_can_be_changed", reload::c7_sighup_changes_what_can_be_changed),
+    ("c13_quiet_while_nothing_happens", reload::c13_quiet_while_nothing_happens),
+    ("c13_json_logs_hold_no_secret", reload::c13_json_logs_hold_no_secret),
+    ("the_books_commands_do_what_it_says", book::the_books_commands_do_what_it_says),
+];
+
+const NOMAD_TESTS: [Test; 2] = [
+    ("a_job_that_burns_cpu_is_scaled_out_and_back", nomad::a_job_that_burns_cpu_is_scaled_out_and_back),
+    ("the_adapter_reads_and_drains_a_real_node", nomad::the_adapter_reads_and_drains_a_real_node),
+];
+
+fn trial(name: &'static str, test: fn(), lacks: Option<String>) -> Trial {
+    match lacks {
+        None => Trial::test(name, move || {
+            test();
+            Ok(())
+        }),
+        Some(reason) => {
+            println!("skipped: {name}: {reason}");
+            Trial::test(name, || Ok(())).with_ignored_flag(true)
+        }
+    }
+}
+
+/// A server's binary, by a variable or on the `PATH`.
+fn binary(variable: &str, name: &str) -> Option<PathBuf> {
+    if let Ok(named) = std::env::var(variable) {
+        return Some(PathBuf::from(named)).filter(|path| path.is_file());
+    }
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+/// How long something may take before a test gives up on it. Generous: it only ends what would hang.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Waits until something holds.
+fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(began.elapsed() < PATIENCE, "gave up waiting for: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A loopback port that nothing listens on.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Runs something asynchronous to its end.
+fn block_on<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
