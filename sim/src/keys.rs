@@ -1,12 +1,20 @@
 //! Where the agents of a run keep things in the simulated Consul.
 
+use std::sync::LazyLock;
+
 use replicator::agent::AgentConfig;
 use replicator::domain::Resource;
-use replicator::state::path_of;
+use replicator::state::{path_of, state_prefix};
 
 /// The root of all keys in a run: the default one.
 pub(crate) fn root() -> String {
     AgentConfig::named("any").root
+}
+
+/// What the keys of all states begin with.
+pub(crate) fn state_root() -> &'static str {
+    static ROOT: LazyLock<String> = LazyLock::new(|| state_prefix(&root()));
+    &ROOT
 }
 
 /// The key of a resource's state, by which states are told apart.

@@ -4,12 +4,13 @@
 //! - [`load`]: demand over time.
 //! - `world`: Nomad, Auto Scaling groups and Consul as a discrete-event model.
 //! - [`stage`]: that world with its agents, for whoever drives it; [`run`]: the executor, which does.
-//! - `invariants`: what must never happen.
+//! - `invariants`: what must never happen; [`crash`]: the leader killed at every call of an operation.
 //! - [`record`]: what happened; [`measure`]: how good it was; [`expect`]: whether it was as expected.
 //! - [`report`], [`plot`]: what is shown.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test may panic; its numbers are exact"))]
 
+pub mod crash;
 pub mod expect;
 mod invariants;
 mod keys;

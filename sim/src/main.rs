@@ -9,11 +9,13 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use progress::Progress;
+use progress::{Countdown, Progress};
+use replicator_sim::crash::{Campaign, Ending};
 use replicator_sim::plot::{check_kind, plot};
-use replicator_sim::report::{Paint, to_json, write_csv, write_events, write_text};
+use replicator_sim::report::{Paint, to_json, write_crashes, write_csv, write_events, write_text};
 use replicator_sim::run::{Outcome, run_watched};
 use replicator_sim::scenario::{Changes, Scenario};
+use replicator_sim::stage::Side;
 
 /// Exit code when an expectation was not met or an invariant broke.
 const NOT_GOOD: u8 = 1;
@@ -46,6 +48,15 @@ struct Arguments {
     /// Write the event log, to standard output instead of the text if no path is given
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "-")]
     events: Option<Destination>,
+
+    /// Kill the leader at the calls of its operations, right before and right after each, and show what each run ends in
+    ///
+    /// The scenario is run twice for each call that a leader makes while an operation is under way, or for at most COUNT of
+    /// them: those that change something first, and of each kind spread evenly. Each run goes on without load until it is at rest, and must end in the same cluster as without
+    /// the crash.
+    #[arg(long, value_name = "COUNT", num_args = 0..=1, default_missing_value = "1000000000",
+          conflicts_with_all = ["plot", "json", "csv", "events"])]
+    crash: Option<usize>,
 
     /// Start randomness from another seed than the scenario's
     #[arg(long, value_name = "N")]
@@ -86,6 +97,7 @@ const EXAMPLES: &str = "Examples:
   replicator-sim scenarios/spike.toml --plot
   replicator-sim scenarios/spike.toml --set pools.workers.meta.replicator_cooldown=300
   replicator-sim scenarios/spike.toml --seed 8 --events | less
+  replicator-sim scenarios/spike.toml --crash 50
   replicator-sim scenarios/spike.toml --csv spike.csv --json spike.json --plot spike.svg";
 
 fn main() -> ExitCode {
@@ -113,9 +125,12 @@ fn execute(arguments: &Arguments) -> anyhow::Result<bool> {
     }
     let changes = Changes { seed: arguments.seed, set: arguments.set.clone() };
     let scenario = Scenario::load(&arguments.scenario, &changes)?;
+    if let Some(limit) = arguments.crash {
+        return crash(&scenario, limit);
+    }
     let mut progress = Progress::begin(&scenario);
     let outcome = run_watched(&scenario, |now| progress.show(now));
-    progress.clear();
+    drop(progress);
     show(arguments, &scenario, &outcome)?;
     if let Some(destination) = &arguments.plot {
         let path = destination.path().map_or_else(|| format!("{}.png", scenario.name()).into(), Path::to_owned);
@@ -123,6 +138,27 @@ fn execute(arguments: &Arguments) -> anyhow::Result<bool> {
         eprintln!("plot written to {}", path.display());
     }
     Ok(outcome.is_good())
+}
+
+/// Whether every crash left the cluster as it would have been.
+fn crash(scenario: &Scenario, limit: usize) -> anyhow::Result<bool> {
+    let campaign = match Campaign::prepare(scenario, limit) {
+        Ok(campaign) => campaign,
+        Err(violation) => {
+            bail!("an invariant breaks without any crash: {}: {}", violation.invariant, violation.evidence)
+        }
+    };
+    let mut bar = Countdown::begin(campaign.points.len());
+    let mut crashes = Vec::new();
+    for call in &campaign.points {
+        crashes.extend([Side::Before, Side::After].map(|side| campaign.crash(*call, side)));
+        bar.step();
+    }
+    drop(bar);
+    let mut out = open(None)?;
+    write_crashes(&mut out, scenario, &crashes)?;
+    out.flush()?;
+    Ok(crashes.iter().all(|crash| crash.ending == Ending::Same))
 }
 
 fn show(arguments: &Arguments, scenario: &Scenario, outcome: &Outcome) -> anyhow::Result<()> {

@@ -9,34 +9,71 @@ use std::time::{Duration, Instant};
 use replicator_sim::scenario::Scenario;
 use replicator_sim::time::Millis;
 
-/// A line that says how far a long run is, for a person at a terminal only.
-pub(crate) struct Progress {
-    end: Millis,
+/// A line that says how far something long is, for a person at a terminal only.
+struct Line {
     next: Option<Instant>,
     shown: bool,
 }
 
-impl Progress {
-    /// A run that takes less than this shows no progress.
+impl Line {
+    /// What takes less than this shows no progress.
     const PATIENCE: Duration = Duration::from_secs(1);
     const EVERY: Duration = Duration::from_millis(200);
 
-    pub(crate) fn begin(scenario: &Scenario) -> Self {
+    fn begin() -> Self {
         let next = io::stderr().is_terminal().then(|| Instant::now() + Self::PATIENCE);
-        Self { end: scenario.duration(), next, shown: false }
+        Self { next, shown: false }
     }
 
-    pub(crate) fn show(&mut self, now: Millis) {
+    fn show(&mut self, text: impl FnOnce() -> String) {
         if self.next.is_some_and(|next| Instant::now() >= next) {
-            eprint!("\r\u{1b}[Ksimulated {now} of {}", self.end);
+            eprint!("\r\u{1b}[K{}", text());
             self.next = Some(Instant::now() + Self::EVERY);
             self.shown = true;
         }
     }
+}
 
-    pub(crate) fn clear(&self) {
+impl Drop for Line {
+    fn drop(&mut self) {
         if self.shown {
             eprint!("\r\u{1b}[K");
         }
+    }
+}
+
+/// How far a run is. The line goes when this is dropped.
+pub(crate) struct Progress {
+    end: Millis,
+    line: Line,
+}
+
+impl Progress {
+    pub(crate) fn begin(scenario: &Scenario) -> Self {
+        Self { end: scenario.duration(), line: Line::begin() }
+    }
+
+    pub(crate) fn show(&mut self, now: Millis) {
+        let end = self.end;
+        self.line.show(|| format!("simulated {now} of {end}"));
+    }
+}
+
+/// How many of a number of things are done. The line goes when this is dropped.
+pub(crate) struct Countdown {
+    done: usize,
+    all: usize,
+    line: Line,
+}
+
+impl Countdown {
+    pub(crate) fn begin(all: usize) -> Self {
+        Self { done: 0, all, line: Line::begin() }
+    }
+
+    pub(crate) fn step(&mut self) {
+        self.done += 1;
+        let (done, all) = (self.done, self.all);
+        self.line.show(|| format!("{done} of {all} calls tried"));
     }
 }

@@ -55,10 +55,13 @@ pub fn run(scenario: &Scenario) -> Outcome {
 #[must_use]
 pub fn run_watched(scenario: &Scenario, watch: impl FnMut(Millis)) -> Outcome {
     let stage = Stage::of(scenario);
-    let mut executor = Executor { tasks: (0..stage.agents()).map(|_| None).collect(), stage: &stage };
-    executor.run(watch);
-    drop(executor);
+    play(&stage, watch);
     stage.end()
+}
+
+/// Plays what is on a stage to its end.
+pub(crate) fn play(stage: &Stage, watch: impl FnMut(Millis)) {
+    Executor { tasks: (0..stage.agents()).map(|_| None).collect(), stage }.run(watch);
 }
 
 /// Polls agents, and lets things happen when none can move.

@@ -8,6 +8,7 @@ use replicator::agent::AgentConfig;
 use replicator::domain::AllocationId;
 
 use crate::expect::check;
+use crate::invariants::Violation;
 use crate::measure::measure;
 use crate::record::Record;
 use crate::run::Outcome;
@@ -15,7 +16,7 @@ use crate::scenario::{Plan, Scenario, agent_name};
 use crate::time::Millis;
 use crate::world::World;
 
-pub use crate::world::{Signal, SimObserver, SimPorts};
+pub use crate::world::{CrashPoint, LedCall, Settled, Side, Signal, SimObserver, SimPorts};
 
 /// A world at its beginning, or on its way.
 pub struct Stage {
@@ -30,6 +31,29 @@ impl Stage {
         let plan = Rc::new(scenario.plan.clone());
         let world = Rc::new(RefCell::new(World::new(&plan)));
         Self { plan, world }
+    }
+
+    /// The same, with one more thing to happen: at a call of its own the leader is killed. After the scenario's end the
+    /// run goes on for `settle` without load.
+    #[must_use]
+    pub fn with_crash(scenario: &Scenario, at: Option<CrashPoint>, settle: Millis) -> Self {
+        let stage = Self::of(scenario);
+        {
+            let mut world = stage.world.borrow_mut();
+            world.crash.at = at;
+            world.crash.log = at.is_none().then(Vec::new);
+            world.settle = settle;
+        }
+        stage
+    }
+
+    /// The calls that leaders made so far, where no crash was asked for; what the cluster is like; the invariant that
+    /// broke, if one did.
+    #[must_use]
+    pub fn survey(&self) -> (Vec<LedCall>, Settled, Option<Violation>) {
+        let mut world = self.world.borrow_mut();
+        let log = world.crash.log.take().unwrap_or_default();
+        (log, world.settled(), world.record.violation.as_ref().map(|(_, violation)| violation.clone()))
     }
 
     /// How many agents there are.

@@ -3,7 +3,10 @@
 use replicator::domain::Resource;
 use replicator::operation::{Abandonment, Outcome as Ending};
 
+use replicator_sim::crash::{self, Campaign};
 use replicator_sim::run::Outcome;
+use replicator_sim::scenario::{Changes, Scenario};
+use replicator_sim::stage::Side;
 
 use super::{first, simulate, small_scenario};
 
@@ -100,6 +103,36 @@ fn j12_missing_statistics_never_scale_in() {
     let outcome = simulate(&small_scenario(&quiet, &outage));
     let begun: Vec<u64> = outcome.record.actions.iter().map(|action| action.at.0 / 60_000).collect();
     assert!(!begun.is_empty() && begun.iter().all(|minute| *minute >= 30), "only once they are back: {begun:?}");
+}
+
+#[test]
+fn s6_a_leader_killed_at_any_call_of_an_operation_changes_nothing_in_the_end() {
+    let mut tried = 0;
+    for name in ["drain", "never-join", "spike", "zone-loss"] {
+        let path = super::shipped().join(format!("{name}.toml"));
+        let scenario = Scenario::load(&path, &Changes::default()).unwrap();
+        let campaign = Campaign::prepare(&scenario, 12).unwrap();
+        for call in &campaign.points {
+            for side in [Side::Before, Side::After] {
+                let crash = campaign.crash(*call, side);
+                assert_eq!(crash.ending, crash::Ending::Same, "{name}: {crash:?}");
+                tried += 1;
+            }
+        }
+    }
+    assert_eq!(tried, 4 * 12 * 2, "each of them has operations");
+}
+
+#[test]
+fn a_crash_that_nobody_makes_good_is_seen() {
+    // The failsafe comes while the new leader looks for its place: what was begun stands still for ever.
+    let text = small_scenario(STEP, "");
+    let parse = |text: &str| Scenario::parse(text, std::path::Path::new("test.toml"), &Changes::default()).unwrap();
+    let campaign = Campaign::prepare(&parse(&text), 1000).unwrap();
+    let frozen =
+        Campaign::prepare(&parse(&(text + &event("11m", "failsafe = { pool = \"workers\", set = \"on\" }"))), 1000)
+            .unwrap();
+    assert_ne!(frozen.undisturbed, campaign.undisturbed, "what is left undone shows in what a run ends in");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! What a run shows: text for people, JSON and CSV for programs.
 
+mod crashes;
 mod csv;
 mod json;
 mod text;
 
+pub use crashes::write_crashes;
 pub use csv::write_csv;
 pub use json::to_json;
 pub use text::{Paint, write_events, write_text};

@@ -9,7 +9,7 @@ use replicator::state::{Failsafe, ResourceState, leader_key, pool_policy_key};
 use super::nomad::uuid;
 use super::{Happening, Topic, World};
 use crate::invariants::Act;
-use crate::keys::{root, state_key};
+use crate::keys::{root, state_key, state_root};
 use crate::record::Source;
 use crate::scenario::{Delay, PolicyHome, Toggle};
 use crate::time::Millis;
@@ -156,6 +156,12 @@ impl World {
         self.check_state_write(Source::Agent(agent), &write.key, &write.value);
         let value = write.value.clone();
         WriteOutcome::Written(self.change_key(&write.key, |key| key.value = value))
+    }
+
+    /// The resources' states, by their keys.
+    pub(super) fn states(&self) -> impl Iterator<Item = (String, ResourceState)> {
+        let below = self.consul.keys.iter().filter(|(key, _)| key.starts_with(state_root()));
+        below.filter_map(|(key, entry)| Some((key.clone(), ResourceState::from_json(&entry.value).ok()?)))
     }
 
     fn check_state_write(&mut self, writer: Source, key: &str, value: &[u8]) {

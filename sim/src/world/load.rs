@@ -44,6 +44,11 @@ impl World {
         }
     }
 
+    /// The load is over.
+    pub(super) fn end_load(&mut self) {
+        self.load.demands.fill(Demand::default());
+    }
+
     /// What the tasks of an allocation use now: an equal share of the demand on its group if it takes load, shared
     /// among its tasks by what they ask for; at least what the task uses idle, at most what it asks for.
     pub(super) fn statistics(&self, allocation: usize) -> AllocationStats {

@@ -5,11 +5,13 @@
 //!   `drain`: draining nodes; `load`: demand and what it makes tasks use.
 //! - `cloud`: Auto Scaling groups and instances.
 //! - `consul`: sessions, locks, keys.
-//! - `faults`: what the scenario's events do.
+//! - `faults`: what the scenario's events do; `crash`: killing the leader at a call of its own.
+//! - `settled`: what a run ended in.
 //! - `ports`: the four ports of the core, bound to this world.
 
 mod cloud;
 mod consul;
+mod crash;
 mod drain;
 mod faults;
 mod load;
@@ -18,6 +20,7 @@ mod ports;
 mod queue;
 mod rollout;
 mod scheduler;
+mod settled;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -32,8 +35,10 @@ use crate::record::{Record, Source};
 use crate::scenario::Plan;
 use crate::time::Millis;
 
+pub use crash::{CrashPoint, LedCall, Side};
 pub use ports::{SimObserver, SimPorts};
 pub(crate) use queue::Happening;
+pub use settled::Settled;
 
 use cloud::Cloud;
 use consul::Consul;
@@ -90,6 +95,9 @@ pub(crate) struct World {
     invariants: Invariants,
     waiters: BTreeMap<Topic, Vec<Waker>>,
     streams: WorldStreams,
+    pub(crate) crash: crash::Crash,
+    /// How long the run goes on after the scenario's end, without load.
+    pub(crate) settle: Millis,
 }
 
 /// What the world knows of an agent.
@@ -103,6 +111,8 @@ pub(crate) struct AgentSlot {
     session: Option<replicator::domain::SessionId>,
     /// How many calls it made on its ports.
     pub(crate) calls: u64,
+    /// Whether it is about to be killed: nothing that it does counts any more.
+    dying: bool,
 }
 
 /// The random streams in use.
@@ -136,6 +146,8 @@ impl World {
                 heartbeat: streams.heartbeat(),
                 session: streams.session(),
             },
+            crash: crash::Crash::default(),
+            settle: Millis(0),
         };
         world.begin();
         world
@@ -168,12 +180,12 @@ impl World {
 
     /// When the next thing happens, if one does within the run.
     pub(crate) fn next(&self) -> Option<Millis> {
-        self.queue.next_until(self.plan.duration)
+        self.queue.next_until(self.end())
     }
 
     /// Lets the next thing happen, if there is one within the run.
     pub(crate) fn step(&mut self) -> Option<()> {
-        let (at, happening) = self.queue.pop_until(self.plan.duration)?;
+        let (at, happening) = self.queue.pop_until(self.end())?;
         self.now = at;
         match happening {
             Happening::Wake(waker) => waker.wake(),
@@ -192,16 +204,25 @@ impl World {
             Happening::GroupNotices(instance) => self.group_notices(instance),
             Happening::InstanceDetached(instance) => self.instance_detached(instance),
             Happening::SessionExpires(session) => self.session_expires(&session),
+            Happening::AgentStarts(agent) => self.agent_starts(agent),
             Happening::FaultBegins(number) => self.fault_begins(number),
             Happening::FaultEnds(number) => self.fault_ends(number),
         }
         Some(())
     }
 
+    fn end(&self) -> Millis {
+        self.plan.duration + self.settle
+    }
+
     fn tick(&mut self) {
         let next = self.now + self.plan.tick;
-        self.sample_load();
-        self.record_sample();
+        if self.now <= self.plan.duration {
+            self.sample_load();
+            self.record_sample();
+        } else {
+            self.end_load();
+        }
         self.schedule(next, Happening::Tick);
     }
 

@@ -63,13 +63,26 @@ impl SimPorts {
     async fn served<T>(
         &self,
         service: Service,
-        what: &str,
+        what: &'static str,
         serve: impl FnOnce(&mut World) -> Result<T, PortError>,
     ) -> Result<T, PortError> {
         self.travel().await;
+        let led = self.survive(None, what).await;
         let answer = self.call(service, what).and_then(|mut world| serve(&mut world));
+        self.survive(led, what).await;
         self.travel().await;
         answer
+    }
+
+    /// Goes on, unless the agent is killed here: right before a call, or right after it took effect. The number of the
+    /// call, where the agent leads.
+    async fn survive(&self, led: Option<u64>, what: &'static str) -> Option<u64> {
+        let (number, dies) = self.world.borrow_mut().pass_call(self.agent, led, what);
+        if dies {
+            // Whoever drives the world drops the agent before it is polled again.
+            std::future::pending::<()>().await;
+        }
+        number
     }
 
     /// Half the time of a call.
@@ -84,13 +97,14 @@ impl SimPorts {
     async fn blocking<T>(
         &self,
         service: Service,
-        what: &str,
+        what: &'static str,
         topic: Topic,
         wait: Option<Wait>,
         index: impl Fn(&World) -> u64,
         read: impl FnOnce(&mut World) -> T,
     ) -> Result<Indexed<T>, PortError> {
         self.travel().await;
+        let led = self.survive(None, what).await;
         drop(self.call(service, what)?);
         if let Some(wait) = wait {
             let until = self.world.borrow().now + Millis::from(wait.at_most);
@@ -106,6 +120,7 @@ impl SimPorts {
             let value = read(&mut world);
             Indexed { index: index(&world), value }
         });
+        self.survive(led, what).await;
         self.travel().await;
         answer
     }

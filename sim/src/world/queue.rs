@@ -43,6 +43,8 @@ pub(crate) enum Happening {
     InstanceDetached(usize),
     /// A session's time is up, unless it was renewed.
     SessionExpires(SessionId),
+    /// An agent that crashed is started again.
+    AgentStarts(usize),
     /// An event of the scenario begins.
     FaultBegins(usize),
     /// An event of the scenario is over.

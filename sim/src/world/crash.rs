@@ -1,0 +1,89 @@
+//! Killing the leader at one of its own calls, right before it or right after it took effect.
+
+use super::{Happening, Signal, World};
+use crate::time::Millis;
+
+/// How long an agent that crashed is away.
+const AWAY: Millis = Millis::secs(60);
+
+/// Where the leader is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CrashPoint {
+    /// At which of the calls that leaders make, from 1.
+    pub call: u64,
+    /// On which side of it.
+    pub side: Side,
+}
+
+/// A side of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The call is not made.
+    Before,
+    /// The call took effect, and its answer is lost.
+    After,
+}
+
+/// A call that a leader made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedCall {
+    /// Its number, from 1.
+    pub number: u64,
+    /// What was asked.
+    pub what: &'static str,
+    /// Whether an operation was under way, on anything.
+    pub operating: bool,
+}
+
+/// What is counted and planned.
+#[derive(Debug, Default)]
+pub(crate) struct Crash {
+    /// Where the leader is killed.
+    pub(crate) at: Option<CrashPoint>,
+    /// Every call of a leader so far, where they are wanted.
+    pub(crate) log: Option<Vec<LedCall>>,
+    calls: u64,
+}
+
+impl World {
+    /// Counts a call of a leader, or, where `led` is its number, notes that it took effect. Its number, and whether the
+    /// agent dies here.
+    pub(super) fn pass_call(&mut self, agent: usize, led: Option<u64>, what: &'static str) -> (Option<u64>, bool) {
+        if self.agents[agent].dying {
+            return (None, true);
+        }
+        let (number, side) = match led {
+            Some(number) => (Some(number), Side::After),
+            None => (self.count_led_call(agent, what), Side::Before),
+        };
+        let dies = number.is_some_and(|call| self.crash.at == Some(CrashPoint { call, side }));
+        if dies {
+            let when = if side == Side::Before { "right before" } else { "right after" };
+            self.note(|| format!("agent-{agent} is killed {when} this call: {what}"));
+            self.agents[agent].dying = true;
+            self.signals.push(Signal::Kill(agent));
+            self.schedule(self.now + AWAY, Happening::AgentStarts(agent));
+        }
+        (number, dies)
+    }
+
+    fn count_led_call(&mut self, agent: usize, what: &'static str) -> Option<u64> {
+        let leads = self.leader_session().is_some_and(|leader| self.agents[agent].session.as_ref() == Some(leader));
+        if !leads {
+            return None;
+        }
+        self.crash.calls += 1;
+        let number = self.crash.calls;
+        if self.crash.log.is_some() {
+            let operating = self.states().any(|(_, state)| state.operation.is_some());
+            let call = LedCall { number, what, operating };
+            self.crash.log.get_or_insert_default().push(call);
+        }
+        Some(number)
+    }
+
+    pub(super) fn agent_starts(&mut self, agent: usize) {
+        self.agents[agent].dying = false;
+        self.signals.push(Signal::Start(agent, None));
+    }
+}
