@@ -129,7 +129,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// Marks a view as current or not, and tells when that changes.
     fn note(&self, feed: Feed, trouble: Option<PortError>) {
         let changed = self.views.borrow_mut().mark(feed, trouble.is_none());
-        if changed {
+        let another = self.feed_troubles.borrow_mut().insert(feed, trouble.clone()).flatten() != trouble;
+        if changed || another {
             self.tell(&Event::Feed { feed, trouble });
         }
     }

@@ -11,7 +11,6 @@ use super::views::ManagedGroup;
 use crate::decide::{Decision, GroupObservation, Step, Stop, Verdict, decide_group, observe_group};
 use crate::domain::{AllocationStats, Deployment, Evaluation, EvaluationStatus, GroupKey, Resource};
 use crate::operation::{GroupPhase, GroupScale, GroupSight, Rollout, Work};
-use crate::policy::GroupPolicy;
 use crate::ports::{ErrorKind, Nomad, PortError, Ports, timeout};
 
 /// How many statistics may be asked for at once, for one group.
@@ -55,7 +54,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         self.tell(&Event::Decided(decision.clone()));
         match decision.verdict {
             Verdict::Act(step) => {
-                let begun = self.begin_on_group(policy, &decision, step, subject).await;
+                let begun = self.begin_on_group(managed, &decision, step, subject).await;
                 drop(room);
                 if begun {
                     self.advance_group(key, subject).await;
@@ -68,17 +67,18 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 
     async fn begin_on_group(
         &self,
-        policy: &GroupPolicy,
+        managed: &ManagedGroup,
         decision: &Decision,
         step: Step,
         subject: &mut Subject<'_>,
     ) -> bool {
-        let why = decision.why();
+        let (why, policy) = (decision.why(), &*managed.policy);
         let work = GroupScale {
             from: step.from,
             to: step.to,
             retry_threshold: policy.retry_threshold,
             message: format!("replicator: {why}"),
+            decided_on: Some(managed.job.summary.modify_index),
             phase: GroupPhase::Scaling,
         };
         let intent = Intent { step, why, uid: &policy.notification_uid };
@@ -90,12 +90,24 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let group = managed.group(key)?;
         let running = self.views.borrow().running(key);
         let mut samples: Vec<Option<AllocationStats>> = Vec::with_capacity(running.len());
+        let mut failed = None;
         for some in running.chunks(STATISTICS_AT_ONCE) {
             let sample = some.iter().map(|id| {
                 let stats = self.ports.nomad().allocation_stats(id);
                 timeout(self.ports.clock(), STATISTICS_DEADLINE, stats)
             });
-            samples.extend(join_all(sample).await.into_iter().map(|sample| sample.and_then(Result::ok)));
+            for sample in join_all(sample).await {
+                let sample = sample.transpose().unwrap_or_else(|error| {
+                    failed.get_or_insert(error);
+                    None
+                });
+                samples.push(sample);
+            }
+        }
+        if let Some(error) = failed.filter(|_| samples.iter().all(Option::is_none)) {
+            // One that fails is nothing unusual: its allocation may just be stopping.
+            let resource = Resource::Group(key.clone());
+            self.trouble(&resource, format_args!("no statistics of any of its {} allocations: {error}", samples.len()));
         }
         let deploying = self.views.borrow().is_deploying(&key.job);
         Some(observe_group(group, deploying, &samples))

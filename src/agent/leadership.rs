@@ -108,7 +108,14 @@ impl<P: Ports, O: Observer> Agent<P, O> {
         if let Some(old) = old {
             consul.destroy_session(&old).await.ok();
         }
-        let session = consul.create_session(&self.session_request()).await?;
+        let session = match consul.create_session(&self.session_request()).await {
+            Ok(session) => session,
+            Err(error) => {
+                // Told here, whatever kind it is: one that is "not found" comes from something that is no Consul.
+                self.note_lock(Some(error.clone()));
+                return Err(error);
+            }
+        };
         *self.session.borrow_mut() = Some(session.clone());
         let mut index = None;
         let mut follows = false;
@@ -116,7 +123,9 @@ impl<P: Ports, O: Observer> Agent<P, O> {
             let renewed = self.ports.clock().monotonic();
             consul.renew_session(&session).await?;
             let wait = index.map(|past| Wait { past, at_most: RENEW_EVERY });
+            let asked = self.ports.clock().monotonic();
             let lock = consul.lock(&key, wait).await?;
+            self.not_at_once(asked, index == Some(lock.index)).await;
             let held = matches!(&lock.value, LockState::Held(holder) if *holder != session);
             let won = !held && consul.acquire(&key, &session).await?;
             self.note_lock(None);
@@ -199,7 +208,11 @@ impl<P: Ports, O: Observer> Agent<P, O> {
         let mut index = None;
         loop {
             let wait = index.map(|past| Wait { past, at_most: SESSION_TTL });
-            match self.ports.consul().lock(&key, wait).await {
+            let asked = self.ports.clock().monotonic();
+            let answer = self.ports.consul().lock(&key, wait).await;
+            let unchanged = answer.as_ref().is_ok_and(|lock| index == Some(lock.index));
+            self.not_at_once(asked, unchanged).await;
+            match answer {
                 Ok(lock) if lock.value != LockState::Held(session.clone()) => return LossCause::LockGone,
                 Ok(lock) if lock.index > 0 => index = Some(lock.index),
                 Ok(_) | Err(_) => {
@@ -207,6 +220,14 @@ impl<P: Ports, O: Observer> Agent<P, O> {
                     self.ports.clock().sleep(RETRY_AFTER).await;
                 }
             }
+        }
+    }
+
+    /// Pauses where a blocking query that found nothing new did not wait, as behind a proxy that drops its parameters.
+    async fn not_at_once(&self, asked: Monotonic, unchanged: bool) {
+        let clock = self.ports.clock();
+        if unchanged && clock.monotonic().since(asked) < RETRY_AFTER {
+            clock.sleep(RETRY_AFTER).await;
         }
     }
 

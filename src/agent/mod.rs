@@ -30,7 +30,9 @@ mod term;
 mod views;
 
 use std::cell::{Cell, RefCell};
-use std::pin::{Pin, pin};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -41,6 +43,7 @@ use crate::ports::{Clock, PortError, Ports};
 pub use event::{AlertAction, AlertNotice, Event, Feed, Leadership, LossCause, Observer};
 pub use leadership::{LEASE, LOCK_DELAY, RENEW_EVERY, SESSION_TTL};
 
+use leadership::{Lease, Won};
 use term::Term;
 
 /// How an agent is set up. Read anew at every round, so that it can be changed while the agent leads.
@@ -101,6 +104,10 @@ pub struct Agent<P, O> {
     /// The session to destroy when the agent stops.
     session: RefCell<Option<SessionId>>,
     leading: Cell<bool>,
+    /// Whether the agent was reconfigured, and its term has not begun afresh since.
+    stale: Cell<bool>,
+    /// Whoever waits for that.
+    awaits_change: Cell<Option<Waker>>,
     /// What was last wrong with the lock, so that it is told once.
     lock_trouble: RefCell<Option<PortError>>,
 }
@@ -114,6 +121,8 @@ impl<P: Ports, O: Observer> Agent<P, O> {
             config: RefCell::new(config),
             session: RefCell::new(None),
             leading: Cell::new(false),
+            stale: Cell::new(false),
+            awaits_change: Cell::new(None),
             lock_trouble: RefCell::new(None),
         }
     }
@@ -123,11 +132,29 @@ impl<P: Ports, O: Observer> Agent<P, O> {
         self.leading.get()
     }
 
-    /// Changes the configuration without losing leadership or an operation under way. The name and the root of a
+    /// Changes the configuration without losing leadership or an operation under way. What is known of the servers is asked
+    /// for afresh. The name and the root of a
     /// running agent stay as they are.
     pub fn reconfigure(&self, config: AgentConfig) {
         let mut present = self.config.borrow_mut();
         *present = AgentConfig { name: present.name.clone(), root: present.root.clone(), ..config };
+        drop(present);
+        self.stale.set(true);
+        if let Some(waker) = self.awaits_change.take() {
+            waker.wake();
+        }
+    }
+
+    /// Completes when the agent was reconfigured since this last completed.
+    async fn reconfigured(&self) {
+        poll_fn(|context| {
+            if self.stale.replace(false) {
+                return Poll::Ready(());
+            }
+            self.awaits_change.set(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Runs until `stop` completes, then gives up the lock, so that another takes over at once (L5).
@@ -143,17 +170,23 @@ impl<P: Ports, O: Observer> Agent<P, O> {
 
     /// Campaigns, and leads for one term.
     async fn serve(&self) {
-        let session = self.campaign().await;
-        let term = Term::new(&self.ports, &self.observer, &self.config, &session);
-        self.lead(&term, &session).await;
+        let won = self.campaign().await;
+        self.lead(&won).await;
     }
 
-    async fn lead(&self, term: &Term<'_, P, O>, session: &leadership::Won) {
+    async fn lead(&self, won: &Won) {
         self.leading.set(true);
         self.tell(&Event::Leadership(Leadership::Won));
-        let work: Pin<&mut _> = pin!(term.work());
-        let cause = match select(pin!(self.keep(session, term.lease())), work).await {
-            Either::Left((cause, _)) | Either::Right((cause, _)) => cause,
+        let lease = Lease::from(won.renewed);
+        let mut kept = pin!(self.keep(won, &lease));
+        let cause = loop {
+            let term = Term::new(&self.ports, &self.observer, &self.config, won, &lease);
+            let (work, changed) = (pin!(term.work()), pin!(self.reconfigured()));
+            match select(kept.as_mut(), select(work, changed)).await {
+                Either::Left((cause, _)) | Either::Right((Either::Left((cause, _)), _)) => break cause,
+                // The servers may be others now, or show other things: what is known of them is asked for afresh.
+                Either::Right((Either::Right(((), _)), _)) => {}
+            }
         };
         self.leading.set(false);
         self.tell(&Event::Leadership(Leadership::Lost(cause)));

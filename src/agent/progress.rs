@@ -266,7 +266,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             }
             Err(error) => {
                 if matches!(error, WriteError::LockLost) {
-                    self.lease().end();
+                    self.lease.end();
                 }
                 self.trouble(subject.resource, format_args!("state at {} not written: {error}", subject.path));
                 false

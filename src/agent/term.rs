@@ -9,7 +9,7 @@ use futures_util::future::{join, join3};
 use jiff::Timestamp;
 
 use super::elapsed::{Elapsed, Mark};
-use super::event::{Event, LossCause, Observer};
+use super::event::{Event, Feed, LossCause, Observer};
 use super::leadership::{Lease, Won, guard};
 use super::store::{Store, Stored};
 use super::views::Views;
@@ -17,7 +17,7 @@ use super::{AgentConfig, rounds};
 use crate::decide::Standing;
 use crate::domain::Resource;
 use crate::operation::Operation;
-use crate::ports::{Clock, Ports};
+use crate::ports::{Clock, PortError, Ports};
 use crate::state::{ResourceState, path_of};
 
 /// Everything that belongs to one term. It is dropped with the term, so that nothing of it can act afterwards (L6).
@@ -28,8 +28,10 @@ pub(super) struct Term<'a, P, O> {
     pub(super) store: Store,
     /// States of resources whose policy is disabled, as they would be: never written (J5, P26).
     pub(super) shadows: RefCell<BTreeMap<String, ResourceState>>,
+    /// What was last told to be wrong with each feed.
+    pub(super) feed_troubles: RefCell<BTreeMap<Feed, Option<PortError>>>,
     observer: &'a O,
-    lease: Lease,
+    pub(super) lease: &'a Lease,
     elapsed: RefCell<Elapsed>,
     /// How many operations are about to begin.
     reserved: Cell<usize>,
@@ -46,7 +48,13 @@ impl Drop for Reservation<'_> {
 }
 
 impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
-    pub(super) fn new(ports: &'a P, observer: &'a O, config: &'a RefCell<AgentConfig>, won: &Won) -> Self {
+    pub(super) fn new(
+        ports: &'a P,
+        observer: &'a O,
+        config: &'a RefCell<AgentConfig>,
+        won: &Won,
+        lease: &'a Lease,
+    ) -> Self {
         Self {
             ports,
             config,
@@ -54,7 +62,8 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             store: Store::new(guard(config, &won.session)),
             shadows: RefCell::new(BTreeMap::new()),
             observer,
-            lease: Lease::from(won.renewed),
+            feed_troubles: RefCell::default(),
+            lease,
             elapsed: RefCell::new(Elapsed::default()),
             reserved: Cell::new(0),
         }
@@ -68,10 +77,6 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
         );
         let (_, (never, _)) = join(watching, join(rounds::of_groups(self), rounds::of_pools(self))).await;
         match never {}
-    }
-
-    pub(super) fn lease(&self) -> &Lease {
-        &self.lease
     }
 
     /// Whether this agent may make an outside call that changes something (L4).

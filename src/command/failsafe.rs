@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::arguments::FailsafeArguments;
 use super::variable;
 use crate::adapters::consul::ConsulClient;
-use crate::config::{self, Layer, Mode};
+use crate::config;
 use crate::ports::Consul;
 use crate::state::{Failsafe, ResourceState, ResourceType, state_prefix};
 
@@ -26,16 +26,15 @@ enum Answer {
 }
 
 pub(super) fn run(arguments: &FailsafeArguments) -> anyhow::Result<ExitCode> {
-    let flags = Layer { consul: arguments.consul.clone(), ..Layer::default() };
-    let config = config::load(flags, &arguments.config, Mode::Production, variable)?;
-    let consul = ConsulClient::new(config.consul)?;
+    let (settings, root) = config::load_consul(arguments.consul.clone(), &arguments.config, variable)?;
+    let consul = ConsulClient::new(settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         if arguments.list {
-            return list(&consul, &config.root).await;
+            return list(&consul, &root).await;
         }
         let wanted = if arguments.enable { Failsafe::Enabled } else { Failsafe::Disabled };
-        let path = path(arguments, &config.root)?;
+        let path = path(arguments, &root)?;
         set(&consul, &path, wanted, arguments.force).await
     })
 }

@@ -18,6 +18,15 @@ pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Lay
     Ok(Layer { consul: environment.consul()?, nomad: environment.nomad()?, ..Layer::default() })
 }
 
+/// What the environment says of Consul alone.
+///
+/// # Errors
+///
+/// As [`from_environment`].
+pub(super) fn consul_from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<ConsulLayer, ConfigError> {
+    Environment(&|name| variable(name).filter(|value| !value.is_empty())).consul()
+}
+
 struct Environment<'a>(&'a dyn Fn(&str) -> Option<String>);
 
 impl Environment<'_> {

@@ -65,6 +65,10 @@ fn each(
 }
 
 fn assign(layer: &mut Layer, path: &Path, entry: Entry) -> Result<(), ConfigError> {
+    // As in the Go daemon's files, and as in the environment: nothing is nothing.
+    if entry.value == Value::Scalar(String::new()) && KEYS.contains(&entry.key.as_str()) {
+        return Ok(());
+    }
     let given = Given { path, entry: &entry };
     match entry.key.as_str() {
         "consul" => layer.consul.address = Some(given.parse(address)?),

@@ -87,7 +87,7 @@ pub struct ConsulLayer {
     /// Consul's address [default: localhost:8500]
     ///
     /// host:port, http://host:port, https://host:port or unix:///path. Best is the agent on the same machine.
-    #[arg(id = "consul_address", long = "consul", value_name = "ADDRESS", value_parser = super::key::address, help_heading = "Consul")]
+    #[arg(id = "consul_address", long = "consul", value_name = "ADDRESS", help_heading = "Consul")]
     pub address: Option<String>,
 
     /// The root of every key that is read or written [default: replicator/config]
@@ -125,7 +125,7 @@ pub struct NomadLayer {
     /// Nomad's address [default: http://localhost:4646]
     ///
     /// http://host:port, https://host:port or unix:///path. Best is the agent on the same machine.
-    #[arg(id = "nomad_address", long = "nomad", value_name = "ADDRESS", value_parser = super::key::address, help_heading = "Nomad")]
+    #[arg(id = "nomad_address", long = "nomad", value_name = "ADDRESS", help_heading = "Nomad")]
     pub address: Option<String>,
 
     /// Nomad's ACL token

@@ -23,5 +23,5 @@ pub use environment::from_environment;
 pub use error::{ConfigError, Place};
 pub use file::from_path;
 pub use layer::{ConsulLayer, Layer, NomadLayer, NotificationLayer, TlsLayer};
-pub use settle::{Config, LogFormat, Mode, Unused, load};
+pub use settle::{Config, LogFormat, Mode, Unused, load, load_consul};
 pub use value::{Level, boolean};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::environment::from_environment;
+use super::environment::{consul_from_environment, from_environment};
 use super::error::{ConfigError, Place};
 use super::file::from_path;
 use super::layer::{ConsulLayer, Layer, NomadLayer, TlsLayer};
@@ -88,13 +88,36 @@ pub fn load(
     settle(flags.over(layer), mode)
 }
 
+/// As [`load`], but only what is about Consul: the settings and the root of the keys.
+///
+/// # Errors
+///
+/// As [`load`]; what the environment says of Nomad does not matter.
+pub fn load_consul(
+    flags: ConsulLayer,
+    paths: &[PathBuf],
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<(ConsulSettings, String), ConfigError> {
+    let mut layer = Layer { consul: consul_from_environment(variable)?, ..Layer::default() };
+    for path in paths {
+        layer = from_path(path)?.over(layer);
+    }
+    let layer = Layer { consul: flags, ..Layer::default() }.over(layer).consul;
+    let root = root(&layer);
+    Ok((consul(layer)?, root))
+}
+
+fn root(layer: &ConsulLayer) -> String {
+    layer.key_root.clone().unwrap_or_else(|| "replicator/config".to_owned())
+}
+
 fn settle(layer: Layer, mode: Mode) -> Result<Config, ConfigError> {
     let unused = unused(&layer);
     let switch = |disable: Option<bool>| if disable == Some(true) { Switch::Off } else { Switch::On };
     let seconds = |seconds: Option<u32>| Duration::from_secs(u64::from(seconds.unwrap_or(10)));
     let level = if mode == Mode::Development { Level::Debug } else { Level::Info };
     Ok(Config {
-        root: layer.consul.key_root.clone().unwrap_or_else(|| "replicator/config".to_owned()),
+        root: root(&layer.consul),
         job_interval: seconds(layer.job_scaling_interval),
         job_scaling: switch(layer.job_scaling_disable),
         cluster_interval: seconds(layer.cluster_scaling_interval),
@@ -110,8 +133,12 @@ fn settle(layer: Layer, mode: Mode) -> Result<Config, ConfigError> {
 }
 
 fn consul(layer: ConsulLayer) -> Result<ConsulSettings, ConfigError> {
-    let scheme = if layer.encrypted == Some(true) { "https" } else { "http" };
-    let address = address("consul", layer.address.as_deref().unwrap_or("localhost:8500"), scheme)?;
+    let given = layer.address.as_deref().unwrap_or("localhost:8500");
+    // As the consul tool: where encryption is asked for, there is no way back to plain HTTP.
+    let address = match given.strip_prefix("http://").or_else(|| (!given.contains("://")).then_some(given)) {
+        Some(plain) if layer.encrypted == Some(true) => address("consul", plain, "https")?,
+        _ => address("consul", given, "http")?,
+    };
     let endpoint = Endpoint { address, tls: tls(layer.tls), token: layer.token };
     Ok(ConsulSettings { endpoint, datacenter: layer.datacenter, namespace: layer.namespace })
 }

@@ -22,6 +22,9 @@ pub struct GroupScale {
     pub retry_threshold: u32,
     /// Why, for Nomad's own history.
     pub message: String,
+    /// The job modify index that the decision was made on. Absent in operations begun by older versions.
+    #[serde(default)]
+    pub decided_on: Option<u64>,
     /// How far it is.
     pub phase: GroupPhase,
 }
@@ -109,6 +112,9 @@ impl GroupScale {
             Move::Enter(self.follow(None, modify_index), None)
         } else if count != self.from {
             Move::Finish(Outcome::Abandoned(Abandonment::Overruled { wanted: self.to, found: count }))
+        } else if self.decided_on.is_some_and(|decided_on| decided_on != modify_index) {
+            // Its policy may be another, or none, by now (J15).
+            Move::Finish(Outcome::Abandoned(Abandonment::JobChanged))
         } else if sight.deploying {
             // Nomad 0.12 to 1.3 answer a scale call during a deployment with 400, and carry it out (J15).
             Move::Finish(Outcome::Abandoned(Abandonment::DeploymentBegan))
@@ -141,11 +147,34 @@ mod tests {
     use super::*;
 
     fn scaling() -> GroupScale {
-        GroupScale { from: 2, to: 3, retry_threshold: 1, message: String::new(), phase: GroupPhase::Scaling }
+        GroupScale {
+            from: 2,
+            to: 3,
+            retry_threshold: 1,
+            message: String::new(),
+            decided_on: Some(7),
+            phase: GroupPhase::Scaling,
+        }
     }
 
     fn sight() -> GroupSight {
         GroupSight { job: Some((2, 7)), deploying: false, rollout: Rollout::Evaluating, in_phase: Duration::ZERO }
+    }
+
+    #[test]
+    fn j15_a_job_that_changed_since_the_decision_is_left_alone() {
+        let sight = |modify_index| GroupSight {
+            job: Some((2, modify_index)),
+            deploying: false,
+            rollout: Rollout::Evaluating,
+            in_phase: Duration::ZERO,
+        };
+        assert_eq!(scaling().next(&sight(7)), Move::Call(Call::Scale { count: 3, modify_index: 7 }));
+        assert_eq!(scaling().next(&sight(8)), Move::Finish(Outcome::Abandoned(Abandonment::JobChanged)));
+        let ours = GroupSight { job: Some((3, 8)), ..sight(8) };
+        assert!(matches!(scaling().next(&ours), Move::Enter(..)), "our own change, whose answer was lost");
+        let old: GroupScale = GroupScale { decided_on: None, ..scaling() };
+        assert!(matches!(old.next(&sight(8)), Move::Call(_)), "begun by a version that did not note it");
     }
 
     #[test]

@@ -244,6 +244,8 @@ pub enum Abandonment {
     },
     /// The job or group is gone.
     JobGone,
+    /// The job changed before we acted.
+    JobChanged,
     /// A deployment began before we acted.
     DeploymentBegan,
     /// Somebody called the drain off.
@@ -259,6 +261,7 @@ impl fmt::Display for Abandonment {
         match self {
             Self::Overruled { wanted, found } => write!(f, "somebody set {found} where {wanted} was wanted"),
             Self::JobGone => f.write_str("the group is gone"),
+            Self::JobChanged => f.write_str("the job changed meanwhile"),
             Self::DeploymentBegan => f.write_str("a deployment began first"),
             Self::DrainCancelled(node) => write!(f, "somebody called off the drain of {node}"),
             Self::NodeGone(node) => write!(f, "node {node} went away by itself"),

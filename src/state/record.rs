@@ -239,6 +239,7 @@ mod tests {
                 to: 2,
                 retry_threshold: 2,
                 message: String::new(),
+                decided_on: None,
                 phase: crate::operation::GroupPhase::Scaling,
             }),
         };

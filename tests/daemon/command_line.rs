@@ -83,6 +83,7 @@ fn c10_no_help_and_no_error_shows_a_secret() {
         vec!["agent", "-consul-token", "hunter2", "-help"],
         vec!["agent", "-consul-token=hunter2", "bogus"],
         vec!["agent", "-consul-tokn=hunter2"],
+        vec!["agent", "-consul=http://me:hunter2@host:bad"],
         vec!["agent", "-nomad-token=hunter2", "-log-level=SILLY"],
         vec!["agent", "-nomad-token=a\nhunter2", "-config=/nowhere"],
     ] {

@@ -134,6 +134,8 @@ fn c6_the_variables_of_the_tools_count() {
     assert_eq!(names, ["/ca.pem", "/cas", "/cert.pem", "/key.pem"]);
     assert_eq!(nomad.tls.server_name.as_deref(), Some("server.eu.nomad"));
     assert_eq!(consul.address.to_string(), "https://consul:8501", "CONSUL_HTTP_SSL gives the scheme");
+    let plain = settle(&[], &[("CONSUL_HTTP_ADDR", "http://consul:8501"), ("CONSUL_HTTP_SSL", "true")]).unwrap();
+    assert_eq!(plain.consul.endpoint.address.to_string(), "https://consul:8501", "and no way back to plain HTTP");
     assert_eq!((consul.tls.verify, consul.tls.server_name.as_deref()), (Verify::Skip, Some("server.dc1.consul")));
     assert_eq!(consul.token.as_ref().unwrap().expose_secret(), "from-a-file", "a token's file wins");
     assert_eq!(config.consul.namespace.as_deref(), Some("team"));

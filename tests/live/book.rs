@@ -116,7 +116,15 @@ fn execute(cluster: &Cluster, folder: &Path, command: &str) -> String {
     let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
     // An agent is given time to say what it has to say, and is then told to stop.
     let script = if command.starts_with("replicator agent") {
-        format!("timeout --preserve-status --signal=TERM 3 {command} 2>&1")
+        format!(
+            "{command} >agent.out 2>&1 & agent=$!
+             for try in $(seq 300); do
+                 grep -qE 'INFO leads|stands by' agent.out && break
+                 kill -0 $agent 2>/dev/null || break
+                 sleep 0.1
+             done
+             kill -TERM $agent 2>/dev/null; wait $agent; code=$?; cat agent.out; rm agent.out; exit $code"
+        )
     } else {
         format!("{{ {command}\n}} 2>&1")
     };

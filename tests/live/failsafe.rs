@@ -52,6 +52,11 @@ pub(crate) fn s3_failsafe_against_a_running_evaluation() {
             (operates || agent.says("held: in failsafe") > held + 1).then_some(())
         });
         let frozen = cluster.nomad.scaled();
+        if cluster.consul.state("jobs/web/front").unwrap().get("operation").is_none() {
+            let held = agent.says("held: in failsafe");
+            agent.await_word("held: in failsafe", held + 2);
+            assert_eq!(cluster.nomad.scaled(), frozen, "nothing is scaled in failsafe");
+        }
         let state = cluster.consul.state("jobs/web/front").unwrap();
         assert_eq!(
             (&state["failsafe_mode"], &state["failsafe_admin"]),

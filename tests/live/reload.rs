@@ -37,6 +37,26 @@ pub(crate) fn c7_sighup_changes_what_can_be_changed() {
     assert_eq!((agent.says("INFO leads"), agent.says("lost leadership")), (1, 0));
 }
 
+pub(crate) fn c7_after_a_reload_only_the_new_servers_count() {
+    let cluster = Cluster::start();
+    let other = crate::stand_in::StandIn::start();
+    // The same index on both: what the old one said must not pass for what the new one says.
+    cluster.nomad.register("before", 2, &[("max", "9")], 500.0);
+    other.register("after", 2, &[("max", "3")], 900.0);
+    let file = cluster.consul.folder().join("replicator.hcl");
+    fs::write(&file, format!("nomad = \"{}\"\n", cluster.nomad.address())).unwrap();
+    let mut agent = cluster.agent(&[&format!("-config={}", file.display())]);
+    eventually("the first job to be seen", || cluster.consul.state("jobs/before/front"));
+    let session = cluster.consul.holder().unwrap();
+    fs::write(&file, format!("nomad = \"{}\"\n", other.address())).unwrap();
+    agent.signal("HUP");
+    agent.await_word("configuration read again", 1);
+    cluster.nomad.load("before", 95.0);
+    eventually("the other job to be scaled", || (other.count("after") == 3).then_some(()));
+    assert!(cluster.nomad.scaled().is_empty(), "nobody looks at the old one any more");
+    assert_eq!(cluster.consul.holder().unwrap(), session, "and leadership was never lost");
+}
+
 pub(crate) fn c13_quiet_while_nothing_happens() {
     let cluster = Cluster::start();
     cluster.nomad.register("web", 2, &[], 500.0);

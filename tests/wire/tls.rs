@@ -132,6 +132,7 @@ async fn files_that_are_of_no_use_are_named() {
         (Tls { client_key: Some(site.path("empty.pem")), ..site.good() }, "client.pem"),
         (Tls { client_key: None, ..site.good() }, "certificate needs its key"),
         (Tls { server_name: Some("not a name".into()), ..site.good() }, "not a name"),
+        (Tls { server_name: Some("127.0.0.2".into()), ..site.good() }, "127.0.0.2"),
         (Tls { ca_path: Some(site.path("nofolder")), ..site.good() }, "nofolder"),
     ];
     for (tls, word) in cases {

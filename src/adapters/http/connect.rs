@@ -49,7 +49,7 @@ pub enum ConnectError {
         service: Service,
     },
     /// A name that cannot stand in an address.
-    #[error("the TLS server name {name:?} is no host name")]
+    #[error("the TLS server name {name:?} is no host name; leave it out where the certificate is for the address")]
     ServerName {
         /// The name.
         name: String,
@@ -97,7 +97,9 @@ impl Http {
             .default_headers(headers)
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(IDLE_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none());
+            .redirect(reqwest::redirect::Policy::none())
+            // Agents are on this machine or near; a proxy for the web has no business with their tokens.
+            .no_proxy();
         let (builder, base) = match &endpoint.address {
             Address::Socket(path) => (builder.unix_socket(path.as_path()), socket_base()),
             Address::Url(url) if url.scheme() == "https" => with_tls(service, builder, url, &endpoint.tls)?,
@@ -150,6 +152,10 @@ fn with_tls(
     }
     let mut base = url.clone();
     if let Some(name) = &tls.server_name {
+        // An address as a name would be connected to.
+        if name.parse::<std::net::IpAddr>().is_ok() {
+            return Err(ConnectError::ServerName { name: name.clone() });
+        }
         let real = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         base.set_host(Some(name)).map_err(|_| ConnectError::ServerName { name: name.clone() })?;
         builder = builder.dns_resolver(Arc::new(Renamed { real }));

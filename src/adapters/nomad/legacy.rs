@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt};
 
 use super::wire::{AllocationPage, AllocationStub, kind_of_listed};
 use super::{Consistency, NomadClient, Session};
-use crate::domain::{Allocation, AllocationId, GroupKey, JobKey, JobKind, Namespace, Resources};
+use crate::domain::{Allocation, AllocationId, ClientStatus, GroupKey, JobKey, JobKind, Namespace, Resources};
 use crate::ports::{ErrorKind, PortError};
 
 /// How many pages are read at once.
@@ -72,8 +72,11 @@ async fn read_page(session: &Session, id: &AllocationId) -> Result<(Resources, J
     answer.json::<AllocationPage>()?.into_parts().map_err(|problem| answer.error(ErrorKind::Other, problem))
 }
 
-/// What the list itself tells.
+/// What the list itself tells. What has ended takes nothing.
 fn told(stub: &AllocationStub) -> Option<(Resources, JobKind)> {
+    if matches!(stub.client(), ClientStatus::Complete | ClientStatus::Failed | ClientStatus::Lost) {
+        return Some((Resources::default(), JobKind::Service));
+    }
     let kind = kind_of_listed(stub.job_type.as_deref())?;
     Some((stub.allocated_resources.as_ref()?.total(), kind))
 }
