@@ -4,12 +4,15 @@
 //! - [`clock`]: time, by tokio and the machine's clock.
 //! - [`http`]: what the HTTP APIs of Nomad and Consul have in common.
 //! - [`nomad`], [`consul`]: their APIs.
-//! - [`no_cloud`]: the cloud port of a build without a provider.
+//! - [`providers`]: cloud providers, by the name that pools give.
+//! - `aws`: Auto Scaling groups and EC2 instances; only in a build with the feature `aws`.
 //! - [`ports`]: all of them, bundled for the agent.
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod clock;
 pub mod consul;
 pub mod http;
-pub mod no_cloud;
 pub mod nomad;
 pub mod ports;
+pub mod providers;

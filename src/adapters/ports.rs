@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use super::clock::TokioClock;
 use super::consul::ConsulClient;
-use super::no_cloud::NoCloud;
 use super::nomad::NomadClient;
+use super::providers::Providers;
 use crate::ports::Ports;
 
 /// Real time and real servers. The clients are shared with whoever changes their settings on a reload.
@@ -17,14 +17,14 @@ pub struct RealPorts {
     /// The lock and the state.
     pub consul: Rc<ConsulClient>,
     /// The machines.
-    pub cloud: NoCloud,
+    pub cloud: Providers,
 }
 
 impl Ports for RealPorts {
     type Clock = TokioClock;
     type Nomad = NomadClient;
     type Consul = ConsulClient;
-    type Cloud = NoCloud;
+    type Cloud = Providers;
 
     fn clock(&self) -> &TokioClock {
         &self.clock
@@ -38,7 +38,7 @@ impl Ports for RealPorts {
         &self.consul
     }
 
-    fn cloud(&self) -> &NoCloud {
+    fn cloud(&self) -> &Providers {
         &self.cloud
     }
 }

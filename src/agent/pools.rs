@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::event::{Event, Observer};
 use super::progress::{Intent, MOVES_PER_EVALUATION, Subject};
 use super::term::Term;
@@ -15,10 +17,14 @@ use crate::domain::{
     Activity, ActivityStatus, Instance, InstanceId, NodeId, PoolInstance, PoolName, PoolSnapshot, PoolTarget, Resource,
 };
 use crate::operation::{
-    Failure, Move, Outcome, ScaleIn, ScaleInPhase, ScaleInSight, ScaleOut, ScaleOutPhase, ScaleOutSight, Work,
+    Failure, Move, Operation, Outcome, ScaleIn, ScaleInPhase, ScaleInSight, ScaleOut, ScaleOutPhase, ScaleOutSight,
+    Work,
 };
 use crate::policy::PoolPolicy;
 use crate::ports::{Cloud, ErrorKind, PortError, Ports};
+
+/// How far the provider's clock may be behind ours.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 impl<P: Ports, O: Observer> Term<'_, P, O> {
     pub(super) async fn evaluate_pool(&self, name: &PoolName, resource: &Resource) {
@@ -200,7 +206,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             let in_phase = self.in_phase(subject.path, &operation);
             let failures = state.failure_count;
             let next = match &operation.work {
-                Work::ScaleOut(work) => self.next_out(work, in_phase, failures).await,
+                Work::ScaleOut(work) => self.next_out(work, &operation, in_phase, failures).await,
                 Work::ScaleIn(work) => self.next_in(work, managed, in_phase, failures).await,
                 Work::GroupScale(_) => return,
             };
@@ -217,7 +223,13 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         }
     }
 
-    async fn next_out(&self, work: &ScaleOut, in_phase: Duration, failures: u32) -> Result<Move<Work>, PortError> {
+    async fn next_out(
+        &self,
+        work: &ScaleOut,
+        operation: &Operation,
+        in_phase: Duration,
+        failures: u32,
+    ) -> Result<Move<Work>, PortError> {
         let cloud = self.ports.cloud();
         let group = cloud.pool(&work.target).await?;
         let mut joined = self.views.borrow().joined_instances();
@@ -231,9 +243,19 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             }
         }
         let waits_for_launch = matches!(work.phase, ScaleOutPhase::Launching | ScaleOutPhase::Reverting);
-        let trouble = if waits_for_launch { self.launch_trouble(&work.target).await? } else { String::new() };
-        let sight =
-            ScaleOutSight { group: &group, joined: &joined, states: &states, trouble: &trouble, in_phase, failures };
+        let setback = if waits_for_launch { self.setback(&work.target, operation.started).await? } else { None };
+        if let Some(setback) = &setback {
+            let problem = format_args!("the group does not launch: {}; it goes on trying", setback.message);
+            self.trouble(&operation.resource, problem);
+        }
+        let sight = ScaleOutSight {
+            group: &group,
+            joined: &joined,
+            states: &states,
+            setback: setback.as_ref(),
+            in_phase,
+            failures,
+        };
         Ok(work.next(&sight).map(Work::ScaleOut))
     }
 
@@ -299,10 +321,13 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         }
     }
 
-    /// What the provider says about the group's latest activity, if that failed.
-    async fn launch_trouble(&self, target: &PoolTarget) -> Result<String, PortError> {
+    /// What the group tried last, if that was after this time and failed.
+    async fn setback(&self, target: &PoolTarget, began: Timestamp) -> Result<Option<Activity>, PortError> {
         let newest = self.ports.cloud().activities(target).await?.into_iter().next();
-        let failed = |activity: &Activity| activity.status == ActivityStatus::Failed;
-        Ok(newest.filter(failed).map(|activity| activity.message).unwrap_or_default())
+        let counts = |activity: &Activity| {
+            let failed = matches!(activity.status, ActivityStatus::Failed | ActivityStatus::NoCapacity);
+            failed && activity.began.saturating_add(CLOCK_SKEW).is_ok_and(|latest| latest >= began)
+        };
+        Ok(newest.filter(counts))
     }
 }

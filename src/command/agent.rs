@@ -12,9 +12,9 @@ use super::{variable, version};
 use crate::adapters::clock::TokioClock;
 use crate::adapters::consul::ConsulClient;
 use crate::adapters::http::{Endpoint, Verify};
-use crate::adapters::no_cloud::NoCloud;
 use crate::adapters::nomad::NomadClient;
 use crate::adapters::ports::RealPorts;
+use crate::adapters::providers::Providers;
 use crate::agent::{Agent, Switch};
 use crate::config::{self, Config, ConfigError, Mode};
 use crate::daemon::log::{self, LogControl, LogObserver};
@@ -69,7 +69,7 @@ impl Daemon {
             clock: TokioClock::start(),
             nomad: self.nomad.clone(),
             consul: self.consul.clone(),
-            cloud: NoCloud,
+            cloud: Providers::built_in(),
         };
         let config = self.config.agent(&self.name, self.own_allocation.as_ref());
         let agent = Agent::new(ports, LogObserver::default(), config);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{ActivityId, InstanceId, PoolName, ProviderName, RegionName};
@@ -107,6 +108,8 @@ pub enum ActivityStatus {
     Successful,
     /// Failed or cancelled.
     Failed,
+    /// Failed since the provider has no such machine to give now. Waiting may help.
+    NoCapacity,
 }
 
 /// A scaling activity: something that the group did or tried.
@@ -114,6 +117,8 @@ pub enum ActivityStatus {
 pub struct Activity {
     /// Identity.
     pub id: ActivityId,
+    /// When it began, by the provider's clock.
+    pub began: Timestamp,
     /// State.
     pub status: ActivityStatus,
     /// What the provider says about it, such as why a launch failed.

@@ -88,12 +88,13 @@ impl Work {
     }
 
     /// Whether entering this phase starts its time limit anew. Following counts from the action (J16), joining from the
-    /// launch (P18), emptying from the drain, and a detachment that got its name goes on.
+    /// request (P18) unless the launch came late (P29), emptying from the drain, and a detachment that got its name goes
+    /// on.
     #[must_use]
     pub fn starts_timer(&self) -> bool {
         match self {
             Self::GroupScale(_) => false,
-            Self::ScaleOut(work) => !matches!(work.phase, ScaleOutPhase::Joining { .. }),
+            Self::ScaleOut(work) => !matches!(work.phase, ScaleOutPhase::Joining { late: false, .. }),
             Self::ScaleIn(work) => {
                 !matches!(work.phase, ScaleInPhase::Emptying | ScaleInPhase::Detaching { activity: Some(_) })
             }
@@ -191,7 +192,7 @@ pub enum Failure {
     EvaluationFailed,
     /// The deployment, or the change of count itself, took too long.
     TookTooLong,
-    /// The Auto Scaling group launched no instance in time; the message is the provider's, if it gave one.
+    /// The Auto Scaling group launched no instance in time; the message is the provider's, where it gave one.
     NoLaunch(String),
     /// The instance's node did not join Nomad in time.
     DidNotJoin(InstanceId),
@@ -213,10 +214,8 @@ impl fmt::Display for Failure {
             Self::DeploymentFailed => f.write_str("the deployment failed or was cancelled"),
             Self::EvaluationFailed => f.write_str("the evaluation failed"),
             Self::TookTooLong => write!(f, "not done within {} minutes", FOLLOW_LIMIT.as_secs() / 60),
-            Self::NoLaunch(message) if message.is_empty() => {
-                write!(f, "no instance launched within {} minutes", JOIN_DEADLINE.as_secs() / 60)
-            }
-            Self::NoLaunch(message) => write!(f, "no instance launched: {message}"),
+            Self::NoLaunch(message) if message.is_empty() => f.write_str("the group launched no instance in time"),
+            Self::NoLaunch(message) => write!(f, "the group launched no instance in time: {message}"),
             Self::DidNotJoin(instance) => {
                 write!(f, "the node of {instance} did not join within {} minutes", JOIN_DEADLINE.as_secs() / 60)
             }

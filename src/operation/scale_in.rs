@@ -184,7 +184,9 @@ impl ScaleIn {
             self.call_off(CallOff::Protected)
         } else if group.desired <= sight.floor {
             self.call_off(CallOff::AtMinimum)
-        } else if sight.activity == Some(ActivityStatus::Failed) || sight.in_phase >= EFFECT_LIMIT {
+        } else if matches!(sight.activity, Some(ActivityStatus::Failed | ActivityStatus::NoCapacity))
+            || sight.in_phase >= EFFECT_LIMIT
+        {
             self.call_off(CallOff::NotDetached)
         } else {
             Move::Call(Call::Detach(self.instance.clone()))

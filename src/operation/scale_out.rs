@@ -6,10 +6,13 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Abandonment, Call, EFFECT_LIMIT, Failure, Move, Outcome};
-use crate::domain::{InstanceId, InstanceState, Lifecycle, PoolSnapshot, PoolTarget};
+use crate::domain::{Activity, ActivityStatus, InstanceId, InstanceState, Lifecycle, PoolSnapshot, PoolTarget};
 
 /// How long the group may take to launch an instance and its node to join, ready (P18).
 pub const JOIN_DEADLINE: Duration = Duration::from_mins(5);
+
+/// How often the wait for a launch is doubled, at most, where the provider lacks capacity (P29).
+const DOUBLINGS: u32 = 4;
 
 /// A scale-out under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +43,9 @@ pub enum ScaleOutPhase {
     Joining {
         /// The new instance.
         instance: InstanceId,
+        /// Whether it was launched so late that the limit which began with the request is no measure for it (P29).
+        #[serde(default)]
+        late: bool,
     },
     /// About to terminate an instance that did not join, so that the group launches another (P19).
     Replacing {
@@ -73,7 +79,9 @@ impl ScaleOutPhase {
     #[must_use]
     pub fn instance(&self) -> Option<&InstanceId> {
         match self {
-            Self::Joining { instance } | Self::Replacing { instance } | Self::Detaching { instance } => Some(instance),
+            Self::Joining { instance, .. } | Self::Replacing { instance } | Self::Detaching { instance } => {
+                Some(instance)
+            }
             Self::Requesting | Self::Launching | Self::Reverting => None,
         }
     }
@@ -88,8 +96,8 @@ pub struct ScaleOutSight<'a> {
     pub joined: &'a BTreeSet<InstanceId>,
     /// The states of the instances that the provider still knows, among those that were asked for.
     pub states: &'a BTreeMap<InstanceId, InstanceState>,
-    /// What the provider says of its latest failed activity, if it failed one.
-    pub trouble: &'a str,
+    /// What the group tried last since the operation began, if that failed.
+    pub setback: Option<&'a Activity>,
     /// How long the present time limit has run.
     pub in_phase: Duration,
     /// The resource's failure count.
@@ -103,7 +111,7 @@ impl ScaleOut {
         match &self.phase {
             ScaleOutPhase::Requesting => self.requesting(sight),
             ScaleOutPhase::Launching => self.launching(sight),
-            ScaleOutPhase::Joining { instance } => self.joining(instance, sight),
+            ScaleOutPhase::Joining { instance, .. } => self.joining(instance, sight),
             ScaleOutPhase::Replacing { instance } => self.replacing(instance, sight),
             ScaleOutPhase::Detaching { instance } => Self::detaching(instance, sight),
             ScaleOutPhase::Reverting => self.reverting(sight),
@@ -114,7 +122,7 @@ impl ScaleOut {
         let found = sight.group.desired;
         if found == self.from {
             if sight.in_phase >= EFFECT_LIMIT {
-                return Move::Finish(Outcome::Failed(Failure::NoLaunch(sight.trouble.to_owned())));
+                return Move::Finish(Outcome::Failed(no_launch(sight)));
             }
             Move::Call(Call::SetDesired(self.to))
         } else if found == self.to {
@@ -126,16 +134,16 @@ impl ScaleOut {
 
     fn launching(&self, sight: &ScaleOutSight<'_>) -> Move<Self> {
         if let Some(instance) = self.newcomer(sight) {
-            Move::Enter(self.at(ScaleOutPhase::Joining { instance }), None)
+            let late = sight.in_phase >= JOIN_DEADLINE;
+            Move::Enter(self.at(ScaleOutPhase::Joining { instance, late }), None)
         } else if sight.group.desired < self.to {
             self.overruled(sight.group.desired)
-        } else if sight.in_phase < JOIN_DEADLINE {
+        } else if sight.in_phase < launch_limit(sight) {
             Move::Wait
         } else if self.is_last_attempt(sight) {
             Move::Enter(self.at(ScaleOutPhase::Reverting), None)
         } else {
-            let failure = Failure::NoLaunch(sight.trouble.to_owned());
-            Move::Enter(self.at(ScaleOutPhase::Launching), Some(failure))
+            Move::Enter(self.at(ScaleOutPhase::Launching), Some(no_launch(sight)))
         }
     }
 
@@ -186,11 +194,11 @@ impl ScaleOut {
     fn reverting(&self, sight: &ScaleOutSight<'_>) -> Move<Self> {
         if let Some(instance) = self.newcomer(sight) {
             // The group could launch after all.
-            Move::Enter(self.at(ScaleOutPhase::Joining { instance }), None)
+            Move::Enter(self.at(ScaleOutPhase::Joining { instance, late: false }), None)
         } else if sight.group.desired == self.to && sight.in_phase < EFFECT_LIMIT {
             Move::Call(Call::SetDesired(self.from))
         } else {
-            Move::Finish(Outcome::Failed(Failure::NoLaunch(sight.trouble.to_owned())))
+            Move::Finish(Outcome::Failed(no_launch(sight)))
         }
     }
 
@@ -223,6 +231,18 @@ impl ScaleOut {
     }
 }
 
+/// How long the group may take to launch. Where the provider lacks capacity, each wait is twice as long as the one before:
+/// the group goes on trying by itself, and asking for more would help nobody (P29).
+fn launch_limit(sight: &ScaleOutSight<'_>) -> Duration {
+    let lacks_capacity = sight.setback.is_some_and(|setback| setback.status == ActivityStatus::NoCapacity);
+    let doublings = if lacks_capacity { sight.failures.min(DOUBLINGS) } else { 0 };
+    JOIN_DEADLINE * 2_u32.pow(doublings)
+}
+
+fn no_launch(sight: &ScaleOutSight<'_>) -> Failure {
+    Failure::NoLaunch(sight.setback.map(|it| it.message.clone()).unwrap_or_default())
+}
+
 fn is_alive_member(instance: &InstanceId, group: &PoolSnapshot) -> bool {
     group
         .member(instance)
@@ -238,6 +258,7 @@ mod tests {
     /// What is seen: members of the group, who joined, how long, how many failures before.
     struct Scene {
         group: PoolSnapshot,
+        setback: Option<Activity>,
         joined: BTreeSet<InstanceId>,
         states: BTreeMap<InstanceId, InstanceState>,
         seconds: u64,
@@ -251,6 +272,7 @@ mod tests {
             .collect();
         Scene {
             group: PoolSnapshot { min: 1, max: 9, desired, instances, suspended: vec![] },
+            setback: None,
             joined: BTreeSet::from(["a".into()]),
             states: members.iter().map(|id| ((*id).into(), InstanceState::Running)).collect(),
             seconds: 0,
@@ -269,6 +291,12 @@ mod tests {
             self
         }
 
+        fn setback(mut self, status: ActivityStatus) -> Self {
+            let began = jiff::Timestamp::UNIX_EPOCH;
+            self.setback = Some(Activity { id: "x".into(), began, status, message: "none left".into() });
+            self
+        }
+
         fn failures(mut self, failures: u32) -> Self {
             self.failures = failures;
             self
@@ -279,7 +307,7 @@ mod tests {
                 group: &self.group,
                 joined: &self.joined,
                 states: &self.states,
-                trouble: "",
+                setback: self.setback.as_ref(),
                 in_phase: Duration::from_secs(self.seconds),
                 failures: self.failures,
             })
@@ -318,10 +346,10 @@ mod tests {
     fn p18_waits_for_the_new_instance_and_then_for_its_node() {
         use ScaleOutPhase::{Joining, Launching};
         assert_eq!(scene(2, &["a"]).after(299).next(Launching), Move::Wait);
-        assert_eq!(scene(2, &["a", "b"]).next(Launching), entering(Joining { instance: b() }));
-        assert_eq!(scene(2, &["a", "b"]).after(299).next(Joining { instance: b() }), Move::Wait);
+        assert_eq!(scene(2, &["a", "b"]).next(Launching), entering(Joining { instance: b(), late: false }));
+        assert_eq!(scene(2, &["a", "b"]).after(299).next(Joining { instance: b(), late: false }), Move::Wait);
         let joined = scene(2, &["a", "b"]).joined("b");
-        assert_eq!(joined.next(Joining { instance: b() }), Move::Finish(Outcome::Succeeded));
+        assert_eq!(joined.next(Joining { instance: b(), late: false }), Move::Finish(Outcome::Succeeded));
     }
 
     #[test]
@@ -329,7 +357,7 @@ mod tests {
         use ScaleOutPhase::{Joining, Replacing};
         let late = scene(2, &["a", "b"]).after(300);
         let expected = Move::Enter(operation(Replacing { instance: b() }), Some(Failure::DidNotJoin(b())));
-        assert_eq!(late.next(Joining { instance: b() }), expected);
+        assert_eq!(late.next(Joining { instance: b(), late: false }), expected);
         assert_eq!(late.next(Replacing { instance: b() }), Move::Call(Call::Terminate(b())));
         let gone = scene(2, &["a"]);
         assert_eq!(
@@ -346,7 +374,7 @@ mod tests {
     fn p20_at_the_threshold_the_instance_is_detached() {
         use ScaleOutPhase::{Detaching, Joining};
         let last = scene(2, &["a", "b"]).after(300).failures(2);
-        assert_eq!(last.next(Joining { instance: b() }), entering(Detaching { instance: b() }));
+        assert_eq!(last.next(Joining { instance: b(), late: false }), entering(Detaching { instance: b() }));
         assert_eq!(scene(2, &["a", "b"]).next(Detaching { instance: b() }), Move::Call(Call::Detach(b())));
         let failed = Move::Finish(Outcome::Failed(Failure::DidNotJoin(b())));
         assert_eq!(scene(1, &["a"]).next(Detaching { instance: b() }), failed);
@@ -367,16 +395,33 @@ mod tests {
     fn p19_an_instance_that_dies_while_we_wait_counts_as_a_failure() {
         use ScaleOutPhase::Joining;
         let failure = Failure::DiedBeforeJoining(b());
-        let again = Move::Enter(operation(Joining { instance: b() }).without(&b()), Some(failure.clone()));
-        assert_eq!(scene(2, &["a"]).next(Joining { instance: b() }), again);
-        let last = scene(2, &["a"]).failures(2).next(Joining { instance: b() });
+        let again = Move::Enter(operation(Joining { instance: b(), late: false }).without(&b()), Some(failure.clone()));
+        assert_eq!(scene(2, &["a"]).next(Joining { instance: b(), late: false }), again);
+        let last = scene(2, &["a"]).failures(2).next(Joining { instance: b(), late: false });
         assert_eq!(last, Move::Finish(Outcome::Failed(failure)));
     }
 
     #[test]
     fn p18_the_deadline_covers_launch_and_join_together() {
         use ScaleOutPhase::{Joining, Launching};
-        assert!(!Work::ScaleOut(operation(Joining { instance: b() })).starts_timer());
+        assert!(!Work::ScaleOut(operation(Joining { instance: b(), late: false })).starts_timer());
         assert!(Work::ScaleOut(operation(Launching)).starts_timer());
+    }
+
+    #[test]
+    fn p29_each_wait_for_capacity_is_twice_as_long_as_the_one_before() {
+        use ScaleOutPhase::Launching;
+        let none = Failure::NoLaunch("none left".to_owned());
+        let again = || Move::Enter(operation(Launching), Some(none.clone()));
+        let lacking = |seconds| scene(2, &["a"]).setback(ActivityStatus::NoCapacity).after(seconds);
+        assert_eq!(lacking(300).next(Launching), again(), "the first wait is as long as any");
+        assert_eq!(lacking(599).failures(1).next(Launching), Move::Wait);
+        assert_eq!(lacking(600).failures(1).next(Launching), again());
+        assert_eq!(lacking(1199).failures(2).next(Launching), Move::Wait);
+        let late = scene(2, &["a", "b"]).setback(ActivityStatus::NoCapacity).after(1000);
+        assert_eq!(late.next(Launching), entering(ScaleOutPhase::Joining { instance: b(), late: true }));
+        assert!(matches!(lacking(1200).failures(2).next(Launching), Move::Enter(_, None)), "the last one: reverting");
+        let otherwise = scene(2, &["a"]).setback(ActivityStatus::Failed).after(300).failures(1);
+        assert_eq!(otherwise.next(Launching), again(), "other failures do not pass by waiting");
     }
 }

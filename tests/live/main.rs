@@ -1,8 +1,9 @@
 //! The real binary against real servers: Consul, and Nomad where there is one. Each test has servers of its own, on
 //! loopback ports of its own.
 //!
-//! Where a server is not to be had its tests are skipped, and the reason is printed. `CONSUL_BIN` and `NOMAD_BIN` name the
-//! binaries; without them they are looked for on the `PATH`. `REPLICATOR_REQUIRE_CONSUL=1` makes a missing Consul a failure.
+//! Where a server is not to be had its tests are skipped, and the reason is printed. `CONSUL_BIN`, `NOMAD_BIN` and
+//! `MOTO_BIN` (its `moto_server`) name the binaries; without them they are looked for on the `PATH`.
+//! `REPLICATOR_REQUIRE=consul,moto` makes it a failure that one of these is missing.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests live in real time")]
@@ -10,6 +11,8 @@
 mod acl;
 mod adapter;
 mod agent;
+#[cfg(feature = "aws")]
+mod aws;
 mod book;
 mod cluster;
 mod consul;
@@ -33,30 +36,57 @@ const AT_ONCE: usize = 4;
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(AT_ONCE);
-    let consul = binary("CONSUL_BIN", "consul");
-    let nomad = binary("NOMAD_BIN", "nomad");
-    if consul.is_none() && std::env::var("REPLICATOR_REQUIRE_CONSUL").is_ok_and(|value| value == "1") {
-        eprintln!(
-            "error: REPLICATOR_REQUIRE_CONSUL is set, and there is no consul: set CONSUL_BIN or put it on the PATH"
-        );
+    let servers = Servers::find();
+    if let Err(missing) = servers.require(&std::env::var("REPLICATOR_REQUIRE").unwrap_or_default()) {
+        eprintln!("error: REPLICATOR_REQUIRE asks for it, and {missing}");
         return ExitCode::FAILURE;
     }
-    let missing = |name: &str| format!("there is no {name}: set {}_BIN or put it on the PATH", name.to_uppercase());
     let mut trials = Vec::new();
-    for (name, test) in CONSUL_TESTS {
-        trials.push(trial(name, test, consul.is_none().then(|| missing("consul"))));
-    }
-    for (name, test) in NOMAD_TESTS {
-        let lacks = if consul.is_none() { Some("consul") } else { nomad.is_none().then_some("nomad") };
-        trials.push(trial(name, test, lacks.map(missing)));
+    for (needed, tests) in SUITES {
+        for (name, test) in *tests {
+            trials.push(trial(name, *test, servers.lack(needed)));
+        }
     }
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The servers that are to be had.
+struct Servers {
+    found: Vec<&'static str>,
+}
+
+impl Servers {
+    fn find() -> Self {
+        let known =
+            [("consul", "CONSUL_BIN", "consul"), ("nomad", "NOMAD_BIN", "nomad"), ("moto", "MOTO_BIN", "moto_server")];
+        let found = known.into_iter().filter(|(_, variable, file)| binary(variable, file).is_some());
+        Self { found: found.map(|(name, ..)| name).collect() }
+    }
+
+    /// What is missing of these, and what to do about it.
+    fn lack(&self, needed: &[&str]) -> Option<String> {
+        let missing = needed.iter().find(|name| !self.found.contains(*name))?;
+        Some(format!("there is no {missing}: set {}_BIN or put it on the PATH", missing.to_uppercase()))
+    }
+
+    fn require(&self, list: &str) -> Result<(), String> {
+        let needed: Vec<&str> = list.split(',').filter(|name| !name.is_empty()).collect();
+        self.lack(&needed).map_or(Ok(()), Err)
+    }
 }
 
 /// A test, and what it is called.
 type Test = (&'static str, fn());
 
-const CONSUL_TESTS: [Test; 18] = [
+/// Tests, and the servers that they need.
+const SUITES: &[(&[&str], &[Test])] = &[
+    (&["consul"], CONSUL_TESTS),
+    (&["consul", "nomad"], NOMAD_TESTS),
+    #[cfg(feature = "aws")]
+    (&["consul", "moto"], AWS_TESTS),
+];
+
+const CONSUL_TESTS: &[Test] = &[
     ("l1_three_agents_one_leads_and_kill_9_hands_over", leadership::l1_three_agents_one_leads_and_kill_9_hands_over),
     ("c8_a_stopped_agent_hands_over_at_once", leadership::c8_a_stopped_agent_hands_over_at_once),
     ("l6_a_session_destroyed_behind_its_back", leadership::l6_a_session_destroyed_behind_its_back),
@@ -77,9 +107,40 @@ const CONSUL_TESTS: [Test; 18] = [
     ("the_books_commands_do_what_it_says", book::the_books_commands_do_what_it_says),
 ];
 
-const NOMAD_TESTS: [Test; 2] = [
+const NOMAD_TESTS: &[Test] = &[
     ("a_job_that_burns_cpu_is_scaled_out_and_back", nomad::a_job_that_burns_cpu_is_scaled_out_and_back),
     ("the_adapter_reads_and_drains_a_real_node", nomad::the_adapter_reads_and_drains_a_real_node),
+];
+
+#[cfg(feature = "aws")]
+const AWS_TESTS: &[Test] = &[
+    ("aws_the_adapter_scales_a_group", aws::adapter::the_adapter_scales_a_group),
+    ("aws_p18_p22_the_daemon_scales_a_pool_out_and_in", aws::pool::p18_p22_the_daemon_scales_a_pool_out_and_in),
+    (
+        "aws_p18_nodes_that_do_not_know_their_instance_are_found_by_address",
+        aws::pool::p18_nodes_that_do_not_know_their_instance_are_found_by_address,
+    ),
+    ("aws_p21_what_is_protected_is_never_chosen", aws::pool::p21_what_is_protected_is_never_chosen),
+    ("aws_p28_a_suspended_process_is_named_and_waited_for", aws::pool::p28_a_suspended_process_is_named_and_waited_for),
+    ("aws_a_group_that_is_not_there_is_named", aws::pool::a_group_that_is_not_there_is_named),
+    (
+        "aws_p28_a_capacity_that_somebody_moves_is_not_fought",
+        aws::pool::p28_a_capacity_that_somebody_moves_is_not_fought,
+    ),
+    (
+        "aws_p23_p25_a_drain_that_is_called_off_terminates_nothing",
+        aws::pool::p23_p25_a_drain_that_is_called_off_terminates_nothing,
+    ),
+    (
+        "aws_p24_an_unknown_provider_is_named_and_the_pool_left_alone",
+        aws::pool::p24_an_unknown_provider_is_named_and_the_pool_left_alone,
+    ),
+    ("aws_answers_lost_after_the_call_took_effect", aws::faults::answers_lost_after_the_call_took_effect),
+    ("aws_throttling_and_servers_in_trouble", aws::faults::throttling_and_servers_in_trouble),
+    ("aws_html_in_place_of_xml_and_slow_answers", aws::faults::html_in_place_of_xml_and_slow_answers),
+    ("aws_killed_while_the_capacity_is_raised", aws::crash::killed_while_the_capacity_is_raised),
+    ("aws_killed_while_an_instance_is_detached", aws::crash::killed_while_an_instance_is_detached),
+    ("aws_killed_while_an_instance_is_terminated", aws::crash::killed_while_an_instance_is_terminated),
 ];
 
 fn trial(name: &'static str, test: fn(), lacks: Option<String>) -> Trial {

@@ -1,8 +1,10 @@
-//! The adapters against what real servers said: recordings of Nomad 0.8.7 and 1.1.2 and of Consul 1.8.7, in
+//! The adapters against what real servers said: recordings of Nomad 0.8.7 and 1.1.2, of Consul 1.8.7 and of moto 5.2.5, in
 //! `tests/recorded`, trimmed; and against connections that fail in every way.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[cfg(feature = "aws")]
+mod aws;
 mod consul;
 mod faults;
 mod nomad;

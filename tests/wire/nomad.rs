@@ -210,7 +210,7 @@ async fn an_entry_that_makes_no_sense_stops_no_other() {
 }
 
 #[tokio::test]
-async fn p6_allocations_come_with_what_they_take_in_one_call() {
+async fn p6_allocations_come_with_what_they_take() {
     let server = with(&["nomad-1.1.2/allocations-resources"]).await;
     let listed = nomad(&server).allocations(None).await.unwrap();
     assert_eq!(listed.value.len(), 6);
@@ -219,7 +219,7 @@ async fn p6_allocations_come_with_what_they_take_in_one_call() {
     assert_eq!((first.desired, first.client), (DesiredStatus::Run, ClientStatus::Running));
     assert_eq!((first.resources, first.node.as_str()), (Resources::new(100, 32, 10), NODE));
     let requests = server.received_requests().await.unwrap();
-    assert_eq!(requests.len(), 1);
+    assert_eq!(requests.len(), 2, "one list, and one to see whether the server knows all namespaces");
     assert!(requests[0].url.query().unwrap().contains("resources=true"));
 }
 
@@ -237,7 +237,7 @@ async fn p6_old_servers_are_asked_once_for_each_allocation() {
         );
     }
     let requests = server.received_requests().await.unwrap();
-    assert_eq!(requests.len(), 2 + 6, "two lists, and six pages once");
+    assert_eq!(requests.len(), 3 + 6, "two lists and a first one of all namespaces, and six pages once");
 }
 
 #[tokio::test]
@@ -361,4 +361,56 @@ async fn p23_drains_have_no_deadline_and_are_called_off_by_marking_eligible() {
     let server = with(&["nomad-1.1.2/drain-404"]).await;
     let gone = nomad(&server).drain(&"00000000-0000-0000-0000-000000000000".into()).await.unwrap_err();
     assert_eq!(gone.kind, ErrorKind::NotFound, "500 \"node not found\" means what it says: {gone}");
+}
+
+/// An allocation of 300 MHz on a node, as a list has it.
+fn listed(id: &str, namespace: &str) -> serde_json::Value {
+    let resources = serde_json::json!({"Tasks": {"t": {"Cpu": {"CpuShares": 300}, "Memory": {"MemoryMB": 10}}}});
+    serde_json::json!({
+        "ID": id, "JobID": "web", "Namespace": namespace, "JobType": "service", "TaskGroup": "g", "NodeID": "n",
+        "DesiredStatus": "run", "ClientStatus": "running", "AllocatedResources": resources,
+    })
+}
+
+/// A server that lists these by its default namespace, and those by `*`.
+async fn listing(own: &[serde_json::Value], all: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    let own = ResponseTemplate::new(200).set_body_json(own).insert_header("X-Nomad-Index", "7");
+    let of_all = Mock::given(path("/v1/allocations")).and(query_param("namespace", "*"));
+    of_all.respond_with(all.insert_header("X-Nomad-Index", "8")).with_priority(1).mount(&server).await;
+    Mock::given(path("/v1/allocations")).respond_with(own).mount(&server).await;
+    server
+}
+
+#[tokio::test]
+async fn p6_allocations_of_all_namespaces_count() {
+    let (ours, theirs) = (listed("1", "default"), listed("2", "team"));
+    let all = ResponseTemplate::new(200).set_body_json([&ours, &theirs]);
+    let server = listing(&[ours], all).await;
+    let client = nomad(&server);
+    for asked in [2, 3, 4] {
+        let found = client.allocations(None).await.unwrap().value;
+        let namespaces: Vec<&str> = found.iter().map(|it| it.group.job.namespace.as_str()).collect();
+        assert_eq!(namespaces, ["default", "team"]);
+        assert_eq!(server.received_requests().await.unwrap().len(), asked, "both are asked for once");
+    }
+}
+
+#[tokio::test]
+async fn p6_a_server_that_takes_the_star_for_a_name_does_not_empty_the_nodes() {
+    let ours = listed("1", "default");
+    let empty = ResponseTemplate::new(200).set_body_json([0_u8; 0]);
+    let denied = ResponseTemplate::new(403).set_body_string("Permission denied");
+    for all in [empty, denied] {
+        let server = listing(std::slice::from_ref(&ours), all).await;
+        let client = nomad(&server);
+        for _ in 0..2 {
+            let found = client.allocations(None).await.unwrap();
+            assert_eq!((found.value.len(), found.index), (1, 7));
+        }
+        assert_eq!(server.received_requests().await.unwrap().len(), 3, "all are asked for once");
+    }
+    // Nothing anywhere yet: nothing is known, and the next answer tells.
+    let server = listing(&[], ResponseTemplate::new(200).set_body_json([0_u8; 0])).await;
+    assert_eq!(nomad(&server).allocations(None).await.unwrap().value.len(), 0);
 }

@@ -98,18 +98,19 @@ impl Cloud {
         let members = &self.groups[pool].members;
         members.iter().filter(|member| self.instances[**member].lifecycle != Lifecycle::Detaching).count()
     }
-
-    fn begin_activity(&mut self, pool: usize, status: ActivityStatus, message: String) -> ActivityId {
-        self.activities_made += 1;
-        let id = ActivityId::from(super::nomad::uuid(6, self.activities_made));
-        let activities = &mut self.groups[pool].activities;
-        activities.insert(0, Activity { id: id.clone(), status, message });
-        activities.truncate(ACTIVITIES);
-        id
-    }
 }
 
 impl World {
+    fn begin_activity(&mut self, pool: usize, status: ActivityStatus, message: String) -> ActivityId {
+        self.cloud.activities_made += 1;
+        let id = ActivityId::from(super::nomad::uuid(6, self.cloud.activities_made));
+        let began = self.true_time();
+        let activities = &mut self.cloud.groups[pool].activities;
+        activities.insert(0, Activity { id: id.clone(), began, status, message });
+        activities.truncate(ACTIVITIES);
+        id
+    }
+
     /// A member that is there from the start, its node joined.
     pub(super) fn start_with_instance(&mut self, pool: usize) {
         let instance = self.make_instance(pool);
@@ -169,7 +170,7 @@ impl World {
             let all_zones_down = group.zones_down.len() >= self.plan.pools[pool].zones.len();
             if group.no_capacity > 0 || all_zones_down {
                 let message = "We currently do not have sufficient capacity for the instance type you requested";
-                self.cloud.begin_activity(pool, ActivityStatus::Failed, message.to_owned());
+                self.begin_activity(pool, ActivityStatus::NoCapacity, message.to_owned());
                 let name = self.plan.pools[pool].name.clone();
                 self.note(|| format!("pool {name} could not launch: no capacity"));
                 return self.reconcile_pool_soon(pool, RETRIES_AFTER);
@@ -186,7 +187,7 @@ impl World {
     fn launch(&mut self, pool: usize) {
         let instance = self.make_instance(pool);
         let id = self.cloud.instances[instance].id.clone();
-        self.cloud.begin_activity(pool, ActivityStatus::Successful, format!("Launching a new EC2 instance: {id}"));
+        self.begin_activity(pool, ActivityStatus::Successful, format!("Launching a new EC2 instance: {id}"));
         let name = self.plan.pools[pool].name.clone();
         self.note(|| format!("pool {name} launches {id}"));
         let (launch, boot) = (self.plan.pools[pool].launch, self.plan.pools[pool].boot);
@@ -250,8 +251,7 @@ impl World {
     pub(super) fn detach_instance(&mut self, instance: usize) -> ActivityId {
         let pool = self.cloud.instances[instance].pool;
         let id = self.cloud.instances[instance].id.clone();
-        let activity =
-            self.cloud.begin_activity(pool, ActivityStatus::InProgress, format!("Detaching EC2 instance: {id}"));
+        let activity = self.begin_activity(pool, ActivityStatus::InProgress, format!("Detaching EC2 instance: {id}"));
         let desired = self.cloud.groups[pool].desired.saturating_sub(1);
         self.cloud.groups[pool].desired = desired;
         self.cloud.instances[instance].lifecycle = Lifecycle::Detaching;

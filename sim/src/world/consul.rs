@@ -204,7 +204,7 @@ impl World {
         };
         let failsafe = if toggle == Toggle::On { Failsafe::Enabled } else { Failsafe::Disabled };
         // By the operator's own clock, which is right.
-        state.set_failsafe(failsafe, self.wall(usize::MAX));
+        state.set_failsafe(failsafe, self.true_time());
         let value = state.to_json();
         self.check_state_write(Source::World, &path, &value);
         self.change_key(&path, |key| key.value = value);

@@ -269,7 +269,15 @@ impl World {
 
     /// The wall time by the clock of an agent.
     fn wall(&self, agent: usize) -> Timestamp {
-        let off = self.agents.get(agent).map_or(0, |slot| slot.clock_off);
+        self.time_off_by(self.agents[agent].clock_off)
+    }
+
+    /// The wall time by a clock that is right.
+    fn true_time(&self) -> Timestamp {
+        self.time_off_by(0)
+    }
+
+    fn time_off_by(&self, off: i64) -> Timestamp {
         let since = i64::try_from(self.now.0).unwrap_or(i64::MAX);
         let millis = (EPOCH_SECONDS * 1000).saturating_add(since).saturating_add(off);
         Timestamp::from_millisecond(millis).unwrap_or_default()

@@ -11,7 +11,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Identity, Url};
 use secrecy::ExposeSecret;
 
 use super::endpoint::{Address, Endpoint, Tls, Verify};
-use super::with_causes;
+use super::without_address;
 use crate::ports::Service;
 
 /// How long connecting may take.
@@ -105,7 +105,8 @@ impl Http {
             Address::Url(url) if url.scheme() == "https" => with_tls(service, builder, url, &endpoint.tls)?,
             Address::Url(url) => (builder.tls_certs_only([]), url.clone()),
         };
-        let client = builder.build().map_err(|error| ConnectError::Client { service, problem: with_causes(error) })?;
+        let client =
+            builder.build().map_err(|error| ConnectError::Client { service, problem: without_address(error) })?;
         Ok(Self { service, client, base })
     }
 }
@@ -125,7 +126,7 @@ fn with_tls(
     let mut authorities = Vec::new();
     for path in ca_files(service, tls)? {
         let parsed = Certificate::from_pem_bundle(&read(service, &path)?);
-        let found = parsed.map_err(|error| content(&path, "CA certificate in PEM", with_causes(error)))?;
+        let found = parsed.map_err(|error| content(&path, "CA certificate in PEM", without_address(error)))?;
         if found.is_empty() {
             return Err(content(&path, "CA certificate in PEM", "it has no certificate"));
         }
@@ -141,8 +142,8 @@ fn with_tls(
             pem.push(b'\n');
             pem.extend(read(service, key)?);
             let identity = Identity::from_pem(&pem);
-            let identity =
-                identity.map_err(|error| content(certificate, "certificate that fits its key", with_causes(error)))?;
+            let identity = identity
+                .map_err(|error| content(certificate, "certificate that fits its key", without_address(error)))?;
             builder = builder.identity(identity);
         }
         _ => return Err(ConnectError::HalfIdentity { service }),

@@ -13,12 +13,15 @@ pub use connect::{ConnectError, Http};
 pub use endpoint::{Address, AddressError, Endpoint, Tls, Verify};
 pub(super) use request::{Answer, Refusal, Request};
 
-/// Renders an error with its causes, the outermost first, without the address that reqwest puts in: it may hold a
-/// password.
-fn with_causes(error: reqwest::Error) -> String {
-    let error = error.without_url();
+/// An error of reqwest with its causes, without the address that it puts in: that may hold a password.
+fn without_address(error: reqwest::Error) -> String {
+    with_causes(&error.without_url())
+}
+
+/// Renders an error with its causes, the outermost first.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut cause = std::error::Error::source(&error);
+    let mut cause = error.source();
     while let Some(error) = cause {
         let word = error.to_string();
         if !text.ends_with(&word) {

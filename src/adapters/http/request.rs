@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::{Http, with_causes};
+use super::{Http, without_address};
 use crate::ports::{ErrorKind, PortError, Service, Wait};
 
 /// How long a call may take: a server without a leader answers after 5 to 7 seconds.
@@ -155,7 +155,7 @@ impl Request<'_> {
         if let Some(body) = &self.body {
             request = request.header(CONTENT_TYPE, self.content_type).body(body.clone());
         }
-        let unreachable = |error| self.error(ErrorKind::Unreachable, with_causes(error));
+        let unreachable = |error| self.error(ErrorKind::Unreachable, without_address(error));
         let mut response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let headers = response.headers().clone();

@@ -4,9 +4,11 @@
 //! - `wire`: the JSON, translated; `resources`: what nodes offer and allocations take, in both shapes.
 //! - `refusal`: what a server means when it refuses.
 //! - `scale`: changing a group's count.
+//! - `namespaces`: allocations of all namespaces, where the server lists them.
 //! - `legacy`: resources of allocations where a list does not bring them.
 
 mod legacy;
+mod namespaces;
 mod refusal;
 mod resources;
 mod scale;
@@ -43,6 +45,8 @@ pub struct NomadClient {
     session: RefCell<Rc<Session>>,
     /// Whether the server has a scale call; unknown until one was tried.
     can_scale: Cell<Option<bool>>,
+    /// Whether the server lists the allocations of all namespaces when asked to; unknown until it listed some.
+    lists_all: Cell<Option<bool>>,
     /// What allocations take, where lists do not tell.
     legacy: RefCell<legacy::Known>,
 }
@@ -71,7 +75,7 @@ impl NomadClient {
     /// When a certificate, a key or the token is of no use.
     pub fn new(settings: NomadSettings) -> Result<Self, ConnectError> {
         let session = RefCell::new(Rc::new(Session::new(settings)?));
-        Ok(Self { session, can_scale: Cell::new(None), legacy: RefCell::default() })
+        Ok(Self { session, can_scale: Cell::new(None), lists_all: Cell::new(None), legacy: RefCell::default() })
     }
 
     /// Makes later calls with other settings. Calls under way go on with those that they began with.
@@ -82,6 +86,7 @@ impl NomadClient {
     pub fn reconnect(&self, settings: NomadSettings) -> Result<(), ConnectError> {
         self.session.replace(Rc::new(Session::new(settings)?));
         self.can_scale.set(None);
+        self.lists_all.set(None);
         Ok(())
     }
 
@@ -90,17 +95,9 @@ impl NomadClient {
     }
 
     /// A list, which a blocking query may follow.
-    async fn list(
-        &self,
-        what: &str,
-        more: &[(&str, &str)],
-        wait: Option<Wait>,
-    ) -> Result<(Answer, Rc<Session>), PortError> {
+    async fn list(&self, what: &str, wait: Option<Wait>) -> Result<(Answer, Rc<Session>), PortError> {
         let session = self.session();
-        let mut request = session.get(&["v1", what], format!("list {what}"), None, Consistency::Stale);
-        for (name, value) in more {
-            request = request.query(name, value);
-        }
+        let request = session.get(&["v1", what], format!("list {what}"), None, Consistency::Stale);
         let answer = request.wait(wait).send().await?;
         Ok((answer, session))
     }
@@ -132,7 +129,7 @@ impl Session {
 
 impl Nomad for NomadClient {
     async fn jobs(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[JobSummary]>>, PortError> {
-        let (answer, session) = self.list("jobs", &[], wait).await?;
+        let (answer, session) = self.list("jobs", wait).await?;
         let jobs = wire::each(&answer, |stub: wire::JobStub| stub.into_summary(&session.default_namespace()))?;
         Ok(Indexed { index: answer.index(), value: jobs.into() })
     }
@@ -144,7 +141,7 @@ impl Nomad for NomadClient {
     }
 
     async fn nodes(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[NodeSummary]>>, PortError> {
-        let (answer, _) = self.list("nodes", &[], wait).await?;
+        let (answer, _) = self.list("nodes", wait).await?;
         let nodes = wire::each(&answer, wire::NodeHead::into_summary)?;
         Ok(Indexed { index: answer.index(), value: nodes.into() })
     }
@@ -158,15 +155,14 @@ impl Nomad for NomadClient {
     }
 
     async fn allocations(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Arc<Allocation>]>>, PortError> {
-        // Old servers ignore both and answer more, or less: the legacy module makes up for the latter.
-        let wanted = [("resources", "true"), ("task_states", "false")];
-        let (answer, session) = self.list("allocations", &wanted, wait).await?;
+        let session = self.session();
+        let (index, answer) = self.list_allocations(&session, wait).await?;
         let stubs: Vec<wire::AllocationStub> = answer.json()?;
         let list = self.with_resources(&session, stubs).await.map_err(|error| match error {
             legacy::Problem::Port(error) => error,
             legacy::Problem::Bad(problem) => answer.error(ErrorKind::Other, problem),
         })?;
-        Ok(Indexed { index: answer.index(), value: list.into() })
+        Ok(Indexed { index, value: list.into() })
     }
 
     async fn allocation_stats(&self, id: &AllocationId) -> Result<AllocationStats, PortError> {
@@ -178,7 +174,7 @@ impl Nomad for NomadClient {
     }
 
     async fn deployments(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Deployment]>>, PortError> {
-        let (answer, _) = self.list("deployments", &[], wait).await?;
+        let (answer, _) = self.list("deployments", wait).await?;
         let deployments = wire::each(&answer, wire::Deployment::into_domain)?;
         Ok(Indexed { index: answer.index(), value: deployments.into() })
     }

@@ -1,6 +1,8 @@
 //! A stand-in for Nomad: one region that places everything at once. It speaks as much of the API, in the recorded shapes,
 //! as an autoscaler of jobs needs, and remembers who scaled what.
 
+mod cluster;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,10 +16,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::free_port;
-
-const NODE: &str = "08b03c90-4f15-337c-8e23-25a653aa66fe";
-/// How long a deployment runs.
-const DEPLOYS_FOR: Duration = Duration::from_millis(300);
+use cluster::{Cluster, DEPLOYS_FOR, Job, Node};
 
 /// A change of count that somebody asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,24 +24,6 @@ pub(crate) struct Scaled {
     pub(crate) job: String,
     pub(crate) count: u64,
     pub(crate) message: String,
-}
-
-/// A job of one group, `front`.
-struct Job {
-    count: u64,
-    modify_index: u64,
-    meta: Value,
-    /// What each allocation uses, in MHz of the 1000 that it asks for.
-    uses: f64,
-    deployed: Option<(u64, Instant)>,
-}
-
-#[derive(Default)]
-struct Cluster {
-    index: u64,
-    jobs: BTreeMap<String, Job>,
-    scaled: Vec<Scaled>,
-    calls: BTreeMap<String, u64>,
 }
 
 /// What the handlers share.
@@ -53,16 +34,16 @@ struct Shared {
 }
 
 /// A running stand-in.
+#[derive(Clone)]
 pub(crate) struct StandIn {
     shared: Arc<Shared>,
     port: u16,
-    _runtime: tokio::runtime::Runtime,
+    _runtime: Arc<tokio::runtime::Runtime>,
 }
 
 impl StandIn {
     pub(crate) fn start() -> Self {
         let shared = Arc::new(Shared::default());
-        shared.cluster.lock().unwrap().index = 10;
         let port = free_port();
         let routes = Router::new()
             .route("/v1/jobs", get(jobs))
@@ -71,6 +52,7 @@ impl StandIn {
             .route("/v1/job/{id}/scale", post(scale))
             .route("/v1/nodes", get(nodes))
             .route("/v1/node/{id}", get(node))
+            .route("/v1/node/{id}/drain", post(drain))
             .route("/v1/allocations", get(allocations))
             .route("/v1/client/allocation/{id}/stats", get(statistics))
             .route("/v1/deployments", get(deployments))
@@ -80,7 +62,7 @@ impl StandIn {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", port))).unwrap();
         runtime.spawn(async move { axum::serve(listener, routes).await });
-        Self { shared, port, _runtime: runtime }
+        Self { shared, port, _runtime: Arc::new(runtime) }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -99,7 +81,7 @@ impl StandIn {
             meta[format!("replicator_{key}")] = (*value).into();
         }
         self.change(|cluster| {
-            let job = Job { count, modify_index: cluster.index, meta, uses, deployed: None };
+            let job = Job { count, modify_index: cluster.index, meta, uses, deployed: None, allocations: Vec::new() };
             cluster.jobs.insert(id.to_owned(), job);
         });
     }
@@ -115,6 +97,47 @@ impl StandIn {
 
     pub(crate) fn count(&self, id: &str) -> u64 {
         self.shared.cluster.lock().unwrap().jobs[id].count
+    }
+
+    /// Sets a job's count, as its owner would.
+    pub(crate) fn set_count(&self, id: &str, count: u64) {
+        self.change(|cluster| cluster.jobs.get_mut(id).unwrap().count = count);
+    }
+
+    /// A node joins, ready; one that is there already is up again.
+    pub(crate) fn join(&self, id: &str, address: &str, meta: Value, attributes: Value) {
+        self.change(|cluster| {
+            let modify_index = cluster.index;
+            let node = Node { meta, attributes, address: address.to_owned(), modify_index, ..Node::default() };
+            cluster.nodes.insert(id.to_owned(), node);
+        });
+    }
+
+    /// A node is not heard of any more.
+    pub(crate) fn lose(&self, id: &str) {
+        self.change(|cluster| {
+            let index = cluster.index;
+            if let Some(node) = cluster.nodes.get_mut(id) {
+                (node.down, node.modify_index) = (true, index);
+            }
+        });
+    }
+
+    /// Drains of a node do not end from now on.
+    pub(crate) fn cling(&self, id: &str) {
+        self.change(|cluster| cluster.nodes.get_mut(id).unwrap().stuck = true);
+    }
+
+    /// The nodes that take work, but for the first.
+    pub(crate) fn eligible(&self) -> Vec<String> {
+        let cluster = self.shared.cluster.lock().unwrap();
+        let heads = cluster.nodes.iter().filter(|(id, _)| *id != cluster::NODE).map(|(id, node)| (id, node.head(id)));
+        heads
+            .filter(|(_, head)| {
+                head["Status"] == "ready" && head["Drain"] == false && head["SchedulingEligibility"] == "eligible"
+            })
+            .map(|(id, _)| id.clone())
+            .collect()
     }
 
     /// How often each kind of call came, since this was last asked.
@@ -137,6 +160,7 @@ impl Shared {
         let mut cluster = self.cluster.lock().unwrap();
         cluster.index += 1;
         let result = change(&mut cluster);
+        cluster.settle();
         drop(cluster);
         self.changed.notify_waiters();
         result
@@ -184,28 +208,6 @@ async fn count_call(
         if uri.query().is_some_and(|query| query.contains("index=")) { format!("{kind} (blocking)") } else { kind };
     *shared.cluster.lock().unwrap().calls.entry(kind).or_default() += 1;
     next.run(request).await
-}
-
-impl Job {
-    fn page(&self, id: &str) -> Value {
-        json!({
-            "ID": id, "Name": id, "Namespace": "default", "Type": "service", "Stop": false, "ParentID": "",
-            "Periodic": null, "ParameterizedJob": null, "JobModifyIndex": self.modify_index,
-            "TaskGroups": [{
-                "Name": "front", "Count": self.count, "Meta": self.meta, "EphemeralDisk": {"SizeMB": 10},
-                "Tasks": [{"Name": "server", "Resources": {"CPU": 1000, "MemoryMB": 100}, "Lifecycle": null}],
-            }],
-        })
-    }
-
-    fn deployment(&self, id: &str) -> Option<Value> {
-        let (index, began) = self.deployed?;
-        let status = if began.elapsed() < DEPLOYS_FOR { "running" } else { "successful" };
-        Some(json!({
-            "ID": format!("d-{id}-{index}"), "JobID": id, "Namespace": "default", "Status": status,
-            "JobModifyIndex": index, "JobSpecModifyIndex": index, "CreateIndex": index,
-        }))
-    }
 }
 
 async fn jobs(State(shared): Shares, Query(query): Queries) -> Response {
@@ -258,42 +260,31 @@ async fn scale(State(shared): Shares, Path(id): Path<String>, Json(body): Json<V
 }
 
 async fn nodes(State(shared): Shares, Query(query): Queries) -> Response {
-    let node = json!({
-        "ID": NODE, "Name": "tb1", "Status": "ready", "Drain": false, "SchedulingEligibility": "eligible", "ModifyIndex": 7,
-    });
-    shared.answer(&query, |_| json!([node])).await
+    shared.answer(&query, |cluster| cluster.nodes.iter().map(|(id, node)| node.head(id)).collect()).await
 }
 
-async fn node(Path(id): Path<String>) -> Response {
-    Json(json!({
-        "ID": id, "Name": "tb1", "Status": "ready", "Drain": false, "SchedulingEligibility": "eligible", "ModifyIndex": 7,
-        "HTTPAddr": "127.0.0.1:4646", "Attributes": {}, "Meta": {},
-        "NodeResources": {"Cpu": {"CpuShares": 40000}, "Memory": {"MemoryMB": 64000}, "Disk": {"DiskMB": 90000}},
-        "ReservedResources": {"Cpu": {"CpuShares": 0}, "Memory": {"MemoryMB": 0}, "Disk": {"DiskMB": 0}},
-    }))
-    .into_response()
+async fn node(State(shared): Shares, Path(id): Path<String>) -> Response {
+    let page = shared.cluster.lock().unwrap().nodes.get(&id).map(|node| node.page(&id));
+    page.map_or_else(|| (StatusCode::NOT_FOUND, "node not found").into_response(), |page| Json(page).into_response())
+}
+
+async fn drain(State(shared): Shares, Path(id): Path<String>, Json(body): Json<Value>) -> Response {
+    let found = shared.change(|cluster| {
+        let index = cluster.index;
+        let node = cluster.nodes.get_mut(&id)?;
+        node.draining = !body["DrainSpec"].is_null();
+        node.ineligible = node.draining || !body["MarkEligible"].as_bool().unwrap();
+        node.modify_index = index;
+        Some(Json(json!({"NodeModifyIndex": index})))
+    });
+    found.map_or_else(
+        || (StatusCode::INTERNAL_SERVER_ERROR, "node not found").into_response(),
+        IntoResponse::into_response,
+    )
 }
 
 async fn allocations(State(shared): Shares, Query(query): Queries) -> Response {
-    shared
-        .answer(&query, |cluster| {
-            let of_job =
-                |(id, job): (&String, &Job)| {
-                    let id = id.clone();
-                    (0..job.count).map(move |number| {
-                    json!({
-                        "ID": format!("a.{id}.{number}"), "JobID": id, "Namespace": "default", "JobType": "service",
-                        "TaskGroup": "front", "NodeID": NODE, "DesiredStatus": "run", "ClientStatus": "running",
-                        "AllocatedResources": {
-                            "Tasks": {"server": {"Cpu": {"CpuShares": 1000}, "Memory": {"MemoryMB": 100}}},
-                            "TaskLifecycles": {"server": null}, "Shared": {"DiskMB": 10},
-                        },
-                    })
-                }).collect::<Vec<_>>()
-                };
-            cluster.jobs.iter().flat_map(of_job).collect()
-        })
-        .await
+    shared.answer(&query, |cluster| cluster.jobs.iter().flat_map(|(id, job)| job.stubs(id)).collect()).await
 }
 
 async fn statistics(State(shared): Shares, Path(id): Path<String>) -> Response {

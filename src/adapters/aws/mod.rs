@@ -1,0 +1,198 @@
+//! Worker pools on AWS: Auto Scaling groups and EC2 instances, as the core's port wants them.
+//!
+//! - `error`: how calls fail, told apart.
+//! - `translate`: groups, instances and activities, translated.
+//!
+//! Reads are tried again by the SDK, with its adaptive pauses. What changes something is asked for once: it may have
+//! taken effect though no answer came, and a second detachment would cost an innocent instance its place where the
+//! server does not look at who is a member. The core looks at what came of it and asks again.
+
+mod error;
+mod translate;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ec2::types::Filter;
+use tokio::sync::OnceCell;
+
+use crate::domain::{Activity, ActivityId, Instance, InstanceId, PoolSnapshot, PoolTarget, ProviderName, RegionName};
+use crate::ports::{Cloud, ErrorKind, PortError, Service};
+
+/// The name by which pools ask for AWS.
+pub const PROVIDER: &str = "aws";
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long one attempt at a call may take.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call may take with all its attempts.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+/// How often a read is attempted.
+const ATTEMPTS: u32 = 3;
+/// The longest pause between two attempts. Left alone, a client that was throttled waits 10 seconds before each.
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// How many instances are asked about at once; a filter takes 200 values.
+const INSTANCES_AT_ONCE: usize = 200;
+/// How many of a group's latest activities are read.
+const ACTIVITIES: i32 = 50;
+
+/// AWS, as whoever the default credential chain finds: environment, profile, web identity, container, instance role.
+///
+/// Endpoints are AWS's own, or what `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_AUTO_SCALING` and `AWS_ENDPOINT_URL_EC2` or the
+/// profile say.
+#[derive(Default)]
+pub struct AwsCloud {
+    /// What all regions share: who we are, and how patient.
+    shared: OnceCell<SdkConfig>,
+    clients: RefCell<BTreeMap<RegionName, Clients>>,
+}
+
+/// The clients of one region.
+#[derive(Clone)]
+struct Clients {
+    scaling: aws_sdk_autoscaling::Client,
+    ec2: aws_sdk_ec2::Client,
+}
+
+impl AwsCloud {
+    /// Nothing is read and nobody asked before the first call.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With this configuration in place of the default one; the region is still the pool's.
+    #[must_use]
+    pub fn with_config(config: &SdkConfig) -> Self {
+        let shared = OnceCell::from(patient(config));
+        Self { shared, clients: RefCell::default() }
+    }
+
+    async fn clients(&self, region: &RegionName) -> Clients {
+        if let Some(known) = self.clients.borrow().get(region) {
+            return known.clone();
+        }
+        let own = Region::new(region.as_str().to_owned());
+        // With a region given, the chain does not ask the instance for one.
+        let load = async || patient(&aws_config::defaults(BehaviorVersion::latest()).region(own.clone()).load().await);
+        let config = self.shared.get_or_init(load).await.to_builder().region(own.clone()).build();
+        let clients =
+            Clients { scaling: aws_sdk_autoscaling::Client::new(&config), ec2: aws_sdk_ec2::Client::new(&config) };
+        self.clients.borrow_mut().entry(region.clone()).or_insert(clients).clone()
+    }
+}
+
+/// The same configuration, with our patience.
+fn patient(config: &SdkConfig) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(CALL_TIMEOUT)
+        .build();
+    let mut builder = config.to_builder();
+    builder.set_app_name(AppName::new(concat!("replicator-", env!("CARGO_PKG_VERSION"))).ok());
+    let retries = RetryConfig::adaptive().with_max_attempts(ATTEMPTS).with_max_backoff(LONGEST_PAUSE);
+    builder.retry_config(retries).timeout_config(timeouts).build()
+}
+
+/// Makes a call once, whatever comes back. Under throttling it still waits for its turn.
+macro_rules! once {
+    ($service:ident, $call:expr) => {
+        $call
+            .customize()
+            .config_override(
+                $service::config::Builder::new().retry_config(RetryConfig::adaptive().with_max_attempts(1)),
+            )
+            .send()
+            .await
+    };
+}
+
+impl Cloud for AwsCloud {
+    fn offers(&self, provider: &ProviderName) -> bool {
+        provider.as_str() == PROVIDER
+    }
+
+    async fn pool(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
+        let call = || format!("describe Auto Scaling group {target}");
+        let clients = self.clients(&target.region).await;
+        let request = clients.scaling.describe_auto_scaling_groups().auto_scaling_group_names(target.name.as_str());
+        let mut pages = request.into_paginator().items().send();
+        while let Some(group) = pages.next().await {
+            let group = group.map_err(|error| error::port_error(call(), &error))?;
+            if group.auto_scaling_group_name() == Some(target.name.as_str()) {
+                let bad = |problem| PortError::new(Service::Cloud, call(), ErrorKind::Other, problem);
+                return translate::pool(&group).map_err(bad);
+            }
+        }
+        let message = "there is no Auto Scaling group of this name in this region, for this account";
+        Err(PortError::new(Service::Cloud, call(), ErrorKind::NotFound, message))
+    }
+
+    async fn set_desired(&self, target: &PoolTarget, desired: u32) -> Result<(), PortError> {
+        let call = || format!("set desired capacity of {target} to {desired}");
+        let wanted = i32::try_from(desired)
+            .map_err(|error| PortError::new(Service::Cloud, call(), ErrorKind::Other, error.to_string()))?;
+        let clients = self.clients(&target.region).await;
+        let request = clients.scaling.update_auto_scaling_group();
+        let request = request.auto_scaling_group_name(target.name.as_str()).desired_capacity(wanted);
+        once!(aws_sdk_autoscaling, request).map_err(|error| error::port_error(call(), &error))?;
+        Ok(())
+    }
+
+    async fn instances(&self, target: &PoolTarget, ids: &[InstanceId]) -> Result<Vec<Instance>, PortError> {
+        let clients = self.clients(&target.region).await;
+        let mut found = Vec::new();
+        for some in ids.chunks(INSTANCES_AT_ONCE) {
+            // A filter leaves out what is not known any more, where asking by ID would refuse the whole question.
+            let ids = some.iter().map(|id| id.as_str().to_owned()).collect();
+            let filter = Filter::builder().name("instance-id").set_values(Some(ids)).build();
+            let mut pages = clients.ec2.describe_instances().filters(filter).into_paginator().items().send();
+            while let Some(reservation) = pages.next().await {
+                let reservation = reservation.map_err(|error| {
+                    error::port_error(format!("describe {} instances of {target}", some.len()), &error)
+                })?;
+                found.extend(reservation.instances().iter().filter_map(translate::instance));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn detach(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
+        let clients = self.clients(&target.region).await;
+        let request = clients.scaling.detach_instances().auto_scaling_group_name(target.name.as_str());
+        let request = request.instance_ids(instance.as_str()).should_decrement_desired_capacity(true);
+        let answer = once!(aws_sdk_autoscaling, request)
+            .map_err(|error| error::port_error(format!("detach {instance} from {target}"), &error))?;
+        Ok(answer.activities().first().and_then(|activity| activity.activity_id()).map(ActivityId::from))
+    }
+
+    async fn activities(&self, target: &PoolTarget) -> Result<Vec<Activity>, PortError> {
+        let clients = self.clients(&target.region).await;
+        let request = clients.scaling.describe_scaling_activities().auto_scaling_group_name(target.name.as_str());
+        let answer = request
+            .max_records(ACTIVITIES)
+            .send()
+            .await
+            .map_err(|error| error::port_error(format!("describe activities of {target}"), &error))?;
+        Ok(answer.activities().iter().filter_map(translate::activity).collect())
+    }
+
+    async fn terminate(&self, target: &PoolTarget, instance: &InstanceId) -> Result<(), PortError> {
+        let clients = self.clients(&target.region).await;
+        let request = clients.ec2.terminate_instances().instance_ids(instance.as_str());
+        match once!(aws_sdk_ec2, request) {
+            Ok(_) => Ok(()),
+            Err(error) => match error::port_error(format!("terminate {instance} of {target}"), &error) {
+                // Gone for so long that nobody knows it any more.
+                error if error.kind == ErrorKind::NotFound => Ok(()),
+                error => Err(error),
+            },
+        }
+    }
+}
