@@ -242,7 +242,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
                 joined.insert(instance.clone());
             }
         }
-        let waits_for_launch = matches!(work.phase, ScaleOutPhase::Launching | ScaleOutPhase::Reverting);
+        let waits_for_launch = matches!(work.phase, ScaleOutPhase::Launching { .. } | ScaleOutPhase::Reverting);
         let setback = if waits_for_launch { self.setback(&work.target, operation.started).await? } else { None };
         if let Some(setback) = &setback {
             let problem = format_args!("the group does not launch: {}; it goes on trying", setback.message);
@@ -274,7 +274,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         };
         let instance = self.instance(&work.target, &work.instance).await?.map(|instance| instance.state);
         let activity = match &work.phase {
-            ScaleInPhase::Detaching { activity: Some(id) } => {
+            // A group that is gone has no activities; the drain is to be called off all the same.
+            ScaleInPhase::Detaching { activity: Some(id) } if group.is_some() => {
                 let listed = cloud.activities(&work.target).await?;
                 listed.into_iter().find(|activity| activity.id == *id).map(|activity| activity.status)
             }

@@ -10,9 +10,6 @@ use crate::policy::PoolPolicy;
 /// One node fewer is refused where what is used would be this share, in percent, of what is then allowed (P12).
 const REMAINING_LIMIT_PERCENT: i128 = 90;
 
-/// Processes of an Auto Scaling group without which a scale-out comes to nothing (P28).
-const NEEDED_TO_LAUNCH: [&str; 1] = ["Launch"];
-
 /// What is seen of a pool.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PoolObservation {
@@ -59,7 +56,7 @@ impl GroupBounds {
             max: policy.max.unwrap_or(u32::MAX).min(group.max),
             group_min: group.min,
             desired: group.desired,
-            launch_suspended: group.suspended.iter().find(|name| NEEDED_TO_LAUNCH.contains(&name.as_str())).cloned(),
+            launch_suspended: group.launch_suspended().map(str::to_owned),
         }
     }
 }

@@ -39,7 +39,16 @@ pub struct PoolSnapshot {
     pub suspended: Vec<String>,
 }
 
+/// The process of an Auto Scaling group without which a scale-out comes to nothing.
+const LAUNCH: &str = "Launch";
+
 impl PoolSnapshot {
+    /// The process that is suspended and without which nothing is launched (P28).
+    #[must_use]
+    pub fn launch_suspended(&self) -> Option<&str> {
+        self.suspended.iter().map(String::as_str).find(|name| *name == LAUNCH)
+    }
+
     /// The member of that ID.
     #[must_use]
     pub fn member(&self, id: &InstanceId) -> Option<&PoolInstance> {

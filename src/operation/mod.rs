@@ -106,7 +106,9 @@ impl Work {
     pub fn awaits_own_call(&self) -> bool {
         match self {
             Self::GroupScale(work) => matches!(work.phase, GroupPhase::Scaling),
-            Self::ScaleOut(work) => !matches!(work.phase, ScaleOutPhase::Launching | ScaleOutPhase::Joining { .. }),
+            Self::ScaleOut(work) => {
+                !matches!(work.phase, ScaleOutPhase::Launching { .. } | ScaleOutPhase::Joining { .. })
+            }
             Self::ScaleIn(work) => !matches!(work.phase, ScaleInPhase::Draining | ScaleInPhase::Emptying),
         }
     }
@@ -253,6 +255,8 @@ pub enum Abandonment {
     NodeGone(NodeId),
     /// We called the drain off, for this reason.
     CalledOff(CallOff),
+    /// Somebody suspended this process of the group, without which nothing is launched.
+    Suspended(String),
 }
 
 impl fmt::Display for Abandonment {
@@ -265,6 +269,7 @@ impl fmt::Display for Abandonment {
             Self::DrainCancelled(node) => write!(f, "somebody called off the drain of {node}"),
             Self::NodeGone(node) => write!(f, "node {node} went away by itself"),
             Self::CalledOff(why) => write!(f, "the drain was called off: {why}"),
+            Self::Suspended(process) => write!(f, "the group's process {process} is suspended (P28)"),
         }
     }
 }

@@ -38,13 +38,17 @@ pub enum ScaleOutPhase {
     /// About to raise the desired capacity.
     Requesting,
     /// Waiting for the group to launch an instance.
-    Launching,
+    Launching {
+        /// Whether a wait went by before, in which nothing was launched.
+        #[serde(default, skip_serializing_if = "is_not")]
+        again: bool,
+    },
     /// Waiting for the instance's node to join Nomad.
     Joining {
         /// The new instance.
         instance: InstanceId,
         /// Whether it was launched so late that the limit which began with the request is no measure for it (P29).
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "is_not")]
         late: bool,
     },
     /// About to terminate an instance that did not join, so that the group launches another (P19).
@@ -67,7 +71,7 @@ impl ScaleOutPhase {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Requesting => "requesting",
-            Self::Launching => "launching",
+            Self::Launching { .. } => "launching",
             Self::Joining { .. } => "joining",
             Self::Replacing { .. } => "replacing",
             Self::Detaching { .. } => "detaching",
@@ -82,7 +86,7 @@ impl ScaleOutPhase {
             Self::Joining { instance, .. } | Self::Replacing { instance } | Self::Detaching { instance } => {
                 Some(instance)
             }
-            Self::Requesting | Self::Launching | Self::Reverting => None,
+            Self::Requesting | Self::Launching { .. } | Self::Reverting => None,
         }
     }
 }
@@ -110,7 +114,7 @@ impl ScaleOut {
     pub fn next(&self, sight: &ScaleOutSight<'_>) -> Move<Self> {
         match &self.phase {
             ScaleOutPhase::Requesting => self.requesting(sight),
-            ScaleOutPhase::Launching => self.launching(sight),
+            ScaleOutPhase::Launching { again } => self.launching(*again, sight),
             ScaleOutPhase::Joining { instance, .. } => self.joining(instance, sight),
             ScaleOutPhase::Replacing { instance } => self.replacing(instance, sight),
             ScaleOutPhase::Detaching { instance } => Self::detaching(instance, sight),
@@ -126,24 +130,26 @@ impl ScaleOut {
             }
             Move::Call(Call::SetDesired(self.to))
         } else if found == self.to {
-            Move::Enter(self.at(ScaleOutPhase::Launching), None)
+            Move::Enter(self.at(ScaleOutPhase::Launching { again: false }), None)
         } else {
             self.overruled(found)
         }
     }
 
-    fn launching(&self, sight: &ScaleOutSight<'_>) -> Move<Self> {
+    fn launching(&self, again: bool, sight: &ScaleOutSight<'_>) -> Move<Self> {
         if let Some(instance) = self.newcomer(sight) {
-            let late = sight.in_phase >= JOIN_DEADLINE;
+            let late = again || sight.in_phase >= JOIN_DEADLINE;
             Move::Enter(self.at(ScaleOutPhase::Joining { instance, late }), None)
         } else if sight.group.desired < self.to {
             self.overruled(sight.group.desired)
+        } else if let Some(process) = sight.group.launch_suspended() {
+            Move::Finish(Outcome::Abandoned(Abandonment::Suspended(process.to_owned())))
         } else if sight.in_phase < launch_limit(sight) {
             Move::Wait
         } else if self.is_last_attempt(sight) {
             Move::Enter(self.at(ScaleOutPhase::Reverting), None)
         } else {
-            Move::Enter(self.at(ScaleOutPhase::Launching), Some(no_launch(sight)))
+            Move::Enter(self.at(ScaleOutPhase::Launching { again: true }), Some(no_launch(sight)))
         }
     }
 
@@ -225,10 +231,15 @@ impl ScaleOut {
 
     /// Waiting for another instance in place of this one.
     fn without(&self, instance: &InstanceId) -> Self {
-        let mut again = self.at(ScaleOutPhase::Launching);
+        let mut again = self.at(ScaleOutPhase::Launching { again: false });
         again.known.insert(instance.clone());
         again
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_not(flag: &bool) -> bool {
+    !flag
 }
 
 /// How long the group may take to launch. Where the provider lacks capacity, each wait is twice as long as the one before:
@@ -264,6 +275,9 @@ mod tests {
         seconds: u64,
         failures: u32,
     }
+
+    const LAUNCHING: ScaleOutPhase = ScaleOutPhase::Launching { again: false };
+    const AGAIN: ScaleOutPhase = ScaleOutPhase::Launching { again: true };
 
     fn scene(desired: u32, members: &[&str]) -> Scene {
         let instances = members
@@ -329,9 +343,9 @@ mod tests {
 
     #[test]
     fn p18_raises_the_desired_capacity_by_one_and_once() {
-        use ScaleOutPhase::{Launching, Requesting};
+        use ScaleOutPhase::Requesting;
         assert_eq!(scene(1, &["a"]).next(Requesting), Move::Call(Call::SetDesired(2)));
-        assert_eq!(scene(2, &["a"]).next(Requesting), entering(Launching), "resumed after the call took effect");
+        assert_eq!(scene(2, &["a"]).next(Requesting), entering(LAUNCHING), "resumed after the call took effect");
     }
 
     #[test]
@@ -339,14 +353,22 @@ mod tests {
         let overruled = |found| Move::Finish(Outcome::Abandoned(Abandonment::Overruled { wanted: 2, found }));
         assert_eq!(scene(5, &["a"]).next(ScaleOutPhase::Requesting), overruled(5));
         assert_eq!(scene(0, &["a"]).next(ScaleOutPhase::Requesting), overruled(0));
-        assert_eq!(scene(1, &["a"]).next(ScaleOutPhase::Launching), overruled(1));
+        assert_eq!(scene(1, &["a"]).next(LAUNCHING), overruled(1));
+    }
+
+    #[test]
+    fn p28_a_launch_that_somebody_suspends_is_not_waited_for() {
+        let mut suspended = scene(2, &["a"]).after(10);
+        suspended.group.suspended = vec!["AZRebalance".into(), "Launch".into()];
+        let given_up = Move::Finish(Outcome::Abandoned(Abandonment::Suspended("Launch".into())));
+        assert_eq!(suspended.next(LAUNCHING), given_up);
     }
 
     #[test]
     fn p18_waits_for_the_new_instance_and_then_for_its_node() {
-        use ScaleOutPhase::{Joining, Launching};
-        assert_eq!(scene(2, &["a"]).after(299).next(Launching), Move::Wait);
-        assert_eq!(scene(2, &["a", "b"]).next(Launching), entering(Joining { instance: b(), late: false }));
+        use ScaleOutPhase::Joining;
+        assert_eq!(scene(2, &["a"]).after(299).next(LAUNCHING), Move::Wait);
+        assert_eq!(scene(2, &["a", "b"]).next(LAUNCHING), entering(Joining { instance: b(), late: false }));
         assert_eq!(scene(2, &["a", "b"]).after(299).next(Joining { instance: b(), late: false }), Move::Wait);
         let joined = scene(2, &["a", "b"]).joined("b");
         assert_eq!(joined.next(Joining { instance: b(), late: false }), Move::Finish(Outcome::Succeeded));
@@ -382,11 +404,11 @@ mod tests {
 
     #[test]
     fn p20_a_group_that_cannot_launch_is_put_back_at_the_threshold() {
-        use ScaleOutPhase::{Launching, Reverting};
+        use ScaleOutPhase::Reverting;
         let none = Failure::NoLaunch(String::new());
-        let again = Move::Enter(operation(Launching), Some(none.clone()));
-        assert_eq!(scene(2, &["a"]).after(300).next(Launching), again);
-        assert_eq!(scene(2, &["a"]).after(300).failures(2).next(Launching), entering(Reverting));
+        let again = Move::Enter(operation(AGAIN), Some(none.clone()));
+        assert_eq!(scene(2, &["a"]).after(300).next(LAUNCHING), again);
+        assert_eq!(scene(2, &["a"]).after(300).failures(2).next(LAUNCHING), entering(Reverting));
         assert_eq!(scene(2, &["a"]).next(Reverting), Move::Call(Call::SetDesired(1)));
         assert_eq!(scene(1, &["a"]).next(Reverting), Move::Finish(Outcome::Failed(none)));
     }
@@ -403,25 +425,26 @@ mod tests {
 
     #[test]
     fn p18_the_deadline_covers_launch_and_join_together() {
-        use ScaleOutPhase::{Joining, Launching};
+        use ScaleOutPhase::Joining;
         assert!(!Work::ScaleOut(operation(Joining { instance: b(), late: false })).starts_timer());
-        assert!(Work::ScaleOut(operation(Launching)).starts_timer());
+        assert!(Work::ScaleOut(operation(AGAIN)).starts_timer());
     }
 
     #[test]
     fn p29_each_wait_for_capacity_is_twice_as_long_as_the_one_before() {
-        use ScaleOutPhase::Launching;
         let none = Failure::NoLaunch("none left".to_owned());
-        let again = || Move::Enter(operation(Launching), Some(none.clone()));
+        let again = || Move::Enter(operation(AGAIN), Some(none.clone()));
         let lacking = |seconds| scene(2, &["a"]).setback(ActivityStatus::NoCapacity).after(seconds);
-        assert_eq!(lacking(300).next(Launching), again(), "the first wait is as long as any");
-        assert_eq!(lacking(599).failures(1).next(Launching), Move::Wait);
-        assert_eq!(lacking(600).failures(1).next(Launching), again());
-        assert_eq!(lacking(1199).failures(2).next(Launching), Move::Wait);
+        assert_eq!(lacking(300).next(LAUNCHING), again(), "the first wait is as long as any");
+        assert_eq!(lacking(599).failures(1).next(LAUNCHING), Move::Wait);
+        assert_eq!(lacking(600).failures(1).next(LAUNCHING), again());
+        assert_eq!(lacking(1199).failures(2).next(LAUNCHING), Move::Wait);
         let late = scene(2, &["a", "b"]).setback(ActivityStatus::NoCapacity).after(1000);
-        assert_eq!(late.next(Launching), entering(ScaleOutPhase::Joining { instance: b(), late: true }));
-        assert!(matches!(lacking(1200).failures(2).next(Launching), Move::Enter(_, None)), "the last one: reverting");
+        assert_eq!(late.next(LAUNCHING), entering(ScaleOutPhase::Joining { instance: b(), late: true }));
+        let soon = scene(2, &["a", "b"]).after(290);
+        assert_eq!(soon.next(AGAIN), entering(ScaleOutPhase::Joining { instance: b(), late: true }));
+        assert!(matches!(lacking(1200).failures(2).next(LAUNCHING), Move::Enter(_, None)), "the last one: reverting");
         let otherwise = scene(2, &["a"]).setback(ActivityStatus::Failed).after(300).failures(1);
-        assert_eq!(otherwise.next(Launching), again(), "other failures do not pass by waiting");
+        assert_eq!(otherwise.next(LAUNCHING), again(), "other failures do not pass by waiting");
     }
 }

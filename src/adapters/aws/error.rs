@@ -4,7 +4,6 @@ use std::error::Error;
 
 use aws_sdk_ec2::config::http::HttpResponse;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_ec2::operation::RequestId;
 
 use crate::adapters::http::with_causes;
 use crate::ports::{ErrorKind, PortError, Service};
@@ -45,12 +44,15 @@ const CONFLICTS: [&str; 5] = [
 /// Codes of servers in trouble.
 const AWAY: [&str; 4] = ["InternalError", "InternalFailure", "ServiceUnavailable", "Unavailable"];
 
-/// The failure of a call as the core knows it. The message has the code, the server's words and the request's ID.
+/// What follows is another blob every time.
+const BLOB: &str = "Encoded authorization failure message:";
+
+/// The failure of a call as the core knows it. The message has the code and the server's words, and nothing that is new
+/// each time, such as the request's ID: the same trouble is logged once.
 pub(super) fn port_error<E>(call: String, error: &SdkError<E, HttpResponse>) -> PortError
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let request = error.request_id().map(|id| format!(" (request {id})")).unwrap_or_default();
     let (kind, message) = match error {
         SdkError::ServiceError(refused) => {
             let status = refused.raw().status().as_u16();
@@ -70,7 +72,7 @@ where
         SdkError::DispatchFailure(_) => (ErrorKind::Unreachable, with_causes(error)),
         _ => (ErrorKind::Other, with_causes(error)),
     };
-    PortError::new(Service::Cloud, call, kind, message + &request)
+    PortError::new(Service::Cloud, call, kind, message)
 }
 
 fn sentence(status: u16, code: &str, words: &str) -> String {
@@ -79,7 +81,7 @@ fn sentence(status: u16, code: &str, words: &str) -> String {
             format!("{status}: that is no answer of AWS; is there something else at that address, or in between?")
         }
         (code, "") => code.to_owned(),
-        (code, words) => format!("{code}: {words}"),
+        (code, words) => format!("{code}: {}", words.split(BLOB).next().unwrap_or_default().trim_end()),
     }
 }
 
