@@ -7,6 +7,7 @@
 //! - `invariants`: what must never happen; [`crash`]: the leader killed at every call of an operation.
 //! - [`record`]: what happened; [`measure`]: how good it was; [`expect`]: whether it was as expected.
 //! - [`report`], [`plot`]: what is shown.
+//! - [`serve`]: the world behind the HTTP APIs of Nomad, Consul and AWS.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test may panic; its numbers are exact"))]
 
@@ -22,6 +23,7 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod serve;
 pub mod stage;
 pub mod time;
 mod world;

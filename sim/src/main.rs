@@ -1,6 +1,7 @@
 //! The command line of the simulator.
 
 mod progress;
+mod serving;
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -28,8 +29,25 @@ const BAD_INPUT: u8 = 2;
 /// Exit code: 0 when all went as expected; 1 when an expectation of the scenario was not met or an invariant broke;
 /// 2 when the input cannot be used.
 #[derive(Debug, Parser)]
-#[command(version, after_long_help = EXAMPLES)]
+#[command(version, after_long_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    run: Option<RunArguments>,
+}
+
+/// What else the simulator does.
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Serve(serving::ServeArguments),
+    Demo(serving::DemoArguments),
+}
+
+/// Running a scenario.
+#[derive(Debug, clap::Args)]
+struct RunArguments {
     /// The scenario file.
     scenario: PathBuf,
 
@@ -98,11 +116,19 @@ const EXAMPLES: &str = "Examples:
   replicator-sim scenarios/spike.toml --set pools.workers.meta.replicator_cooldown=300
   replicator-sim scenarios/spike.toml --seed 8 --events | less
   replicator-sim scenarios/spike.toml --crash 50
+  replicator-sim demo
+  replicator-sim serve scenarios/spike.toml --speed 60 --nomad-port 4646 --consul-port 8500 --aws-port 5000
   replicator-sim scenarios/spike.toml --csv spike.csv --json spike.json --plot spike.svg";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match execute(&arguments) {
+    let done = match (&arguments.command, &arguments.run) {
+        (Some(Command::Serve(serve)), _) => serving::serve(serve),
+        (Some(Command::Demo(demo)), _) => serving::demo(demo),
+        (None, Some(run)) => execute(run),
+        (None, None) => unreachable!("clap asks for a scenario where there is no command"),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(NOT_GOOD),
         Err(error) => {
@@ -117,7 +143,7 @@ fn main() -> ExitCode {
 }
 
 /// Whether all went as expected.
-fn execute(arguments: &Arguments) -> anyhow::Result<bool> {
+fn execute(arguments: &RunArguments) -> anyhow::Result<bool> {
     refuse_swallowed_scenario(arguments)?;
     refuse_shared_outputs(arguments)?;
     if let Some(path) = arguments.plot.as_ref().and_then(Destination::path) {
@@ -161,7 +187,7 @@ fn crash(scenario: &Scenario, limit: usize) -> anyhow::Result<bool> {
     Ok(crashes.iter().all(|crash| crash.ending == Ending::Same))
 }
 
-fn show(arguments: &Arguments, scenario: &Scenario, outcome: &Outcome) -> anyhow::Result<()> {
+fn show(arguments: &RunArguments, scenario: &Scenario, outcome: &Outcome) -> anyhow::Result<()> {
     let mut text_wanted = true;
     if let Some(path) = arguments.json.as_ref().map(Destination::path) {
         text_wanted &= path.is_some();
@@ -205,7 +231,7 @@ fn paint() -> Paint {
 
 /// An option that takes a path or none swallows the scenario when it stands right before it. That would overwrite
 /// the scenario with a picture.
-fn refuse_swallowed_scenario(arguments: &Arguments) -> anyhow::Result<()> {
+fn refuse_swallowed_scenario(arguments: &RunArguments) -> anyhow::Result<()> {
     let outputs = [&arguments.plot, &arguments.json, &arguments.csv, &arguments.events];
     for path in outputs.into_iter().flatten().filter_map(Destination::path) {
         if path.extension().is_some_and(|extension| extension == "toml") {
@@ -216,7 +242,7 @@ fn refuse_swallowed_scenario(arguments: &Arguments) -> anyhow::Result<()> {
 }
 
 /// Two outputs in one place would overwrite each other, or come out as neither.
-fn refuse_shared_outputs(arguments: &Arguments) -> anyhow::Result<()> {
+fn refuse_shared_outputs(arguments: &RunArguments) -> anyhow::Result<()> {
     let texts = [&arguments.json, &arguments.csv, &arguments.events].into_iter().flatten();
     let mut taken: Vec<Option<&Path>> = arguments.plot.iter().filter_map(Destination::path).map(Some).collect();
     for path in texts.map(Destination::path) {

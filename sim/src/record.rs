@@ -235,6 +235,14 @@ impl Record {
         self.line(at, Source::Agent(agent), event.to_string());
     }
 
+    /// Takes a change that somebody asked a served API for.
+    pub(crate) fn order(&mut self, at: Millis, resource: Resource, from: u32, to: u32, why: String) {
+        if from != to {
+            let direction = if to > from { Direction::Out } else { Direction::In };
+            self.actions.push(Action { at, agent: 0, resource, direction, from, to, why, ended: None });
+        }
+    }
+
     /// Follows failsafe and cooldown through the states that are written.
     pub(crate) fn state(&mut self, at: Millis, before: Option<&ResourceState>, after: &ResourceState) {
         let Some((resource, cooldown)) = self.by_path.get(&after.state_path) else { return };

@@ -21,7 +21,7 @@ pub use crate::world::{CrashPoint, LedCall, Settled, Side, Signal, SimObserver, 
 /// A world at its beginning, or on its way.
 pub struct Stage {
     plan: Rc<Plan>,
-    world: Rc<RefCell<World>>,
+    pub(crate) world: Rc<RefCell<World>>,
 }
 
 impl Stage {

@@ -3,7 +3,8 @@
 //!
 //! Where a server is not to be had its tests are skipped, and the reason is printed. `CONSUL_BIN`, `NOMAD_BIN` and
 //! `MOTO_BIN` (its `moto_server`) name the binaries; without them they are looked for on the `PATH`.
-//! `REPLICATOR_REQUIRE=consul,moto` makes it a failure that one of these is missing.
+//! The simulator is looked for beside our own binary. `REPLICATOR_REQUIRE=consul,moto,simulator` makes it a failure that one
+//! of these is missing.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests live in real time")]
@@ -21,6 +22,7 @@ mod leadership;
 mod nomad;
 mod outage;
 mod reload;
+mod served;
 mod stand_in;
 
 use std::path::PathBuf;
@@ -60,13 +62,15 @@ impl Servers {
         let known =
             [("consul", "CONSUL_BIN", "consul"), ("nomad", "NOMAD_BIN", "nomad"), ("moto", "MOTO_BIN", "moto_server")];
         let found = known.into_iter().filter(|(_, variable, file)| binary(variable, file).is_some());
-        Self { found: found.map(|(name, ..)| name).collect() }
+        let simulator = served::binary().map(|_| "simulator");
+        Self { found: found.map(|(name, ..)| name).chain(simulator).collect() }
     }
 
     /// What is missing of these, and what to do about it.
     fn lack(&self, needed: &[&str]) -> Option<String> {
         let missing = needed.iter().find(|name| !self.found.contains(*name))?;
-        Some(format!("there is no {missing}: set {}_BIN or put it on the PATH", missing.to_uppercase()))
+        let build = if *missing == "simulator" { "build it (cargo build -p replicator-sim), " } else { "" };
+        Some(format!("there is no {missing}: {build}set {}_BIN or put it on the PATH", missing.to_uppercase()))
     }
 
     fn require(&self, list: &str) -> Result<(), String> {
@@ -82,8 +86,11 @@ type Test = (&'static str, fn());
 const SUITES: &[(&[&str], &[Test])] = &[
     (&["consul"], CONSUL_TESTS),
     (&["consul", "nomad"], NOMAD_TESTS),
+    (&["simulator"], SERVED_TESTS),
     #[cfg(feature = "aws")]
     (&["consul", "moto"], AWS_TESTS),
+    #[cfg(feature = "aws")]
+    (&["simulator"], SERVED_AWS_TESTS),
 ];
 
 const CONSUL_TESTS: &[Test] = &[
@@ -111,6 +118,18 @@ const NOMAD_TESTS: &[Test] = &[
     ("a_job_that_burns_cpu_is_scaled_out_and_back", nomad::a_job_that_burns_cpu_is_scaled_out_and_back),
     ("the_adapter_reads_and_drains_a_real_node", nomad::the_adapter_reads_and_drains_a_real_node),
 ];
+
+const SERVED_TESTS: &[Test] = &[
+    ("served_l1_three_agents_and_a_killed_leader", served::l1_three_agents_and_a_killed_leader),
+    ("served_s7_c7_failsafe_by_command_and_a_reload", served::s7_c7_failsafe_by_command_and_a_reload),
+    ("served_s4_s11_nomad_and_consul_down_for_a_while", served::s4_s11_nomad_and_consul_down_for_a_while),
+];
+
+#[cfg(feature = "aws")]
+const SERVED_AWS_TESTS: &[Test] = &[(
+    "served_aws_p18_p22_a_pool_is_scaled_out_and_in_though_aws_is_down_for_a_while",
+    served::p18_p22_a_pool_is_scaled_out_and_in_though_aws_is_down_for_a_while,
+)];
 
 #[cfg(feature = "aws")]
 const AWS_TESTS: &[Test] = &[

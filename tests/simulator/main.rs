@@ -1,11 +1,13 @@
 //! The simulator as a person meets it: its command line, its scenarios, and what the core does in them.
 
 #![allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test may panic; its numbers are exact")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "what is served is served in real time")]
 
 mod bad_input;
 mod command_line;
 mod faults;
 mod scenarios;
+mod served;
 mod shell;
 
 use std::path::{Path, PathBuf};

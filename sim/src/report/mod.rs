@@ -8,7 +8,7 @@ mod text;
 pub use crashes::write_crashes;
 pub use csv::write_csv;
 pub use json::to_json;
-pub use text::{Paint, write_events, write_text};
+pub use text::{Paint, write_events, write_served, write_text};
 
 use crate::record::Action;
 

@@ -67,6 +67,32 @@ pub fn write_text(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome, 
     write_violation(out, scenario, outcome, paint)
 }
 
+/// Writes the report of a scenario that was served to others: measures, what they asked for, expectations. Nothing of it
+/// is a matter of the simulator's own agents, so it has no digest and judges nobody.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub fn write_served(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome, paint: Paint) -> io::Result<()> {
+    let plan = &scenario.plan;
+    writeln!(out, "{}", paint.bold(&plan.title))?;
+    let path = scenario.path.display();
+    writeln!(out, "scenario {path}  seed {}  served for {} of {}\n", plan.seed, outcome.ended, plan.duration)?;
+    writeln!(out, "{}", pools(scenario, outcome))?;
+    if plan.groups.iter().any(|group| group.policy.is_some()) {
+        writeln!(out, "{}", groups(scenario, outcome))?;
+    }
+    let orders = &outcome.record.actions;
+    writeln!(out, "{}", paint.bold(&format!("{} changes asked for", orders.len())))?;
+    for Action { at, resource, direction, from, to, why, .. } in orders {
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        writeln!(out, "  {at}  {resource} {direction} {from} -> {to}{why}")?;
+    }
+    writeln!(out)?;
+    write_failsafe(out, outcome, paint)?;
+    write_checks(out, scenario, outcome, paint)
+}
+
 /// Writes the event log.
 ///
 /// # Errors

@@ -17,29 +17,44 @@ use crate::time::Millis;
 /// Consul's tables.
 pub(super) struct Consul {
     pub(super) index: u64,
-    sessions: BTreeMap<SessionId, Session>,
+    pub(super) sessions: BTreeMap<SessionId, Session>,
     sessions_made: usize,
-    keys: BTreeMap<String, Key>,
+    pub(super) keys: BTreeMap<String, Key>,
+    /// The index of the last deletion: what was deleted has no index of its own any more.
+    pub(super) deleted: u64,
     /// Until when a key cannot be locked.
     delays: BTreeMap<String, Millis>,
 }
 
-struct Session {
-    ttl: Millis,
-    lock_delay: Millis,
+pub(super) struct Session {
+    pub(super) name: String,
+    pub(super) ttl: Millis,
+    pub(super) lock_delay: Millis,
+    pub(super) create_index: u64,
     expires: Millis,
 }
 
 #[derive(Default)]
-struct Key {
-    value: Vec<u8>,
-    modify_index: u64,
-    holder: Option<SessionId>,
+pub(super) struct Key {
+    pub(super) value: Vec<u8>,
+    pub(super) flags: u64,
+    pub(super) create_index: u64,
+    pub(super) modify_index: u64,
+    /// How often it was locked.
+    pub(super) lock_index: u64,
+    pub(super) holder: Option<SessionId>,
 }
 
 impl Consul {
     pub(super) fn new() -> Self {
-        Self { index: 10, sessions: BTreeMap::new(), sessions_made: 0, keys: BTreeMap::new(), delays: BTreeMap::new() }
+        Self {
+            index: 10,
+            sessions: BTreeMap::new(),
+            sessions_made: 0,
+            keys: BTreeMap::new(),
+            deleted: 0,
+            delays: BTreeMap::new(),
+        }
     }
 
     pub(super) fn holder(&self, key: &str) -> Option<&SessionId> {
@@ -69,7 +84,7 @@ impl Consul {
         self.below(prefix).map(entry).collect()
     }
 
-    fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a Key)> {
+    pub(super) fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a Key)> {
         self.keys.range(prefix.to_owned()..).take_while(move |(key, _)| key.starts_with(prefix))
     }
 
@@ -88,7 +103,10 @@ impl World {
         self.consul.sessions_made += 1;
         let id = SessionId::from(uuid(5, self.consul.sessions_made));
         let ttl = Millis::from(request.ttl);
-        let session = Session { ttl, lock_delay: request.lock_delay.into(), expires: Millis(0) };
+        self.consul.index += 1;
+        let create_index = self.consul.index;
+        let (name, lock_delay) = (request.name.clone(), request.lock_delay.into());
+        let session = Session { name, ttl, lock_delay, create_index, expires: Millis(0) };
         self.consul.sessions.insert(id.clone(), session);
         self.agents[agent].session = Some(id.clone());
         self.renew_session(&id);
@@ -134,7 +152,10 @@ impl World {
         if delayed || self.consul.holder(name).is_some() {
             return Some(false);
         }
-        self.change_key(name, |key| key.holder = Some(session.clone()));
+        self.change_key(name, |key| {
+            key.holder = Some(session.clone());
+            key.lock_index += 1;
+        });
         Some(true)
     }
 
@@ -164,6 +185,16 @@ impl World {
         below.filter_map(|(key, entry)| Some((key.clone(), ResourceState::from_json(&entry.value).ok()?)))
     }
 
+    /// Notes a state that somebody writes from outside the simulated agents.
+    pub(super) fn note_state(&mut self, key: &str, value: &[u8]) {
+        let before = self.consul.keys.get(key).and_then(|key| ResourceState::from_json(&key.value).ok());
+        if key.starts_with(state_root())
+            && let Ok(after) = ResourceState::from_json(value)
+        {
+            self.record.state(self.now, before.as_ref(), &after);
+        }
+    }
+
     fn check_state_write(&mut self, writer: Source, key: &str, value: &[u8]) {
         let before = self.consul.keys.get(key).and_then(|key| ResourceState::from_json(&key.value).ok());
         match ResourceState::from_json(value) {
@@ -175,11 +206,14 @@ impl World {
         }
     }
 
-    fn change_key(&mut self, name: &str, change: impl FnOnce(&mut Key)) -> u64 {
+    pub(super) fn change_key(&mut self, name: &str, change: impl FnOnce(&mut Key)) -> u64 {
         self.consul.index += 1;
         let index = self.consul.index;
         let key = self.consul.keys.entry(name.to_owned()).or_default();
         key.modify_index = index;
+        if key.create_index == 0 {
+            key.create_index = index;
+        }
         change(key);
         self.changed(Topic::Consul);
         index

@@ -7,8 +7,10 @@
 //! - `consul`: sessions, locks, keys.
 //! - `faults`: what the scenario's events do; `crash`: killing the leader at a call of its own.
 //! - `settled`: what a run ended in.
+//! - `api`: the same world as the pages of real servers.
 //! - `ports`: the four ports of the core, bound to this world.
 
+pub(crate) mod api;
 mod cloud;
 mod consul;
 mod crash;
@@ -36,6 +38,7 @@ use crate::scenario::Plan;
 use crate::time::Millis;
 
 pub use crash::{CrashPoint, LedCall, Side};
+pub(crate) use ports::Until;
 pub use ports::{SimObserver, SimPorts};
 pub(crate) use queue::Happening;
 pub use settled::Settled;

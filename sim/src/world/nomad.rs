@@ -79,6 +79,8 @@ impl SimNode {
 
 pub(super) struct SimJob {
     pub(super) modify_index: u64,
+    /// How often it was changed.
+    pub(super) version: u64,
     pub(super) deployment: Option<usize>,
     pub(super) detail: Option<Arc<Job>>,
 }
@@ -93,6 +95,20 @@ pub(super) struct SimGroup {
     pub(super) serving: u32,
     /// How many batch allocations are done.
     pub(super) completed: u32,
+    /// What was asked of its count through the API, the newest first.
+    pub(super) scaled: Vec<ScalingEvent>,
+}
+
+/// Somebody asked for another count.
+#[derive(Debug, Clone)]
+pub(super) struct ScalingEvent {
+    pub(super) at: Millis,
+    pub(super) index: u64,
+    pub(super) from: u32,
+    /// The count, where it was taken.
+    pub(super) to: Option<u32>,
+    pub(super) message: String,
+    pub(super) evaluation: Option<usize>,
 }
 
 pub(super) struct SimAllocation {
@@ -104,6 +120,11 @@ pub(super) struct SimAllocation {
     pub(super) desired: DesiredStatus,
     pub(super) client: ClientStatus,
     pub(super) serving: bool,
+    pub(super) created: Millis,
+    pub(super) create_index: u64,
+    pub(super) modify_index: u64,
+    /// The version of its job that it runs.
+    pub(super) version: u64,
     /// As it was last listed, until it changes.
     pub(super) listed: Option<Arc<Allocation>>,
 }
@@ -113,6 +134,7 @@ pub(super) struct SimDeployment {
     pub(super) job: usize,
     pub(super) job_modify_index: u64,
     pub(super) create_index: u64,
+    pub(super) modify_index: u64,
     pub(super) status: DeploymentStatus,
     /// When the allocations that stay as they are have proven healthy again.
     pub(super) proven_at: Millis,
@@ -127,6 +149,8 @@ pub(super) struct SimEvaluation {
     pub(super) deployment: Option<usize>,
     /// Whether it came from a change of the job, so that a deployment is due.
     pub(super) of_change: bool,
+    pub(super) created: Millis,
+    pub(super) create_index: u64,
 }
 
 /// An identifier of the form of a UUID, that holds a number.
@@ -145,7 +169,11 @@ impl Nomad {
         Self {
             index,
             nodes: Vec::new(),
-            jobs: plan.jobs.iter().map(|_| SimJob { modify_index: index, deployment: None, detail: None }).collect(),
+            jobs: plan
+                .jobs
+                .iter()
+                .map(|_| SimJob { modify_index: index, version: 0, deployment: None, detail: None })
+                .collect(),
             groups: plan
                 .groups
                 .iter()
@@ -155,6 +183,7 @@ impl Nomad {
                     numbers: BTreeSet::new(),
                     serving: 0,
                     completed: 0,
+                    scaled: Vec::new(),
                 })
                 .collect(),
             allocations: Vec::new(),
@@ -202,7 +231,7 @@ impl World {
 
     pub(super) fn allocation_changed(&mut self, allocation: usize) {
         self.nomad.allocations[allocation].listed = None;
-        self.nomad_changed(Topic::Allocations);
+        self.nomad.allocations[allocation].modify_index = self.nomad_changed(Topic::Allocations);
     }
 
     pub(super) fn allocation_name(&self, allocation: usize) -> String {
@@ -411,6 +440,7 @@ impl World {
         self.nomad.groups[group].count = count;
         let index = self.nomad_changed(Topic::Jobs);
         self.nomad.jobs[job].modify_index = index;
+        self.nomad.jobs[job].version += 1;
         self.nomad.jobs[job].detail = None;
         let key = self.plan.groups[group].key.clone();
         self.note(|| format!("group {key} shall have {count}"));

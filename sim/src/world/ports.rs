@@ -127,12 +127,12 @@ impl SimPorts {
 }
 
 /// Completes at a moment, or earlier when a condition holds that changes of a topic may bring about.
-struct Until<'w, F> {
-    world: &'w Rc<RefCell<World>>,
-    topic: Option<Topic>,
-    deadline: Millis,
-    done: F,
-    timer_set: bool,
+pub(crate) struct Until<'w, F> {
+    pub(crate) world: &'w Rc<RefCell<World>>,
+    pub(crate) topic: Option<Topic>,
+    pub(crate) deadline: Millis,
+    pub(crate) done: F,
+    pub(crate) timer_set: bool,
 }
 
 impl<F: Fn(&World) -> bool + Unpin> Future for Until<'_, F> {

@@ -20,6 +20,7 @@ impl World {
             job,
             job_modify_index: self.nomad.jobs[job].modify_index,
             create_index,
+            modify_index: create_index,
             status: DeploymentStatus::Running,
             proven_at,
             progress_by,
@@ -60,7 +61,7 @@ impl World {
 
     fn end_deployment(&mut self, number: usize, status: DeploymentStatus) {
         self.nomad.deployments[number].status = status;
-        self.nomad_changed(Topic::Deployments);
+        self.nomad.deployments[number].modify_index = self.nomad_changed(Topic::Deployments);
         let job = self.plan.jobs[self.nomad.deployments[number].job].key.clone();
         self.note(|| format!("deployment of {job} is {status:?}").to_lowercase());
     }

@@ -42,6 +42,8 @@ impl World {
             status: EvaluationStatus::Pending,
             deployment: None,
             of_change,
+            created: self.now,
+            create_index: self.nomad.index,
         });
         self.schedule(self.now + EVALUATION_TAKES, Happening::Evaluate(number));
         number
@@ -158,6 +160,10 @@ impl World {
             desired: DesiredStatus::Run,
             client: ClientStatus::Pending,
             serving: false,
+            created: self.now,
+            create_index: self.nomad.index,
+            modify_index: self.nomad.index,
+            version: self.nomad.jobs[self.plan.groups[group].job].version,
             listed: None,
         });
         let resources = self.plan.groups[group].resources();

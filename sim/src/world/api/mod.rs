@@ -1,0 +1,41 @@
+//! The world as real servers show it: the pages of Nomad and Consul in their own JSON, those of AWS in its XML.
+//!
+//! What the model does not have stands there as in a server that nobody set it on: no constraints, no services, no
+//! volumes. Fields are those of Nomad 1.1, Consul 1.8 and the AWS query protocol.
+
+mod aws;
+mod consul;
+mod nomad;
+
+use replicator::ports::Service;
+
+use super::{Outages, World};
+use crate::time::Millis;
+
+pub(crate) use aws::Refused;
+pub(crate) use consul::KvCondition;
+pub(crate) use nomad::{Extra, NodeChange, ScaleOrder, ScaleRefused};
+
+impl World {
+    /// Whether a service is out.
+    pub(crate) fn is_out(&self, service: Service) -> bool {
+        let Outages { nomad, consul, cloud, .. } = &self.outages;
+        let out = match service {
+            Service::Nomad => nomad,
+            Service::Consul => consul,
+            Service::Cloud => cloud,
+        };
+        *out > 0
+    }
+}
+
+/// The wall time in nanoseconds, as Nomad stores it.
+fn nanos(at: Millis) -> i64 {
+    let epoch = super::EPOCH_SECONDS * 1_000_000_000;
+    epoch.saturating_add(i64::try_from(at.0).unwrap_or(i64::MAX).saturating_mul(1_000_000))
+}
+
+/// The wall time as text.
+fn stamp(at: Millis) -> String {
+    jiff::Timestamp::from_nanosecond(nanos(at).into()).unwrap_or_default().to_string()
+}

@@ -1,0 +1,144 @@
+//! The real binary against the simulated cluster, served over HTTP by `replicator-sim serve`: a scenario's three minutes in
+//! real time.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::agent::AgentProcess;
+use crate::cluster::said;
+use crate::eventually;
+
+/// The simulator's binary, built beside ours.
+pub(crate) fn binary() -> Option<PathBuf> {
+    crate::binary("SIMULATOR_BIN", "replicator-sim").or_else(|| {
+        Some(PathBuf::from(env!("CARGO_BIN_EXE_replicator")).with_file_name("replicator-sim"))
+            .filter(|path| path.is_file())
+    })
+}
+
+/// A served scenario.
+struct Simulator {
+    child: Child,
+    out: BufReader<std::process::ChildStdout>,
+    /// How to reach it: `NOMAD_ADDR` and others.
+    environment: Vec<(String, String)>,
+    folder: tempfile::TempDir,
+}
+
+impl Simulator {
+    /// Serves the demonstration's scenario, with more lines at its end.
+    fn start(more: &str) -> Self {
+        let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/demo.toml");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scenario.toml");
+        std::fs::write(&path, format!("{}\n{more}", std::fs::read_to_string(shipped).unwrap())).unwrap();
+        let mut command = Command::new(binary().unwrap());
+        command.arg("serve").arg(&path).args(["--nomad-port=0", "--consul-port=0", "--aws-port=0"]);
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = || {
+            let mut line = String::new();
+            out.read_line(&mut line).unwrap();
+            let (name, value) = line.trim_end().split_once('=').unwrap();
+            (name.to_owned(), value.to_owned())
+        };
+        let environment = vec![line(), line(), line()];
+        Self { child, out, environment, folder }
+    }
+
+    fn replicator(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_replicator"));
+        command.env_clear().envs(self.environment.iter().cloned()).current_dir(self.folder.path());
+        command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
+        command
+    }
+
+    fn agent(&self, flags: &[&str]) -> AgentProcess {
+        let mut command = self.replicator();
+        command.args(["agent", "-job-scaling-interval=1", "-cluster-scaling-interval=1"]).args(flags);
+        AgentProcess::start(command)
+    }
+
+    /// Ends it as Ctrl-C does; its report.
+    fn report(mut self) -> String {
+        let sent = Command::new("kill").arg("-INT").arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+        let mut report = String::new();
+        self.out.read_to_string(&mut report).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{report}");
+        report
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+pub(crate) fn l1_three_agents_and_a_killed_leader() {
+    let simulator = Simulator::start("");
+    let mut agents = [simulator.agent(&[]), simulator.agent(&[]), simulator.agent(&[])];
+    let leader = |agents: &[AgentProcess]| agents.iter().position(AgentProcess::leads);
+    let first = eventually("a leader", || leader(&agents));
+    agents[first].kill();
+    let mut others: Vec<&mut AgentProcess> =
+        agents.iter_mut().enumerate().filter(|(number, _)| *number != first).map(|(_, agent)| agent).collect();
+    let second = eventually("another leader", || others.iter().position(|agent| agent.leads()));
+    others[second].await_word("group shop/front: scaling out succeeded", 3);
+    others[second].await_word("group shop/front: scaling in succeeded", 2);
+    let idle = &others[1 - second];
+    assert_eq!(idle.says("begins to scale"), 0, "who stands by does nothing: {:#?}", idle.log());
+    let report = simulator.report();
+    assert!(report.contains("group shop/front out 2 -> 3: "), "{report}");
+    assert!(report.contains("group shop/front in "), "{report}");
+}
+
+pub(crate) fn s7_c7_failsafe_by_command_and_a_reload() {
+    let simulator = Simulator::start("");
+    let file = simulator.folder.path().join("agent.hcl");
+    std::fs::write(&file, "log_level = \"INFO\"\n").unwrap();
+    let mut agent = simulator.agent(&["-config", file.to_str().unwrap()]);
+    let failsafe = |flag: &str| {
+        let mut command = simulator.replicator();
+        said(command.args(["failsafe", flag, "-force", "-job=shop", "-group=front"]).output().unwrap())
+    };
+    eventually("a state to switch", || (failsafe("-enable").0 == 0).then_some(()));
+    std::fs::write(&file, "log_level = \"DEBUG\"\n").unwrap();
+    agent.signal("HUP");
+    agent.await_word("SIGHUP: configuration read again", 1);
+    agent.await_word("held: in failsafe", 3);
+    assert_eq!(agent.says("begins to scale out"), 0, "{:#?}", agent.log());
+    assert_eq!(failsafe("-disable").0, 0);
+    agent.await_word("group shop/front: scaling out succeeded", 2);
+}
+
+pub(crate) fn s4_s11_nomad_and_consul_down_for_a_while() {
+    let outage = |what: &str, at: u32| format!("[[event]]\nat = \"{at}s\"\nfor = \"10s\"\n{what} = true\n");
+    let simulator = Simulator::start(&(outage("nomad_outage", 20) + &outage("consul_outage", 45)));
+    let mut agent = simulator.agent(&[]);
+    agent.await_word("cannot watch jobs", 1);
+    agent.await_word("watches jobs again", 1);
+    agent.await_word("cannot watch states", 1);
+    agent.await_word("lost leadership: its session was not renewed in time", 1);
+    let before = agent.says("group shop/front: begins to scale");
+    agent.await_word("INFO leads", 2);
+    agent.await_word("group shop/front: begins to scale", before + 3);
+    agent.await_word("group shop/front: scaling in succeeded", 2);
+    assert_eq!(agent.says("panicked"), 0);
+}
+
+#[cfg(feature = "aws")]
+pub(crate) fn p18_p22_a_pool_is_scaled_out_and_in_though_aws_is_down_for_a_while() {
+    let simulator = Simulator::start("[[event]]\nat = \"34s\"\nfor = \"12s\"\ncloud_outage = true\n");
+    let mut agent = simulator.agent(&[]);
+    agent.await_word("ServiceUnavailable: The service is unavailable", 1);
+    agent.await_word("pool workers: scaling out succeeded", 2);
+    agent.await_word("pool workers: scaling in succeeded", 1);
+    let report = simulator.report();
+    assert!(report.contains("pool workers out 2 -> 3: by its desired capacity"), "{report}");
+    assert!(report.contains("pool workers in 4 -> 3: by detaching i-"), "{report}");
+    println!("{report}");
+}
