@@ -14,6 +14,7 @@ mod adapter;
 mod agent;
 #[cfg(feature = "aws")]
 mod aws;
+mod between;
 mod book;
 mod cluster;
 mod consul;
@@ -23,6 +24,8 @@ mod nomad;
 mod outage;
 mod reload;
 mod served;
+#[path = "../support/site.rs"]
+mod site;
 mod stand_in;
 
 use std::path::PathBuf;
@@ -122,6 +125,11 @@ const NOMAD_TESTS: &[Test] = &[
 const SERVED_TESTS: &[Test] = &[
     ("served_l1_three_agents_and_a_killed_leader", served::l1_three_agents_and_a_killed_leader),
     ("served_s7_c7_failsafe_by_command_and_a_reload", served::s7_c7_failsafe_by_command_and_a_reload),
+    ("served_s4_slow_garbled_and_broken_answers", served::s4_slow_garbled_and_broken_answers),
+    (
+        "served_c6_tls_with_a_private_ca_and_a_client_certificate",
+        served::c6_tls_with_a_private_ca_and_a_client_certificate,
+    ),
     ("served_s4_s11_nomad_and_consul_down_for_a_while", served::s4_s11_nomad_and_consul_down_for_a_while),
 ];
 

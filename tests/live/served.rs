@@ -2,12 +2,16 @@
 //! real time.
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use crate::agent::AgentProcess;
+use crate::between::{Between, Manner};
 use crate::cluster::said;
 use crate::eventually;
+use crate::site::{SERVER_NAME, Site};
 
 /// The simulator's binary, built beside ours.
 pub(crate) fn binary() -> Option<PathBuf> {
@@ -45,6 +49,18 @@ impl Simulator {
         };
         let environment = vec![line(), line(), line()];
         Self { child, out, environment, folder }
+    }
+
+    /// The address behind a variable.
+    fn address(&self, name: &str) -> SocketAddr {
+        let (_, url) = self.environment.iter().find(|(known, _)| known == name).unwrap();
+        url.strip_prefix("http://").unwrap().parse().unwrap()
+    }
+
+    /// Lets later commands find another address there.
+    fn redirect(&mut self, name: &str, url: String) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), url));
     }
 
     fn replicator(&self) -> Command {
@@ -128,6 +144,67 @@ pub(crate) fn s4_s11_nomad_and_consul_down_for_a_while() {
     agent.await_word("group shop/front: begins to scale", before + 3);
     agent.await_word("group shop/front: scaling in succeeded", 2);
     assert_eq!(agent.says("panicked"), 0);
+}
+
+pub(crate) fn s4_slow_garbled_and_broken_answers() {
+    let mut simulator = Simulator::start("");
+    let nomad = Between::before(simulator.address("NOMAD_ADDR"));
+    let consul = Between::before(simulator.address("CONSUL_HTTP_ADDR"));
+    simulator.redirect("NOMAD_ADDR", format!("http://{}", nomad.address()));
+    simulator.redirect("CONSUL_HTTP_ADDR", format!("http://{}", consul.address()));
+    let mut agent = simulator.agent(&[]);
+    agent.await_word("INFO leads", 1);
+    let manners = [
+        (Manner::Garbage, "not the JSON that was expected"),
+        (Manner::CutOff, "unreachable"),
+        (Manner::Refused, "unreachable"),
+    ];
+    for (round, (manner, word)) in (1..).zip(manners) {
+        let before = agent.says(word);
+        nomad.turn(manner);
+        consul.turn(manner);
+        agent.await_word("cannot watch jobs", round);
+        agent.await_word(word, before + 1);
+        nomad.turn(Manner::Fair);
+        consul.turn(Manner::Fair);
+        agent.await_word("watches jobs again", round);
+        agent.await_word("watches states again", round);
+    }
+    for between in [&nomad, &consul] {
+        between.turn(Manner::Slow(Duration::from_millis(700)));
+    }
+    let before = agent.says("group shop/front: begins to scale");
+    agent.await_word("group shop/front: begins to scale", before + 2);
+    assert_eq!(agent.says("panicked"), 0, "{:#?}", agent.log());
+}
+
+pub(crate) fn c6_tls_with_a_private_ca_and_a_client_certificate() {
+    let (site, acceptor) = Site::open();
+    let mut simulator = Simulator::start("");
+    let nomad = Between::with_tls(simulator.address("NOMAD_ADDR"), acceptor.clone());
+    let consul = Between::with_tls(simulator.address("CONSUL_HTTP_ADDR"), acceptor);
+    simulator.redirect("NOMAD_ADDR", format!("https://{}", nomad.address()));
+    simulator.redirect("CONSUL_HTTP_ADDR", format!("https://{}", consul.address()));
+    let mut stranger = simulator.agent(&[]);
+    stranger.await_word("cannot reach the lock", 1);
+    assert_eq!(stranger.says("INFO leads"), 0);
+    stranger.kill();
+    for service in ["NOMAD", "CONSUL"] {
+        let file = |name: &str| site.path(name).to_str().unwrap().to_owned();
+        simulator.redirect(&format!("{service}_CACERT"), file("ca.pem"));
+        simulator.redirect(&format!("{service}_TLS_SERVER_NAME"), SERVER_NAME.to_owned());
+    }
+    let mut without = simulator.agent(&[]);
+    without.await_word("cannot reach the lock", 1);
+    assert!(without.log().iter().any(|line| line.contains("ertificate")), "{:#?}", without.log());
+    without.kill();
+    for service in ["NOMAD", "CONSUL"] {
+        let file = |name: &str| site.path(name).to_str().unwrap().to_owned();
+        simulator.redirect(&format!("{service}_CLIENT_CERT"), file("client.pem"));
+        simulator.redirect(&format!("{service}_CLIENT_KEY"), file("client-key.pem"));
+    }
+    let mut agent = simulator.agent(&[]);
+    agent.await_word("group shop/front: scaling out succeeded", 1);
 }
 
 #[cfg(feature = "aws")]

@@ -10,6 +10,8 @@ mod faults;
 mod nomad;
 mod nomad_scale;
 mod recording;
+#[path = "../support/site.rs"]
+mod site;
 mod tls;
 
 use replicator::adapters::consul::{ConsulClient, ConsulSettings};

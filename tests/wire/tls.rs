@@ -2,57 +2,24 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use replicator::adapters::http::{Address, ConnectError, Endpoint, Tls, Verify};
 use replicator::adapters::nomad::{NomadClient, NomadSettings};
 use replicator::ports::{ErrorKind, Nomad, PortError};
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
-/// A CA with a server for `nomad.internal` that wants to see a client's certificate.
+use crate::site::{SERVER_NAME, Site as Certificates};
+
+/// A server for `nomad.internal` that wants to see a client's certificate.
 struct Site {
-    folder: TempDir,
+    certificates: Certificates,
     port: u16,
 }
 
 impl Site {
     async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let server_key = KeyPair::generate().unwrap();
-        let server = CertificateParams::new(vec!["nomad.internal".to_owned()]).unwrap();
-        let server = server.signed_by(&server_key, &authority).unwrap();
-        let client_key = KeyPair::generate().unwrap();
-        let client = CertificateParams::new(vec!["replicator".to_owned()]).unwrap();
-        let client = client.signed_by(&client_key, &authority).unwrap();
-        let files = [
-            ("ca.pem", authority.pem()),
-            ("client.pem", client.pem()),
-            ("client-key.pem", client_key.serialize_pem()),
-            ("other-key.pem", KeyPair::generate().unwrap().serialize_pem()),
-        ];
-        for (name, pem) in files {
-            fs::write(folder.path().join(name), pem).unwrap();
-        }
-        fs::create_dir(folder.path().join("cas")).unwrap();
-        fs::write(folder.path().join("cas/one.pem"), authority.pem()).unwrap();
-
-        let mut roots = RootCertStore::empty();
-        roots.add(authority.der().clone()).unwrap();
-        let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
-        let key = PrivateKeyDer::try_from(server_key.serialize_der()).unwrap();
-        let config = ServerConfig::builder().with_client_cert_verifier(verifier);
-        let config = config.with_single_cert(vec![server.der().clone()], key).unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let (certificates, acceptor) = Certificates::open();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         tokio::spawn(async move {
@@ -68,11 +35,11 @@ impl Site {
                 stream.shutdown().await.ok();
             }
         });
-        Self { folder, port }
+        Self { certificates, port }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.certificates.path(name)
     }
 
     /// What it takes to be let in.
@@ -81,7 +48,7 @@ impl Site {
             ca_file: Some(self.path("ca.pem")),
             client_cert: Some(self.path("client.pem")),
             client_key: Some(self.path("client-key.pem")),
-            server_name: Some("nomad.internal".to_owned()),
+            server_name: Some(SERVER_NAME.to_owned()),
             ..Tls::default()
         }
     }

@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::free_port;
-use cluster::{Cluster, DEPLOYS_FOR, Job, Node};
+#[cfg(feature = "aws")]
+use cluster::Node;
+use cluster::{Cluster, DEPLOYS_FOR, Job};
 
 /// A change of count that somebody asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +101,24 @@ impl StandIn {
         self.shared.cluster.lock().unwrap().jobs[id].count
     }
 
+    /// How often each kind of call came, since this was last asked.
+    pub(crate) fn take_calls(&self) -> BTreeMap<String, u64> {
+        std::mem::take(&mut self.shared.cluster.lock().unwrap().calls)
+    }
+
+    /// The same, and leaves them.
+    pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
+        self.shared.cluster.lock().unwrap().calls.clone()
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Cluster) -> T) -> T {
+        self.shared.change(change)
+    }
+}
+
+/// What pools need.
+#[cfg(feature = "aws")]
+impl StandIn {
     /// Sets a job's count, as its owner would.
     pub(crate) fn set_count(&self, id: &str, count: u64) {
         self.change(|cluster| cluster.jobs.get_mut(id).unwrap().count = count);
@@ -138,20 +158,6 @@ impl StandIn {
             })
             .map(|(id, _)| id.clone())
             .collect()
-    }
-
-    /// How often each kind of call came, since this was last asked.
-    pub(crate) fn take_calls(&self) -> BTreeMap<String, u64> {
-        std::mem::take(&mut self.shared.cluster.lock().unwrap().calls)
-    }
-
-    /// The same, and leaves them.
-    pub(crate) fn calls(&self) -> BTreeMap<String, u64> {
-        self.shared.cluster.lock().unwrap().calls.clone()
-    }
-
-    fn change<T>(&self, change: impl FnOnce(&mut Cluster) -> T) -> T {
-        self.shared.change(change)
     }
 }
 

@@ -295,7 +295,7 @@ impl World {
     }
 
     fn node_number(&self, id: &str) -> Option<usize> {
-        number_of(id).filter(|number| self.nomad.nodes.get(*number).is_some_and(|node| node.id.as_str() == id))
+        numbered(id, &self.nomad.nodes, |it| it.id.as_str())
     }
 
     /// `GET /v1/node/ID`.
@@ -467,9 +467,7 @@ impl World {
 
     /// `GET /v1/allocation/ID`.
     pub(crate) fn allocation_page(&self, id: &str) -> Option<Value> {
-        let number = number_of(id).filter(|number| {
-            self.nomad.allocations.get(*number).is_some_and(|allocation| allocation.id.as_str() == id)
-        })?;
+        let number = numbered(id, &self.nomad.allocations, |it| it.id.as_str())?;
         Some(self.whole_allocation(number))
     }
 
@@ -511,9 +509,7 @@ impl World {
 
     /// `GET /v1/client/allocation/ID/stats`; nothing where there is no such allocation or it does not run.
     pub(crate) fn statistics_page(&self, id: &str) -> Option<Value> {
-        let number = number_of(id).filter(|number| {
-            self.nomad.allocations.get(*number).is_some_and(|allocation| allocation.id.as_str() == id)
-        })?;
+        let number = numbered(id, &self.nomad.allocations, |it| it.id.as_str())?;
         let it = &self.nomad.allocations[number];
         let reachable = self.nomad.nodes[it.node].alive && self.outages.statistics[it.group] == 0;
         if !reachable || it.client != ClientStatus::Running {
@@ -565,9 +561,7 @@ impl World {
 
     /// `GET /v1/deployment/ID`.
     pub(crate) fn deployment_page(&self, id: &str) -> Option<Value> {
-        let number = number_of(id).filter(|number| {
-            self.nomad.deployments.get(*number).is_some_and(|deployment| deployment.id.as_str() == id)
-        })?;
+        let number = numbered(id, &self.nomad.deployments, |it| it.id.as_str())?;
         Some(self.deployment_of(number))
     }
 
@@ -605,9 +599,7 @@ impl World {
 
     /// `GET /v1/evaluation/ID`.
     pub(crate) fn evaluation_page(&self, id: &str) -> Option<Value> {
-        let number = number_of(id).filter(|number| {
-            self.nomad.evaluations.get(*number).is_some_and(|evaluation| evaluation.id.as_str() == id)
-        })?;
+        let number = numbered(id, &self.nomad.evaluations, |it| it.id.as_str())?;
         Some(self.evaluation_of(number))
     }
 
@@ -666,6 +658,11 @@ impl World {
 pub(crate) struct Extra {
     pub(crate) resources: bool,
     pub(crate) task_states: bool,
+}
+
+/// The number of an entry, by its ID, which holds it.
+fn numbered<T>(id: &str, table: &[T], id_of: impl Fn(&T) -> &str) -> Option<usize> {
+    number_of(id).filter(|number| table.get(*number).is_some_and(|entry| id_of(entry) == id))
 }
 
 fn desired(status: DesiredStatus) -> &'static str {
