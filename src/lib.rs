@@ -8,6 +8,7 @@
 //! - [`operation`]: what is done about a decision, as persisted state machines; pure too.
 //! - [`state`]: what is kept in Consul, readable by the Go daemon.
 //! - [`ports`]: what the core asks of the world.
+//! - [`recording`]: decisions with all that they came from, to be repeated later.
 //! - [`agent`]: the loops that watch, decide and act through the ports.
 //!
 //! With the feature `agent`, the daemon as well:
@@ -35,4 +36,5 @@ pub mod domain;
 pub mod operation;
 pub mod policy;
 pub mod ports;
+pub mod recording;
 pub mod state;

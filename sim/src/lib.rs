@@ -7,6 +7,7 @@
 //! - `invariants`: what must never happen; [`crash`]: the leader killed at every call of an operation.
 //! - [`record`]: what happened; [`measure`]: how good it was; [`expect`]: whether it was as expected.
 //! - [`report`], [`plot`]: what is shown.
+//! - [`replay`]: the decisions of a recorded agent, repeated.
 //! - [`serve`]: the world behind the HTTP APIs of Nomad, Consul and AWS.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::float_cmp, reason = "a test may panic; its numbers are exact"))]
@@ -20,6 +21,7 @@ pub mod measure;
 pub mod plot;
 mod random;
 pub mod record;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod scenario;

@@ -4,15 +4,17 @@ mod progress;
 mod serving;
 
 use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufReader, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Parser;
 use progress::{Countdown, Progress};
+use replicator::recording::Header;
 use replicator_sim::crash::{Campaign, Ending};
 use replicator_sim::plot::{check_kind, plot};
+use replicator_sim::replay::{Difference, replay};
 use replicator_sim::report::{Paint, to_json, write_crashes, write_csv, write_events, write_text};
 use replicator_sim::run::{Outcome, run_watched};
 use replicator_sim::scenario::{Changes, Scenario};
@@ -43,6 +45,17 @@ struct Arguments {
 enum Command {
     Serve(serving::ServeArguments),
     Demo(serving::DemoArguments),
+    Replay(ReplayArguments),
+}
+
+/// Repeat the decisions that an agent recorded, and tell where this version decides otherwise
+///
+/// A recording is made by `replicator agent -record=PATH`. Exit code: 0 when every decision came out the same, 1 when one did
+/// not, 2 when the recording cannot be used.
+#[derive(Debug, clap::Args)]
+struct ReplayArguments {
+    /// The recording.
+    recording: PathBuf,
 }
 
 /// Running a scenario.
@@ -125,6 +138,7 @@ fn main() -> ExitCode {
     let done = match (&arguments.command, &arguments.run) {
         (Some(Command::Serve(serve)), _) => serving::serve(serve),
         (Some(Command::Demo(demo)), _) => serving::demo(demo),
+        (Some(Command::Replay(replay)), _) => repeat(&replay.recording),
         (None, Some(run)) => execute(run),
         (None, None) => unreachable!("clap asks for a scenario where there is no command"),
     };
@@ -164,6 +178,34 @@ fn execute(arguments: &RunArguments) -> anyhow::Result<bool> {
         eprintln!("plot written to {}", path.display());
     }
     Ok(outcome.is_good())
+}
+
+/// How many decisions that came out otherwise are shown.
+const MOST_DIFFERENCES: usize = 10;
+
+/// Whether every decision came out as it was recorded.
+fn repeat(path: &Path) -> anyhow::Result<bool> {
+    let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let replayed = replay(BufReader::new(file)).with_context(|| path.display().to_string())?;
+    let Header { version, revision, agent, .. } = &replayed.header;
+    let mut out = open(None)?;
+    writeln!(out, "recorded by {agent}, Replicator {version} ({revision})")?;
+    if replayed.cut_off {
+        writeln!(out, "the last line is cut off, and left out")?;
+    }
+    for Difference { line, recorded, now } in replayed.differences.iter().take(MOST_DIFFERENCES) {
+        writeln!(out, "line {line}, {}:\n  recorded  {}\n  now       {now}", recorded.at, recorded.decision)?;
+    }
+    let (decisions, others) = (replayed.decisions, replayed.differences.len());
+    if others > MOST_DIFFERENCES {
+        writeln!(out, "… {} more", others - MOST_DIFFERENCES)?;
+    }
+    match others {
+        0 => writeln!(out, "{decisions} decisions repeated, all the same")?,
+        _ => writeln!(out, "{decisions} decisions repeated, {others} came out otherwise")?,
+    }
+    out.flush()?;
+    Ok(others == 0)
 }
 
 /// Whether every crash left the cluster as it would have been.

@@ -11,8 +11,8 @@ use replicator_sim::report::write_served;
 use replicator_sim::run::Outcome;
 use replicator_sim::scenario::{Changes, Scenario};
 use replicator_sim::serve::{Addresses, Options, Server};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
 
 use crate::paint;
 use crate::progress::Progress;
@@ -138,30 +138,34 @@ pub(crate) fn demo(arguments: &DemoArguments) -> anyhow::Result<bool> {
         let options = Options { speed: common.speed, ..Options::default() };
         let server = Server::bind(&scenario, options).await.context("cannot bind loopback ports")?;
         let addresses = server.addresses();
-        println!("{}", scenario.plan.title);
-        println!("{}\n", invitation(addresses));
+        writeln!(std::io::stdout(), "{}\n{}\n", scenario.plan.title, invitation(addresses))?;
         let mut agent = start_agent(&binary, addresses)?;
         let lines = agent.stderr.take().map(|stderr| BufReader::new(stderr).lines());
-        let log = async move {
-            let Some(mut lines) = lines else { return };
-            while let Ok(Some(line)) = lines.next_line().await {
-                println!("{line}");
-            }
-        };
         let ended = async {
             tokio::select! {
                 () = interrupted() => {}
-                status = agent.wait() => println!("the agent ended: {}", status.map_or_else(|error| error.to_string(), |status| status.to_string())),
-                () = async { log.await; std::future::pending().await } => {}
+                // What it said last is the reason why it ended.
+                (status, ()) = async { tokio::join!(agent.wait(), show(lines)) } => {
+                    let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+                    writeln!(std::io::stdout(), "the agent ended: {status}").ok();
+                }
             }
         };
         let outcome = server.serve(ended, |_| ()).await;
         agent.kill().await.ok();
         anyhow::Ok(outcome)
     })?;
-    println!();
+    writeln!(std::io::stdout())?;
     let picture = common.plot.clone().unwrap_or_else(|| PathBuf::from(format!("{}.png", scenario.name())));
     finish(&scenario, &outcome, Some(&picture))
+}
+
+/// Shows what the agent says. When nobody reads it any more, it is read all the same, so that the agent goes on.
+async fn show(lines: Option<Lines<BufReader<ChildStderr>>>) {
+    let Some(mut lines) = lines else { return };
+    while let Ok(Some(line)) = lines.next_line().await {
+        writeln!(std::io::stdout(), "{line}").ok();
+    }
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
@@ -204,6 +208,8 @@ fn start_agent(binary: &Path, addresses: Addresses) -> anyhow::Result<Child> {
     let Addresses { nomad, consul, aws } = addresses;
     Command::new(binary)
         .args(["agent", "-job-scaling-interval=1", "-cluster-scaling-interval=1"])
+        // Whatever else is set here is meant for other servers.
+        .env_clear()
         .env("NOMAD_ADDR", format!("http://{nomad}"))
         .env("CONSUL_HTTP_ADDR", format!("http://{consul}"))
         .env("AWS_ENDPOINT_URL", format!("http://{aws}"))

@@ -34,11 +34,6 @@ impl Providers {
         self
     }
 
-    /// Their names.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.by_name.keys().map(ProviderName::as_str)
-    }
-
     fn of(&self, target: &PoolTarget) -> Result<&dyn Provider, PortError> {
         self.by_name.get(&target.provider).map(AsRef::as_ref).ok_or_else(|| {
             let message = format!("this build knows no provider {:?}", target.provider.as_str());

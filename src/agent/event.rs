@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::decide::{Decision, Direction};
+use crate::decide::{Case, Decision, Direction};
 use crate::domain::Resource;
 use crate::operation::{Failure, Outcome};
 use crate::ports::PortError;
@@ -15,6 +15,9 @@ use crate::state::ResourceType;
 pub trait Observer {
     /// Takes one event, as of that wall time.
     fn observe(&self, at: Timestamp, event: &Event);
+
+    /// Takes what a decision came from, right after it was made. Only who wants it has it put together.
+    fn weigh(&self, _at: Timestamp, _case: &dyn Fn() -> Case) {}
 }
 
 /// Something that happened to or in an agent.

@@ -8,7 +8,7 @@ use super::event::{Event, Observer};
 use super::progress::{Intent, MOVES_PER_EVALUATION, Subject};
 use super::term::Term;
 use super::views::ManagedGroup;
-use crate::decide::{Decision, GroupObservation, Step, Stop, Verdict, decide_group, observe_group};
+use crate::decide::{Case, Decision, GroupObservation, Step, Stop, Verdict, decide_group, observe_group};
 use crate::domain::{AllocationStats, Deployment, Evaluation, EvaluationStatus, GroupKey, Resource};
 use crate::operation::{GroupPhase, GroupScale, GroupSight, Rollout, Work};
 use crate::ports::{ErrorKind, Nomad, PortError, Ports, timeout};
@@ -47,6 +47,12 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             self.shadow_standing(subject)
         };
         let mut decision = decide_group(key, &observation, policy, &standing);
+        self.weigh(&|| Case::Group {
+            key: key.clone(),
+            observation: observation.clone(),
+            policy: policy.clone(),
+            standing,
+        });
         let room = matches!(decision.verdict, Verdict::Act(_)).then(|| self.reserve());
         if let Some(Err(limit)) = room {
             decision = decision.hold(Stop::Concurrency { limit });

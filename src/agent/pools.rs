@@ -10,7 +10,7 @@ use super::progress::{Intent, MOVES_PER_EVALUATION, Subject};
 use super::term::Term;
 use super::views::ManagedPool;
 use crate::decide::{
-    Candidate, Decision, Direction, GroupBounds, PoolObservation, Standing, Stop, Unfit, Verdict, choose_victim,
+    Candidate, Case, Decision, Direction, GroupBounds, PoolObservation, Standing, Stop, Unfit, Verdict, choose_victim,
     decide_pool,
 };
 use crate::domain::{
@@ -63,6 +63,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             self.shadow_standing(subject)
         };
         let mut decision = decide_pool(&observation, policy, &standing);
+        self.weigh(&|| Case::Pool { observation: observation.clone(), policy: policy.clone(), standing });
         let room = matches!(decision.verdict, Verdict::Act(_)).then(|| self.reserve());
         if let Some(Err(limit)) = room {
             decision = decision.hold(Stop::Concurrency { limit });
@@ -230,8 +231,6 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         in_phase: Duration,
         failures: u32,
     ) -> Result<Move<Work>, PortError> {
-        let cloud = self.ports.cloud();
-        let group = cloud.pool(&work.target).await?;
         let mut joined = self.views.borrow().joined_instances();
         let mut states = BTreeMap::new();
         if let Some(instance) = work.phase.instance()
@@ -248,6 +247,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             let problem = format_args!("the group does not launch: {}; it goes on trying", setback.message);
             self.trouble(&operation.resource, problem);
         }
+        // Last, so that what a call rests on is as fresh as can be.
+        let group = self.ports.cloud().pool(&work.target).await?;
         let sight = ScaleOutSight {
             group: &group,
             joined: &joined,
@@ -267,19 +268,21 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         failures: u32,
     ) -> Result<Move<Work>, PortError> {
         let cloud = self.ports.cloud();
+        let instance = self.instance(&work.target, &work.instance).await?.map(|instance| instance.state);
+        let activity = match &work.phase {
+            ScaleInPhase::Detaching { activity: Some(id) } => match cloud.activities(&work.target).await {
+                Ok(listed) => listed.into_iter().find(|activity| activity.id == *id).map(|activity| activity.status),
+                // A group that is gone has no activities; the drain is to be called off all the same.
+                Err(error) if error.kind == ErrorKind::NotFound => None,
+                Err(error) => return Err(error),
+            },
+            _ => None,
+        };
+        // Last, so that what a call rests on, above all who is a member, is as fresh as can be.
         let group = match cloud.pool(&work.target).await {
             Ok(group) => Some(group),
             Err(error) if error.kind == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
-        };
-        let instance = self.instance(&work.target, &work.instance).await?.map(|instance| instance.state);
-        let activity = match &work.phase {
-            // A group that is gone has no activities; the drain is to be called off all the same.
-            ScaleInPhase::Detaching { activity: Some(id) } if group.is_some() => {
-                let listed = cloud.activities(&work.target).await?;
-                listed.into_iter().find(|activity| activity.id == *id).map(|activity| activity.status)
-            }
-            _ => None,
         };
         let pool = managed.zip(group.as_ref());
         let policy_floor = pool.map(|(managed, group)| GroupBounds::of(&managed.policy, group).min);
@@ -324,7 +327,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 
     /// What the group tried last, if that was after this time and failed.
     async fn setback(&self, target: &PoolTarget, began: Timestamp) -> Result<Option<Activity>, PortError> {
-        let newest = self.ports.cloud().activities(target).await?.into_iter().next();
+        // What is still in progress may stand first, whenever it began, and tells nothing yet.
+        let activities = self.ports.cloud().activities(target).await?;
+        let ended = activities.into_iter().filter(|activity| activity.status != ActivityStatus::InProgress);
+        let newest = ended.max_by_key(|activity| activity.began);
         let counts = |activity: &Activity| {
             let failed = matches!(activity.status, ActivityStatus::Failed | ActivityStatus::NoCapacity);
             failed && activity.began.saturating_add(CLOCK_SKEW).is_ok_and(|latest| latest >= began)

@@ -14,7 +14,7 @@ use super::leadership::{Lease, Won, guard};
 use super::store::{Store, Stored};
 use super::views::Views;
 use super::{AgentConfig, rounds};
-use crate::decide::Standing;
+use crate::decide::{Case, Standing};
 use crate::domain::Resource;
 use crate::operation::Operation;
 use crate::ports::{Clock, PortError, Ports};
@@ -86,6 +86,11 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
 
     pub(super) fn tell(&self, event: &Event) {
         self.observer.observe(self.ports.clock().wall(), event);
+    }
+
+    /// Shows what a decision came from.
+    pub(super) fn weigh(&self, case: &dyn Fn() -> Case) {
+        self.observer.weigh(self.ports.clock().wall(), case);
     }
 
     pub(super) fn trouble(&self, resource: &Resource, problem: impl Display) {

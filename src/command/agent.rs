@@ -18,8 +18,10 @@ use crate::adapters::providers::Providers;
 use crate::agent::{Agent, Switch};
 use crate::config::{self, Config, ConfigError, Mode};
 use crate::daemon::log::{self, LogControl, LogObserver};
+use crate::daemon::record::Recorder;
 use crate::daemon::{Order, Signal, Signals, serve};
 use crate::domain::{AgentName, AllocationId};
+use crate::recording::{self, Header};
 
 pub(super) fn run(arguments: AgentArguments) -> anyhow::Result<ExitCode> {
     let config = load(&arguments)?;
@@ -72,10 +74,25 @@ impl Daemon {
             cloud: Providers::built_in(),
         };
         let config = self.config.agent(&self.name, self.own_allocation.as_ref());
-        let agent = Agent::new(ports, LogObserver::default(), config);
+        let observer = self.observer()?;
+        let agent = Agent::new(ports, observer, config);
         Box::pin(serve(&agent, self.orders(signals))).await;
         info!("stopped");
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The log, and the recording where one is asked for.
+    fn observer(&self) -> anyhow::Result<Recorder<LogObserver>> {
+        let log = LogObserver::default();
+        let Some(path) = &self.arguments.record else { return Ok(Recorder::off(log)) };
+        let header = Header {
+            format: recording::FORMAT,
+            version: version::SHORT.to_owned(),
+            revision: version::REVISION.to_owned(),
+            agent: self.name.to_string(),
+        };
+        let recorder = Recorder::into_file(log, path, &header);
+        recorder.with_context(|| format!("cannot record into {}: it must be a new file", path.display()))
     }
 
     /// What the process's signals order.

@@ -58,6 +58,10 @@ pub(super) struct AgentArguments {
           value_name = "BOOL", hide_default_value = true, value_parser = crate::config::boolean)]
     pub(super) dev: bool,
 
+    /// Record what the agent observes and decides into a new file, as JSON lines, for `replicator-sim replay`
+    #[arg(long, value_name = "PATH")]
+    pub(super) record: Option<PathBuf>,
+
     #[command(flatten)]
     pub(super) settings: Layer,
 }

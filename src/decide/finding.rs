@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Direction;
 use crate::domain::TaskName;
 
 /// The rules of the book that a comparison can come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Rule {
     /// Out when any task uses more than its scale-out share.
     J8,
@@ -36,7 +36,7 @@ impl Rule {
 }
 
 /// What was compared.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Quantity {
     /// CPU of a task, in percent of what it asks for.
@@ -81,7 +81,7 @@ impl fmt::Display for Quantity {
 }
 
 /// How the number was held against the limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Relation {
     /// Number > limit.
@@ -93,7 +93,7 @@ pub enum Relation {
 }
 
 /// One comparison: the rule, the number, the limit, and whether the relation holds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The rule that asks for it.
     pub rule: Rule,

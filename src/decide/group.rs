@@ -1,12 +1,14 @@
 //! Whether to scale a task group: rules J6 to J13.
 
+use serde::{Deserialize, Serialize};
+
 use crate::decide::finding::{Finding, Quantity, Relation, Rule};
 use crate::decide::{Decision, Standing, Step, Stop, Verdict, cooldown, verdict};
 use crate::domain::{GroupKey, Percent, Resource, TaskName};
 use crate::policy::GroupPolicy;
 
 /// What is seen of a task group.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GroupObservation {
     /// The count that the job asks for.
     pub count: u32,
@@ -19,7 +21,7 @@ pub struct GroupObservation {
 }
 
 /// What a task uses on average.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskObservation {
     /// The task.
     pub task: TaskName,
@@ -30,7 +32,7 @@ pub struct TaskObservation {
 }
 
 /// An average over the allocations that have a sample.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TaskAverage {
     /// The average; nothing where no allocation has a sample.
     pub percent: Option<Percent>,

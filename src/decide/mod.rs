@@ -4,6 +4,7 @@
 //! rule, the number, the threshold and the margin, and everything that stops it. Logs, reports and plots render that
 //! data; none computes it again.
 
+mod case;
 mod finding;
 mod group;
 mod observe;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::Resource;
 
+pub use case::Case;
 pub use finding::{Finding, Quantity, Relation, Rule};
 pub use group::{GroupObservation, TaskAverage, TaskObservation, decide_group};
 pub use observe::observe_group;
@@ -43,7 +45,7 @@ impl fmt::Display for Direction {
 }
 
 /// A change of a count or a desired capacity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The number now.
     pub from: u32,
@@ -60,7 +62,7 @@ impl Step {
 }
 
 /// What a decision needs to know of the resource's state, as of now.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
     /// Whether the resource is in failsafe.
     pub failsafe: bool,
@@ -75,7 +77,7 @@ pub struct Standing {
 }
 
 /// Why a step that was asked for is not taken.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// The resource is in failsafe (S7).
@@ -147,7 +149,7 @@ impl fmt::Display for Stop {
 }
 
 /// What a decision comes to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Nothing can be said: there is nothing to measure (J13).
@@ -175,7 +177,7 @@ impl Verdict {
 
 /// What was decided about one resource, and why.
 #[must_use]
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
     /// The resource.
     pub resource: Resource,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::decide::finding::{Finding, Quantity, Relation, Rule};
 use crate::decide::{Decision, Direction, Standing, Step, Stop, Verdict, cooldown, verdict};
 use crate::domain::{NodeId, PoolSnapshot, Resource, Resources};
@@ -11,7 +13,7 @@ use crate::policy::PoolPolicy;
 const REMAINING_LIMIT_PERCENT: i128 = 90;
 
 /// What is seen of a pool.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PoolObservation {
     /// The pool's nodes (P1).
     pub nodes: Arc<[NodeLoad]>,
@@ -22,7 +24,7 @@ pub struct PoolObservation {
 }
 
 /// A node and what its allocations take.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeLoad {
     /// The node.
     pub node: NodeId,
@@ -33,7 +35,7 @@ pub struct NodeLoad {
 }
 
 /// The bounds of a pool: its policy's and its Auto Scaling group's, the tighter one of each (P5).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupBounds {
     /// The fewest nodes.
     pub min: u32,

@@ -193,14 +193,16 @@ impl ScaleOut {
             Some(Lifecycle::Detaching) if sight.in_phase < EFFECT_LIMIT => Move::Wait,
             Some(_) if sight.joined.contains(instance) => Move::Finish(Outcome::Succeeded),
             Some(_) if sight.in_phase < EFFECT_LIMIT => Move::Call(Call::Detach(instance.clone())),
-            _ => Move::Finish(Outcome::Failed(Failure::DidNotJoin(instance.clone()))),
+            // It still is a member: nobody shall be told that it is out.
+            Some(_) => Move::Finish(Outcome::Failed(Failure::NotDetached(instance.clone()))),
+            None => Move::Finish(Outcome::Failed(Failure::DidNotJoin(instance.clone()))),
         }
     }
 
     fn reverting(&self, sight: &ScaleOutSight<'_>) -> Move<Self> {
         if let Some(instance) = self.newcomer(sight) {
             // The group could launch after all.
-            Move::Enter(self.at(ScaleOutPhase::Joining { instance, late: false }), None)
+            Move::Enter(self.at(ScaleOutPhase::Joining { instance, late: true }), None)
         } else if sight.group.desired == self.to && sight.in_phase < EFFECT_LIMIT {
             Move::Call(Call::SetDesired(self.from))
         } else {
@@ -400,6 +402,8 @@ mod tests {
         assert_eq!(scene(2, &["a", "b"]).next(Detaching { instance: b() }), Move::Call(Call::Detach(b())));
         let failed = Move::Finish(Outcome::Failed(Failure::DidNotJoin(b())));
         assert_eq!(scene(1, &["a"]).next(Detaching { instance: b() }), failed);
+        let stuck = scene(2, &["a", "b"]).after(EFFECT_LIMIT.as_secs()).next(Detaching { instance: b() });
+        assert_eq!(stuck, Move::Finish(Outcome::Failed(Failure::NotDetached(b()))), "still a member");
     }
 
     #[test]
@@ -410,6 +414,8 @@ mod tests {
         assert_eq!(scene(2, &["a"]).after(300).next(LAUNCHING), again);
         assert_eq!(scene(2, &["a"]).after(300).failures(2).next(LAUNCHING), entering(Reverting));
         assert_eq!(scene(2, &["a"]).next(Reverting), Move::Call(Call::SetDesired(1)));
+        let after_all = scene(2, &["a", "b"]).after(400).next(Reverting);
+        assert_eq!(after_all, entering(ScaleOutPhase::Joining { instance: b(), late: true }), "with time to join");
         assert_eq!(scene(1, &["a"]).next(Reverting), Move::Finish(Outcome::Failed(none)));
     }
 

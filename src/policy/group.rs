@@ -27,7 +27,7 @@ const DEFAULT_COOLDOWN: Duration = Duration::from_mins(1);
 const DEFAULT_RETRY_THRESHOLD: u32 = 1;
 
 /// How a task group is scaled.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct GroupPolicy {
     /// Whether to act; if not, evaluate and report only (J5).
     pub enabled: bool,

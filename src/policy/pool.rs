@@ -34,7 +34,7 @@ const DEFAULT_RETRY_THRESHOLD: u32 = 3;
 const DEFAULT_SCALING_THRESHOLD: u32 = 3;
 
 /// How a worker pool is scaled.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct PoolPolicy {
     /// The Auto Scaling group.
     pub target: PoolTarget,

@@ -22,7 +22,7 @@ pub trait Cloud {
     /// member. Answers the activity that does it, where the provider names one.
     async fn detach(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError>;
 
-    /// The group's latest scaling activities, the newest first. May be incomplete or empty.
+    /// The group's latest scaling activities, in any order. May be incomplete or empty.
     async fn activities(&self, target: &PoolTarget) -> Result<Vec<Activity>, PortError>;
 
     /// Terminates an instance. Asking again is harmless.

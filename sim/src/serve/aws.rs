@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Shared;
 use super::exchange::{Asked, Reply};
-use crate::world::api::Refused;
+use crate::world::api::{Refused, escaped};
 
 /// The actions of EC2; others are those of Auto Scaling. Their XML differs.
 const EC2: [&str; 3] = ["DescribeInstances", "DescribeRegions", "TerminateInstances"];
@@ -91,8 +91,9 @@ fn carry_out(shared: &Shared, action: &str, region: &str, parameters: &Parameter
         }
         "TerminateInstances" => world.terminate_by_order(&list(parameters, "InstanceId"))?,
         "DescribeRegions" => format!(
-            "<regionInfo><item><regionName>{region}</regionName><regionEndpoint>ec2.{region}.amazonaws.com</regionEndpoint>\
-             </item></regionInfo>"
+            "<regionInfo><item><regionName>{0}</regionName><regionEndpoint>ec2.{0}.amazonaws.com</regionEndpoint></item>\
+             </regionInfo>",
+            escaped(region)
         ),
         _ => return Ok(None),
     }))
@@ -127,7 +128,7 @@ fn success(action: &str, result: &str) -> Reply {
 }
 
 fn refusal(action: &str, refused: &Refused) -> Reply {
-    let words = refused.words.replace('&', "&amp;").replace('<', "&lt;");
+    let words = escaped(&refused.words);
     let page = if EC2.contains(&action) {
         format!(
             "<?xml version=\"1.0\" encoding=\"utf-8\"?><Response><Errors><Error><Code>{}</Code><Message>{words}</Message>\

@@ -25,7 +25,7 @@ use replicator::domain::Meta;
 use replicator::ports::Service;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::run::Outcome;
 use crate::scenario::Scenario;
@@ -36,6 +36,8 @@ use exchange::{Asked, Reply};
 
 /// How often the world catches up with the clock.
 const CATCHES_UP_EVERY: Duration = Duration::from_millis(5);
+/// How soon connections are taken again, after one could not be.
+const ACCEPTS_AGAIN_AFTER: Duration = Duration::from_millis(100);
 /// The policy key whose value is a time by the client's clock.
 const COOLDOWN: &str = "replicator_cooldown";
 
@@ -173,8 +175,11 @@ async fn drive(stage: &Stage, speed: u64, watch: &mut impl FnMut(Millis)) {
 
 async fn accept(service: Service, listener: TcpListener, shared: Shared) {
     loop {
-        // A connection that was gone before it was taken is nobody's loss.
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Perhaps too many are open: some may end meanwhile.
+            sleep(ACCEPTS_AGAIN_AFTER).await;
+            continue;
+        };
         let shared = shared.clone();
         spawn_local(async move {
             let handle = service_fn(move |request| {
@@ -228,7 +233,7 @@ impl Shared {
     /// Waits, as a blocking query does, until an index has gone past the one that the client knows.
     async fn blocking(&self, asked: &Asked, topic: Topic, index: impl Fn(&World) -> u64 + Unpin) -> Result<(), Reply> {
         let Some((past, wait)) = asked.blocking()? else { return Ok(()) };
-        let deadline = self.world.borrow().now + self.span(wait);
+        let deadline = self.world.borrow().now + self.span(wait + CATCHES_UP_EVERY);
         let service = if topic == Topic::Consul { Service::Consul } else { Service::Nomad };
         let done = |world: &World| index(world) > past || world.is_out(service);
         Until { world: &self.world, topic: Some(topic), deadline, done, timer_set: false }.await;

@@ -100,13 +100,14 @@ fn patient(config: &SdkConfig) -> SdkConfig {
     builder.retry_config(retries).timeout_config(timeouts).build()
 }
 
-/// Makes a call once, whatever comes back. Under throttling it still waits for its turn.
+/// Makes a call once and at once, whatever comes back. The adaptive strategy would let it wait for its turn after
+/// throttling, and it could leave long after whoever makes it has lost the right to (L4).
 macro_rules! once {
     ($service:ident, $call:expr) => {
         $call
             .customize()
             .config_override(
-                $service::config::Builder::new().retry_config(RetryConfig::adaptive().with_max_attempts(1)),
+                $service::config::Builder::new().retry_config(RetryConfig::standard().with_max_attempts(1)),
             )
             .send()
             .await
@@ -157,7 +158,13 @@ impl Cloud for AwsCloud {
                 let reservation = reservation.map_err(|error| {
                     error::port_error(format!("describe {} instances of {target}", some.len()), &error)
                 })?;
-                found.extend(reservation.instances().iter().filter_map(translate::instance));
+                for instance in reservation.instances() {
+                    // One that were left out would pass for gone.
+                    found.push(translate::instance(instance).map_err(|problem| {
+                        let call = format!("describe {} instances of {target}", some.len());
+                        PortError::new(Service::Cloud, call, ErrorKind::Other, problem)
+                    })?);
+                }
             }
         }
         Ok(found)

@@ -42,15 +42,18 @@ fn lifecycle(state: &str) -> Lifecycle {
     }
 }
 
-/// An instance. One without an ID or a state that we know is none that we could act on.
-pub(super) fn instance(instance: &Ec2Instance) -> Option<Instance> {
-    let state = match instance.state()?.name()? {
+/// An instance. Without an ID or a state that we know it cannot be judged.
+pub(super) fn instance(instance: &Ec2Instance) -> Result<Instance, String> {
+    let id = instance.instance_id().filter(|id| !id.is_empty()).ok_or("an instance has no ID")?;
+    let name = instance.state().and_then(|state| state.name());
+    let name = name.ok_or_else(|| format!("instance {id} has no state"))?;
+    let state = match name {
         InstanceStateName::Pending => InstanceState::Pending,
         InstanceStateName::Running => InstanceState::Running,
         InstanceStateName::Stopping | InstanceStateName::Stopped => InstanceState::Stopped,
         InstanceStateName::ShuttingDown => InstanceState::ShuttingDown,
         InstanceStateName::Terminated => InstanceState::Terminated,
-        _ => return None,
+        other => return Err(format!("instance {id} is in a state that is not known: {other}")),
     };
     let of_interfaces = instance.network_interfaces().iter().flat_map(|interface| {
         let private = interface.private_ip_addresses().iter().filter_map(|it| it.private_ip_address());
@@ -68,7 +71,7 @@ pub(super) fn instance(instance: &Ec2Instance) -> Option<Instance> {
         own.into_iter().flatten().chain(of_interfaces).filter(|it| !it.is_empty()).map(str::to_owned).collect();
     addresses.sort_unstable();
     addresses.dedup();
-    Some(Instance { id: instance.instance_id()?.into(), state, addresses })
+    Ok(Instance { id: id.into(), state, addresses })
 }
 
 /// What a group did or tried. One without ID or start cannot be told apart from others.
@@ -90,7 +93,7 @@ pub(super) fn activity(activity: &ScalingActivity) -> Option<Activity> {
 /// none of that: they do not pass by waiting.
 fn is_about_capacity(message: &str) -> bool {
     let text = message.to_lowercase();
-    let lacks = ["insufficientinstancecapacity", "insufficient capacity", "sufficient capacity", "no spot capacity"];
+    let lacks = ["insufficientinstancecapacity", "sufficient capacity", "no spot capacity"];
     let measured = text.contains("sufficient") && text.contains("capacity in the availability zone");
     (measured || lacks.iter().any(|words| text.contains(words))) && !text.contains("limit")
 }

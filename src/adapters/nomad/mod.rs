@@ -45,8 +45,6 @@ pub struct NomadClient {
     session: RefCell<Rc<Session>>,
     /// Whether the server has a scale call; unknown until one was tried.
     can_scale: Cell<Option<bool>>,
-    /// Whether the server lists the allocations of all namespaces when asked to; unknown until it listed some.
-    lists_all: Cell<Option<bool>>,
     /// What allocations take, where lists do not tell.
     legacy: RefCell<legacy::Known>,
 }
@@ -56,6 +54,8 @@ struct Session {
     http: Http,
     region: Option<String>,
     namespace: Option<String>,
+    /// Whether the server lists the allocations of all namespaces when asked to; unknown until its answers told.
+    lists_all: Cell<Option<bool>>,
 }
 
 /// How fresh an answer must be.
@@ -75,7 +75,7 @@ impl NomadClient {
     /// When a certificate, a key or the token is of no use.
     pub fn new(settings: NomadSettings) -> Result<Self, ConnectError> {
         let session = RefCell::new(Rc::new(Session::new(settings)?));
-        Ok(Self { session, can_scale: Cell::new(None), lists_all: Cell::new(None), legacy: RefCell::default() })
+        Ok(Self { session, can_scale: Cell::new(None), legacy: RefCell::default() })
     }
 
     /// Makes later calls with other settings. Calls under way go on with those that they began with.
@@ -86,7 +86,6 @@ impl NomadClient {
     pub fn reconnect(&self, settings: NomadSettings) -> Result<(), ConnectError> {
         self.session.replace(Rc::new(Session::new(settings)?));
         self.can_scale.set(None);
-        self.lists_all.set(None);
         Ok(())
     }
 
@@ -106,7 +105,7 @@ impl NomadClient {
 impl Session {
     fn new(settings: NomadSettings) -> Result<Self, ConnectError> {
         let http = Http::new(Service::Nomad, &settings.endpoint, "x-nomad-token")?;
-        Ok(Self { http, region: settings.region, namespace: settings.namespace })
+        Ok(Self { http, region: settings.region, namespace: settings.namespace, lists_all: Cell::new(None) })
     }
 
     fn request(&self, method: Method, path: &[&str], call: String, namespace: Option<&Namespace>) -> Request<'_> {

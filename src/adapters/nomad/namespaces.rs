@@ -1,10 +1,7 @@
 //! Allocations of all namespaces: a node carries those of all, whichever one the agent scales (P6).
 //!
 //! Servers list them by the namespace `*` since 0.11. Older ones take that for the name of a namespace without
-//! allocations, which would make every node look empty. So the server is asked for both until the answers tell: what the
-//! agent's own namespace has must be in the list of all.
-
-use std::collections::BTreeSet;
+//! allocations, which would make every node look empty. So the server is asked for both until the answers tell.
 
 use super::wire::AllocationStub;
 use super::{Answer, Consistency, NomadClient, Session};
@@ -23,23 +20,20 @@ impl NomadClient {
     ) -> Result<(u64, Answer), PortError> {
         let all = Namespace::from(ALL);
         let says_all = session.namespace.as_deref() == Some(ALL);
-        let namespace = (says_all || self.lists_all.get() == Some(true)).then_some(&all);
+        let namespace = (says_all || session.lists_all.get() == Some(true)).then_some(&all);
         let answer = session.allocations(namespace, wait).await?;
         let index = answer.index();
-        if says_all || self.lists_all.get().is_some() {
+        if says_all || session.lists_all.get().is_some() {
             return Ok((index, answer));
         }
         let of_all = match session.allocations(Some(&all), None).await {
             Ok(of_all) => of_all,
             // Whoever may see one namespace only goes on with that.
-            Err(error) if error.kind == ErrorKind::Denied => {
-                self.lists_all.set(Some(false));
-                return Ok((index, answer));
-            }
+            Err(error) if error.kind == ErrorKind::Denied => return Ok((index, answer)),
             Err(error) => return Err(error),
         };
-        self.lists_all.set(holds(&of_all, &answer)?);
-        Ok((index, if self.lists_all.get() == Some(true) { of_all } else { answer }))
+        session.lists_all.set(holds(&of_all, &answer)?);
+        Ok((index, if session.lists_all.get() == Some(true) { of_all } else { answer }))
     }
 }
 
@@ -52,16 +46,14 @@ impl Session {
     }
 }
 
-/// Whether the list of all holds what our own namespace has; one in common will do, since either may have changed
-/// between the two. Unknown while both are empty.
+/// Whether the list of all is what it says. Anything in it shows that; nothing in it shows the contrary only if our own
+/// namespace has something, and the answer is not older than that of our own: any server may have answered. Unknown
+/// otherwise.
 fn holds(of_all: &Answer, own: &Answer) -> Result<Option<bool>, PortError> {
-    let ids = |answer: &Answer| -> Result<BTreeSet<String>, PortError> {
-        Ok(answer.json::<Vec<AllocationStub>>()?.into_iter().map(|stub| stub.id).collect())
-    };
-    let (of_all, own) = (ids(of_all)?, ids(own)?);
-    Ok(match (of_all.is_empty(), own.is_empty()) {
-        (true, true) => None,
-        (false, true) => Some(true),
-        _ => Some(!of_all.is_disjoint(&own)),
+    let is_empty = |answer: &Answer| answer.json::<Vec<AllocationStub>>().map(|stubs| stubs.is_empty());
+    Ok(match (is_empty(of_all)?, is_empty(own)?) {
+        (false, _) => Some(true),
+        (true, false) if of_all.index() >= own.index() => Some(false),
+        _ => None,
     })
 }

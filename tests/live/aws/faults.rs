@@ -21,7 +21,7 @@ fn survives(plan: &[(Option<&'static str>, Fault, usize)]) {
     world.await_size(2);
     world.assert_tidy();
     assert!(world.proxy.has_failed_enough(), "all that was planned happened");
-    for action in ["DetachInstances", "TerminateInstances"] {
+    for action in CHANGES {
         assert_eq!(world.proxy.effects(action), 1, "{action}: {:#?}", world.proxy.calls());
     }
     assert_eq!(world.state().unwrap()["failure_count"], 0);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::moto::GROUP;
-use super::proxy::Call;
+use super::proxy::{Call, Fault};
 use super::world::{Pool, World, node_of};
 use crate::{block_on, eventually};
 
@@ -111,15 +111,17 @@ pub(crate) fn a_group_that_is_not_there_is_named() {
 
 pub(crate) fn p28_a_capacity_that_somebody_moves_is_not_fought() {
     let world = World::start(Pool { policy: vec![("cooldown", "3600")], ..Pool::default() });
+    world.proxy.fail(Some("UpdateAutoScalingGroup"), Fault::ServerError, 1000);
     let mut agent = world.agent(&[]);
-    agent.await_word("INFO leads", 1);
     world.cluster.nomad.set_count("load", 3);
-    agent.await_word("scaling out succeeded", 1);
+    agent.await_word("begins to scale out 2 -> 3", 1);
     block_on(world.group.set_desired(5));
-    world.await_size(5);
-    eventually("two evaluations more", || (world.proxy.effects("DescribeAutoScalingGroups") > 4).then_some(()));
-    assert_eq!(world.proxy.effects("UpdateAutoScalingGroup"), 1);
+    agent.await_word("scaling out abandoned: somebody set 5 where 3 was wanted", 1);
+    let before = world.proxy.effects("DescribeAutoScalingGroups");
+    eventually("evaluations more", || (world.proxy.effects("DescribeAutoScalingGroups") > before + 3).then_some(()));
+    assert_eq!(world.proxy.effects("UpdateAutoScalingGroup"), 0);
     assert_eq!(block_on(world.group.members()).unwrap().0, 5);
+    assert_eq!(world.state().unwrap()["failure_count"], 0, "nobody's failure");
 }
 
 pub(crate) fn p23_p25_a_drain_that_is_called_off_terminates_nothing() {

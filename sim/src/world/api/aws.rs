@@ -19,7 +19,7 @@ fn validation(words: String) -> Refused {
 }
 
 /// Text in XML.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
@@ -166,7 +166,10 @@ impl World {
                     && self.cloud.instances[*number].lifecycle == Lifecycle::InService
             });
             let stranger = || validation(format!("The instance {id} is not part of Auto Scaling group {name}."));
-            members.push(found.ok_or_else(stranger)?);
+            let member = found.ok_or_else(stranger)?;
+            if !members.contains(&member) {
+                members.push(member);
+            }
         }
         let count = u32::try_from(members.len()).unwrap_or(u32::MAX);
         let (desired, min) = (self.cloud.groups[pool].desired, self.plan.pools[pool].min);

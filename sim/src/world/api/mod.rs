@@ -12,7 +12,7 @@ use replicator::ports::Service;
 use super::{Outages, World};
 use crate::time::Millis;
 
-pub(crate) use aws::Refused;
+pub(crate) use aws::{Refused, escaped};
 pub(crate) use consul::KvCondition;
 pub(crate) use nomad::{Extra, NodeChange, ScaleOrder, ScaleRefused};
 

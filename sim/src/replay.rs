@@ -1,0 +1,196 @@
+//! Repeats the decisions of a recording, and tells where this version decides otherwise.
+
+use std::io::{self, BufRead};
+
+use replicator::decide::Decision;
+use replicator::recording::{Decided, FORMAT, Header};
+use serde_json::Value;
+
+/// Why a recording cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// It cannot be read.
+    #[error("cannot read the recording: {0}")]
+    Unreadable(#[from] io::Error),
+    /// It does not begin as one.
+    #[error("line 1 is no header of a recording: {0}; a recording is made by `replicator agent -record=PATH`")]
+    NoHeader(serde_json::Error),
+    /// It is of another format.
+    #[error("the recording is of format {found}, by Replicator {version}; this one reads format {FORMAT}")]
+    OtherFormat {
+        /// Its format.
+        found: u32,
+        /// Who wrote it.
+        version: String,
+    },
+    /// A line makes no sense.
+    #[error("line {line} makes no sense: {problem}")]
+    BadLine {
+        /// Which, from 1.
+        line: usize,
+        /// What is wrong.
+        problem: serde_json::Error,
+    },
+    /// It has no decisions.
+    #[error("the recording has no decision")]
+    Empty,
+}
+
+/// A decision that came out otherwise.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// The line, from 1.
+    pub line: usize,
+    /// What was recorded.
+    pub recorded: Decided,
+    /// What it comes to now.
+    pub now: Decision,
+}
+
+/// What a replay came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// Who recorded.
+    pub header: Header,
+    /// How many decisions were repeated.
+    pub decisions: usize,
+    /// Whether the last line was cut off, as by a crash.
+    pub cut_off: bool,
+    /// Those that came out otherwise, in order.
+    pub differences: Vec<Difference>,
+}
+
+/// Repeats every decision.
+///
+/// # Errors
+///
+/// When the recording cannot be read, is none, or a line of it makes no sense. A last line without its end is none.
+pub fn replay(recording: impl BufRead) -> Result<Replay, ReplayError> {
+    let mut lines = Lines { input: recording, number: 0 };
+    let first = lines.next_line()?.map(|(_, text, _)| text).unwrap_or_default();
+    let header: Header = serde_json::from_str(&first).map_err(ReplayError::NoHeader)?;
+    if header.format != FORMAT {
+        return Err(ReplayError::OtherFormat { found: header.format, version: header.version });
+    }
+    let mut replay = Replay { header, decisions: 0, cut_off: false, differences: Vec::new() };
+    while let Some((line, text, whole)) = lines.next_line()? {
+        let value: Value = match serde_json::from_str(&text) {
+            Ok(value) => value,
+            Err(_) if !whole => {
+                replay.cut_off = true;
+                break;
+            }
+            Err(problem) => return Err(ReplayError::BadLine { line, problem }),
+        };
+        if value.get("case").is_none() {
+            continue;
+        }
+        let recorded: Decided =
+            serde_json::from_str(&text).map_err(|problem| ReplayError::BadLine { line, problem })?;
+        replay.decisions += 1;
+        let now = recorded.case.decide();
+        // Compared as they are written: bit for bit, numbers included.
+        if value.get("decision") != serde_json::to_value(&now).ok().as_ref() {
+            replay.differences.push(Difference { line, recorded, now });
+        }
+    }
+    if replay.decisions == 0 { Err(ReplayError::Empty) } else { Ok(replay) }
+}
+
+struct Lines<R> {
+    input: R,
+    number: usize,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The next line that is not blank: its number, its text, and whether it has its end.
+    fn next_line(&mut self) -> io::Result<Option<(usize, String, bool)>> {
+        loop {
+            let mut text = String::new();
+            if self.input.read_line(&mut text)? == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            if !text.trim().is_empty() {
+                return Ok(Some((self.number, text.trim_end().to_owned(), text.ends_with('\n'))));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use replicator::decide::{Case, GroupObservation, Standing, TaskAverage, TaskObservation};
+    use replicator::domain::{GroupKey, JobKey, Percent};
+    use replicator::policy::GroupPolicy;
+
+    use super::*;
+
+    fn decided(cpu: f64) -> Decided {
+        let average = |percent| TaskAverage { percent: Some(Percent(percent)), missing: 0 };
+        let task = TaskObservation { task: "t".into(), cpu: average(cpu), memory: average(0.1 + 0.2) };
+        let case = Case::Group {
+            key: GroupKey { job: JobKey::in_default("web"), group: "g".into() },
+            observation: GroupObservation { count: 2, running: 2, deploying: false, tasks: vec![task] },
+            policy: GroupPolicy {
+                enabled: true,
+                min: 1,
+                max: 9,
+                scalein_cpu: Percent(30.0),
+                scalein_mem: Percent(30.0),
+                scaleout_cpu: Percent(80.0),
+                scaleout_mem: Percent(80.0),
+                notification_uid: "U".to_owned(),
+                cooldown: std::time::Duration::from_secs(60),
+                retry_threshold: 1,
+            },
+            standing: Standing::default(),
+        };
+        let decision = case.decide();
+        Decided { at: jiff::Timestamp::UNIX_EPOCH, case, decision }
+    }
+
+    fn recording(lines: &[String]) -> String {
+        let header = Header { format: FORMAT, version: "v".into(), revision: "r".into(), agent: "a".into() };
+        let header = serde_json::to_string(&header).unwrap();
+        [&[header], lines].concat().join("\n") + "\n"
+    }
+
+    fn line(decided: &Decided) -> String {
+        serde_json::to_string(decided).unwrap()
+    }
+
+    #[test]
+    fn decisions_are_repeated_bit_for_bit() {
+        // Numbers that have no short form.
+        let lines: Vec<String> = [81.3, 100.0 / 3.0, f64::MIN_POSITIVE, 1e300].map(|cpu| line(&decided(cpu))).into();
+        let replayed = replay(recording(&lines).as_bytes()).unwrap();
+        assert_eq!((replayed.decisions, replayed.differences), (4, vec![]));
+    }
+
+    #[test]
+    fn a_decision_that_comes_out_otherwise_is_found() {
+        let mut other = decided(81.3);
+        other.decision = decided(50.0).decision;
+        let event = r#"{"at":"1970-01-01T00:00:00Z","event":{"leadership":"won"}}"#.to_owned();
+        let lines = [line(&decided(50.0)), event, line(&other)];
+        let replayed = replay(recording(&lines).as_bytes()).unwrap();
+        assert_eq!(replayed.decisions, 2);
+        let [difference] = &replayed.differences[..] else { panic!("{:?}", replayed.differences) };
+        assert_eq!((difference.line, &difference.now), (4, &decided(81.3).decision));
+    }
+
+    #[test]
+    fn what_is_no_recording_is_named() {
+        assert!(matches!(replay(&b""[..]), Err(ReplayError::NoHeader(_))));
+        assert!(matches!(replay(&b"{}\n"[..]), Err(ReplayError::NoHeader(_))));
+        assert!(matches!(replay(recording(&[]).as_bytes()), Err(ReplayError::Empty)));
+        let other = recording(&[]).replace("\"format\":1", "\"format\":7");
+        assert!(matches!(replay(other.as_bytes()), Err(ReplayError::OtherFormat { found: 7, .. })));
+        let bad = recording(&[line(&decided(50.0)), "{".to_owned(), line(&decided(50.0))]);
+        assert!(matches!(replay(bad.as_bytes()), Err(ReplayError::BadLine { line: 3, .. })));
+        let whole = recording(&[line(&decided(50.0)), line(&decided(81.3))]);
+        let cut = replay(&whole.as_bytes()[..whole.len() - 9]).unwrap();
+        assert!(cut.cut_off && cut.decisions == 1 && cut.differences.is_empty());
+    }
+}
