@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Parser;
 use progress::{Countdown, Progress};
+use replicator::decide::Decision;
 use replicator::recording::Header;
 use replicator_sim::crash::{Campaign, Ending};
 use replicator_sim::plot::{check_kind, plot};
@@ -183,6 +184,14 @@ fn execute(arguments: &RunArguments) -> anyhow::Result<bool> {
 /// How many decisions that came out otherwise are shown.
 const MOST_DIFFERENCES: usize = 10;
 
+/// A decision, in words that tell it from another one; as data where only a number behind the words differs.
+fn in_words(decision: &Decision, other: &Decision) -> String {
+    if decision.to_string() != other.to_string() {
+        return decision.to_string();
+    }
+    serde_json::to_string(decision).unwrap_or_else(|error| error.to_string())
+}
+
 /// Whether every decision came out as it was recorded.
 fn repeat(path: &Path) -> anyhow::Result<bool> {
     let file = File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
@@ -194,7 +203,8 @@ fn repeat(path: &Path) -> anyhow::Result<bool> {
         writeln!(out, "the last line is cut off, and left out")?;
     }
     for Difference { line, recorded, now } in replayed.differences.iter().take(MOST_DIFFERENCES) {
-        writeln!(out, "line {line}, {}:\n  recorded  {}\n  now       {now}", recorded.at, recorded.decision)?;
+        let (before, now) = (in_words(&recorded.decision, now), in_words(now, &recorded.decision));
+        writeln!(out, "line {line}, {}:\n  recorded  {before}\n  now       {now}", recorded.at)?;
     }
     let (decisions, others) = (replayed.decisions, replayed.differences.len());
     if others > MOST_DIFFERENCES {

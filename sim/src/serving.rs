@@ -13,6 +13,7 @@ use replicator_sim::scenario::{Changes, Scenario};
 use replicator_sim::serve::{Addresses, Options, Server};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::paint;
 use crate::progress::Progress;
@@ -178,10 +179,16 @@ fn invitation(addresses: Addresses) -> String {
     format!("NOMAD_ADDR=http://{nomad}\nCONSUL_HTTP_ADDR=http://{consul}\nAWS_ENDPOINT_URL=http://{aws}")
 }
 
+/// Completes at Ctrl-C, or when somebody ends us otherwise.
 async fn interrupted() {
+    let terminated = signal(SignalKind::terminate());
     // Without signals to be had there is still the scenario's end.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+    let (Ok(mut terminated), Ok(mut interrupted)) = (terminated, signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
     }
 }
 
