@@ -120,9 +120,11 @@ impl<R: BufRead> Lines<R> {
 
 #[cfg(test)]
 mod tests {
-    use replicator::decide::{Case, GroupObservation, Standing, TaskAverage, TaskObservation};
-    use replicator::domain::{GroupKey, JobKey, Percent};
-    use replicator::policy::GroupPolicy;
+    use replicator::decide::{
+        Case, GroupBounds, GroupObservation, NodeLoad, PoolObservation, Standing, TaskAverage, TaskObservation,
+    };
+    use replicator::domain::{GroupKey, JobKey, Percent, PoolTarget, Resources};
+    use replicator::policy::{GroupPolicy, PoolPolicy};
 
     use super::*;
 
@@ -166,6 +168,36 @@ mod tests {
         let lines: Vec<String> = [81.3, 100.0 / 3.0, f64::MIN_POSITIVE, 1e300].map(|cpu| line(&decided(cpu))).into();
         let replayed = replay(recording(&lines).as_bytes()).unwrap();
         assert_eq!((replayed.decisions, replayed.differences), (4, vec![]));
+    }
+
+    #[test]
+    fn a_share_of_nothing_is_repeated_too() {
+        // One node, and that one may fail: nothing is allowed without it.
+        let node =
+            NodeLoad { node: "n".into(), capacity: Resources::new(1000, 1000, 0), used: Resources::new(10, 10, 0) };
+        let bounds = GroupBounds { min: 0, max: 9, group_min: 0, desired: 2, launch_suspended: None };
+        let nodes = [node.clone(), NodeLoad { node: "m".into(), ..node }].into();
+        let target = PoolTarget { provider: "aws".into(), region: "r".into(), name: "p".into() };
+        let case = Case::Pool {
+            observation: PoolObservation { nodes, reserve: Resources::default(), bounds },
+            policy: PoolPolicy {
+                target,
+                enabled: true,
+                notification_uid: "U".to_owned(),
+                min: None,
+                max: None,
+                cooldown: std::time::Duration::from_secs(60),
+                fault_tolerance: 1,
+                retry_threshold: 3,
+                scaling_threshold: 1,
+            },
+            standing: Standing::default(),
+        };
+        let decision = case.decide();
+        assert!(decision.findings.iter().any(|finding| !finding.measured.is_finite()), "{decision:?}");
+        let lines = [line(&Decided { at: jiff::Timestamp::UNIX_EPOCH, case, decision })];
+        let replayed = replay(recording(&lines).as_bytes()).unwrap();
+        assert_eq!((replayed.decisions, replayed.differences), (1, vec![]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Direction;
 use crate::domain::TaskName;
@@ -99,14 +99,20 @@ pub struct Finding {
     pub rule: Rule,
     /// What was compared.
     pub quantity: Quantity,
-    /// The number, in the quantity's unit.
+    /// The number, in the quantity's unit. Without end where it is a share of nothing, which JSON writes as `null`.
+    #[serde(deserialize_with = "number_or_null")]
     pub measured: f64,
     /// How it was held against the limit.
     pub relation: Relation,
     /// The limit, in the quantity's unit.
+    #[serde(deserialize_with = "number_or_null")]
     pub limit: f64,
     /// Whether the relation holds.
     pub holds: bool,
+}
+
+fn number_or_null<'de, D: Deserializer<'de>>(input: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(input)?.unwrap_or(f64::INFINITY))
 }
 
 impl Finding {
