@@ -1,5 +1,6 @@
 //! `replicator-sim serve` and `replicator-sim demo`.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -52,6 +53,10 @@ pub(crate) struct ServeArguments {
     /// Switch Consul's ACLs on: only this token is taken
     #[arg(long, value_name = "TOKEN")]
     consul_token: Option<String>,
+
+    /// Write what is asked and answered, and what happens in the world, into a new file, as JSON lines
+    #[arg(long, value_name = "PATH")]
+    record: Option<PathBuf>,
 }
 
 /// Try Replicator without a cluster: a served scenario, and the real agent scaling it
@@ -65,6 +70,10 @@ pub(crate) struct DemoArguments {
 
     #[command(flatten)]
     common: Common,
+
+    /// Let the agent record its decisions into a new file, for `replicator-sim replay`
+    #[arg(long, value_name = "PATH")]
+    record: Option<PathBuf>,
 
     /// The agent's binary [default: `replicator` beside this one, or on the PATH]
     #[arg(long, value_name = "PATH")]
@@ -114,9 +123,10 @@ pub(crate) fn serve(arguments: &ServeArguments) -> anyhow::Result<bool> {
         aws_port: arguments.aws_port,
         nomad_token: arguments.nomad_token.clone(),
         consul_token: arguments.consul_token.clone(),
+        record: arguments.record.clone(),
     };
     let outcome = runtime()?.block_on(async {
-        let server = Server::bind(&scenario, options).await.context("cannot bind; is the port taken?")?;
+        let server = Server::bind(&scenario, options).await?;
         let mut out = std::io::stdout();
         writeln!(out, "{}", invitation(server.addresses()))?;
         out.flush()?;
@@ -137,10 +147,10 @@ pub(crate) fn demo(arguments: &DemoArguments) -> anyhow::Result<bool> {
     let binary = agent_binary(arguments.replicator.as_deref())?;
     let outcome = runtime()?.block_on(async {
         let options = Options { speed: common.speed, ..Options::default() };
-        let server = Server::bind(&scenario, options).await.context("cannot bind loopback ports")?;
+        let server = Server::bind(&scenario, options).await?;
         let addresses = server.addresses();
         writeln!(std::io::stdout(), "{}\n{}\n", scenario.plan.title, invitation(addresses))?;
-        let mut agent = start_agent(&binary, addresses)?;
+        let mut agent = start_agent(&binary, addresses, arguments.record.as_deref())?;
         let lines = agent.stderr.take().map(|stderr| BufReader::new(stderr).lines());
         let ended = async {
             tokio::select! {
@@ -211,10 +221,11 @@ fn agent_binary(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     })
 }
 
-fn start_agent(binary: &Path, addresses: Addresses) -> anyhow::Result<Child> {
+fn start_agent(binary: &Path, addresses: Addresses, record: Option<&Path>) -> anyhow::Result<Child> {
     let Addresses { nomad, consul, aws } = addresses;
     Command::new(binary)
         .args(["agent", "-job-scaling-interval=1", "-cluster-scaling-interval=1"])
+        .args(record.iter().flat_map(|path| [OsStr::new("-record"), path.as_os_str()]))
         // Whatever else is set here is meant for other servers.
         .env_clear()
         .env("NOMAD_ADDR", format!("http://{nomad}"))

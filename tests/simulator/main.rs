@@ -5,6 +5,7 @@
 
 mod bad_input;
 mod command_line;
+mod contract;
 mod faults;
 mod scenarios;
 mod served;

@@ -1,6 +1,5 @@
-//! The served APIs: their pages held against recordings of real servers, and what they do.
+//! What the served APIs do. Their pages are held against recordings in `contract`.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::mpsc;
@@ -16,8 +15,8 @@ use serde_json::{Value, json};
 use crate::shipped;
 
 /// A served scenario, until it is dropped.
-struct Served {
-    addresses: Addresses,
+pub(crate) struct Served {
+    pub(crate) addresses: Addresses,
     client: reqwest::Client,
     runtime: tokio::runtime::Runtime,
     end: Option<tokio::sync::oneshot::Sender<()>>,
@@ -25,33 +24,45 @@ struct Served {
 }
 
 /// An answer.
-struct Answer {
-    status: u16,
-    headers: HeaderMap,
-    body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    async fn of(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        // What is packed is no text.
+        let body = String::from_utf8_lossy(&response.bytes().await.unwrap()).into_owned();
+        Self { status, headers, body }
+    }
+
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    fn index(&self, of: &str) -> u64 {
+    pub(crate) fn index(&self, of: &str) -> u64 {
         self.headers[format!("x-{of}-index")].to_str().unwrap().parse().unwrap()
     }
 }
 
 impl Served {
-    fn start(options: Options) -> Self {
+    pub(crate) fn start(options: Options) -> Self {
         Self::of("demo", options)
     }
 
     fn of(name: &str, options: Options) -> Self {
+        let path = shipped().join(format!("{name}.toml"));
+        Self::of_text(&std::fs::read_to_string(path).unwrap(), options)
+    }
+
+    pub(crate) fn of_text(scenario: &str, options: Options) -> Self {
         let (told, addresses) = mpsc::channel();
         let (end, ended) = tokio::sync::oneshot::channel::<()>();
-        let path = shipped().join(format!("{name}.toml"));
+        let scenario = scenario.to_owned();
         let server = std::thread::spawn(move || {
-            let scenario = Scenario::load(&path, &Changes::default()).unwrap();
+            let scenario = Scenario::parse(&scenario, Path::new("test.toml"), &Changes::default()).unwrap();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let server = Server::bind(&scenario, options).await.unwrap();
@@ -64,14 +75,19 @@ impl Served {
         });
         Self {
             addresses: addresses.recv().unwrap(),
-            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            client: reqwest::Client::builder()
+                .no_proxy()
+                .no_gzip()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
             runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
             end: Some(end),
             server: Some(server),
         }
     }
 
-    fn ask(
+    pub(crate) fn ask(
         &self,
         at: SocketAddr,
         method: Method,
@@ -83,36 +99,41 @@ impl Served {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        self.runtime.block_on(async {
-            let answer = request.send().await.unwrap();
-            let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-            Answer { status, headers, body: answer.text().await.unwrap() }
-        })
+        self.runtime.block_on(async { Answer::of(request.send().await.unwrap()).await })
     }
 
-    fn nomad(&self, path: &str) -> Answer {
+    /// Answers to several requests that are made at once.
+    pub(crate) fn ask_all(&self, at: SocketAddr, requests: &[(Method, &str)]) -> Vec<Answer> {
+        let asked = requests.iter().map(|(method, path)| async move {
+            let request = self.client.request(method.clone(), format!("http://{at}{path}"));
+            Answer::of(request.send().await.unwrap()).await
+        });
+        self.runtime.block_on(futures_util::future::join_all(asked))
+    }
+
+    pub(crate) fn nomad(&self, path: &str) -> Answer {
         self.ask(self.addresses.nomad, Method::GET, path, "", &[])
     }
 
-    fn nomad_post(&self, path: &str, body: &Value) -> Answer {
+    pub(crate) fn nomad_post(&self, path: &str, body: &Value) -> Answer {
         self.ask(self.addresses.nomad, Method::POST, path, body.to_string(), &[])
     }
 
-    fn consul(&self, path: &str) -> Answer {
+    pub(crate) fn consul(&self, path: &str) -> Answer {
         self.ask(self.addresses.consul, Method::GET, path, "", &[])
     }
 
-    fn consul_put(&self, path: &str, body: &str) -> Answer {
+    pub(crate) fn consul_put(&self, path: &str, body: &str) -> Answer {
         self.ask(self.addresses.consul, Method::PUT, path, body, &[])
     }
 
-    fn aws(&self, form: &str) -> Answer {
+    pub(crate) fn aws(&self, form: &str) -> Answer {
         let signed = "AWS4-HMAC-SHA256 Credential=test/20260105/us-east-1/autoscaling/aws4_request, SignedHeaders=host";
         self.ask(self.addresses.aws, Method::POST, "/", form, &[("authorization", signed)])
     }
 
     /// Asks until the answer is as wanted.
-    fn eventually(&self, what: &str, look: impl Fn(&Self) -> bool) {
+    pub(crate) fn eventually(&self, what: &str, look: impl Fn(&Self) -> bool) {
         let began = Instant::now();
         while !look(self) {
             assert!(began.elapsed() < Duration::from_mins(1), "gave up waiting for: {what}");
@@ -120,7 +141,7 @@ impl Served {
         }
     }
 
-    fn session(&self) -> String {
+    pub(crate) fn session(&self) -> String {
         let made = self.consul_put("/v1/session/create", r#"{"Name": "test", "TTL": "15s", "LockDelay": "1s"}"#);
         made.json()["ID"].as_str().unwrap().to_owned()
     }
@@ -133,124 +154,27 @@ impl Drop for Served {
     }
 }
 
-/// Whether a page has everything that the recording has, of the same types. What was `null` there may be anything here, and
-/// an empty list anything of a list.
-fn holds(found: &Value, recorded: &Value, at: &str, missing: &mut Vec<String>) {
-    match (recorded, found) {
-        // What nobody set may be null in either.
-        (Value::Null, _) | (Value::Object(_) | Value::Array(_), Value::Null) => {}
-        (Value::Object(recorded), Value::Object(found)) if recorded.contains_key("*") => {
-            for (key, value) in found {
-                holds(value, &recorded["*"], &format!("{at}.{key}"), missing);
-            }
-        }
-        (Value::Object(recorded), Value::Object(found)) => {
-            for (key, recorded) in recorded {
-                match found.get(key) {
-                    Some(value) => holds(value, recorded, &format!("{at}.{key}"), missing),
-                    None => missing.push(format!("{at}.{key} is missing")),
-                }
-            }
-        }
-        (Value::Array(recorded), Value::Array(found)) => {
-            if let (Some(recorded), Some(value)) = (recorded.first(), found.first()) {
-                holds(value, recorded, &format!("{at}[0]"), missing);
-            }
-        }
-        (Value::String(kind), found) => {
-            let is = match found {
-                Value::Bool(_) => "bool",
-                Value::Number(_) => "number",
-                Value::String(_) => "string",
-                // Times that have not come are null.
-                Value::Null => kind,
-                Value::Array(_) | Value::Object(_) => "a list or an object",
-            };
-            if is != kind {
-                missing.push(format!("{at} is {is}, and was {kind}"));
-            }
-        }
-        (recorded, found) => missing.push(format!("{at} is {found}, and was like {recorded}")),
-    }
-}
-
 #[test]
-fn every_page_has_the_fields_of_the_recorded_one() {
+fn j15_scaling_makes_a_deployment_which_ends_when_all_are_healthy() {
     let served = Served::start(Options::default());
-    served.eventually("allocations that run", |served| {
-        served.nomad("/v1/allocations").json().as_array().unwrap().iter().all(|it| it["ClientStatus"] == "running")
-    });
-    served.eventually("a scaling and its deployment", |served| {
-        let scaled =
-            served.nomad_post("/v1/job/shop/scale", &json!({"Count": 3, "Target": {"Group": "front"}, "Message": "m"}));
-        scaled.status == 200
-    });
-    let session = served.session();
-    served.consul_put("/v1/kv/replicator/config/test", "x");
-    served.consul_put(&format!("/v1/kv/replicator/config/lock?acquire={session}"), "x");
-    served.eventually("a deployment", |served| !served.nomad("/v1/job/shop/deployment").json().is_null());
-    let first = |path: &str| served.nomad(path).json()[0]["ID"].as_str().unwrap().to_owned();
-    let names: BTreeMap<&str, String> = [
-        ("{job}", "shop".to_owned()),
-        ("{node}", first("/v1/nodes")),
-        ("{allocation}", first("/v1/allocations")),
-        ("{deployment}", first("/v1/deployments")),
-        ("{evaluation}", first("/v1/job/shop/evaluations")),
-        ("{key}", "replicator/config/test".to_owned()),
-        ("{locked}", "replicator/config/lock".to_owned()),
-        ("{session}", session),
-    ]
-    .into();
-    let shapes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/recorded/shapes.json");
-    let shapes: Value = serde_json::from_str(&std::fs::read_to_string(shapes).unwrap()).unwrap();
-    let mut wrong = Vec::new();
-    let mut held = 0;
-    for server in ["nomad", "consul"] {
-        for (path, page) in shapes[server].as_object().unwrap() {
-            let filled = names.iter().fold(path.clone(), |path, (name, value)| path.replace(name, value));
-            let answer = if server == "nomad" { served.nomad(&filled) } else { served.consul(&filled) };
-            assert_eq!(answer.status, 200, "{filled}: {}", answer.body);
-            assert!(answer.headers["content-type"].to_str().unwrap().starts_with("application/json"));
-            holds(&answer.json(), &page["shape"], path, &mut wrong);
-            held += 1;
-        }
-    }
-    assert!(held >= 29, "{held} pages");
-    assert_eq!(wrong, Vec::<String>::new());
-}
-
-#[test]
-fn j15_scaling_makes_a_deployment_and_is_refused_meanwhile() {
-    let served = Served::start(Options::default());
-    let order = |count: i64| json!({"Count": count, "Target": {"Group": "front"}, "Message": "why"});
-    let accepted = served.nomad_post("/v1/job/shop/scale", &order(3));
+    let order = json!({"Count": 3, "Target": {"Group": "front"}, "Message": "why"});
+    let accepted = served.nomad_post("/v1/job/shop/scale", &order);
     assert_eq!(accepted.status, 200, "{}", accepted.body);
     let evaluation = accepted.json()["EvalID"].as_str().unwrap().to_owned();
-    served.eventually("the deployment", |served| {
-        served.nomad(&format!("/v1/evaluation/{evaluation}")).json()["DeploymentID"].is_string()
-    });
+    let page = served.nomad(&format!("/v1/evaluation/{evaluation}"));
+    let waited = served.nomad(&format!("/v1/evaluation/{evaluation}?index={}&wait=1m", page.index("nomad")));
+    assert_eq!(waited.json()["Status"], "complete", "whoever waits for an evaluation hears of its end");
     let deployment = served.nomad("/v1/job/shop/deployment").json();
-    assert_eq!(deployment["Status"], "running");
+    assert_eq!((&deployment["Status"], &deployment["ID"]), (&json!("running"), &waited.json()["DeploymentID"]));
     assert_eq!(deployment["JobSpecModifyIndex"], accepted.json()["JobModifyIndex"]);
-    let refused = served.nomad_post("/v1/job/shop/scale", &order(4));
-    assert_eq!((refused.status, refused.body.as_str()), (400, "job scaling blocked due to active deployment"));
     served.eventually("its end", |served| served.nomad("/v1/job/shop/deployment").json()["Status"] == "successful");
     let scale = served.nomad("/v1/job/shop/scale").json();
     let group = &scale["TaskGroups"]["front"];
-    assert_eq!((&group["Desired"], &group["Running"]), (&json!(3), &json!(3)));
-    assert_eq!((&group["Events"][0]["Error"], &group["Events"][1]["Message"]), (&json!(true), &json!("why")));
-    for (body, status, words) in [
-        (order(-1), 400, "scaling action count can't be negative"),
-        (json!({"Count": 3}), 400, "missing task group name for scaling action"),
-        (
-            json!({"Count": 3, "Target": {"Group": "no"}}),
-            400,
-            "task group \"no\" specified for scaling does not exist in job",
-        ),
-    ] {
-        let answer = served.nomad_post("/v1/job/shop/scale", &body);
-        assert_eq!((answer.status, answer.body.as_str()), (status, words));
-    }
+    assert_eq!((&group["Desired"], &group["Running"], &group["Healthy"]), (&json!(3), &json!(3), &json!(3)));
+    assert_eq!(group["Events"][0]["Message"], "why");
+    let deployments = served.nomad("/v1/job/shop/deployments").json();
+    let versions: Vec<&Value> = deployments.as_array().unwrap().iter().map(|it| &it["JobVersion"]).collect();
+    assert_eq!(versions, [&json!(1), &json!(0)], "each keeps the version that it is of");
 }
 
 #[test]
@@ -295,7 +219,13 @@ fn a_drain_moves_what_runs_and_ends() {
         (&page(&served)["SchedulingEligibility"], &page(&served)["Status"]),
         (&json!("ineligible"), &json!("ready"))
     );
-    assert!(served.nomad(&format!("/v1/node/{node}/allocations")).json().as_array().unwrap().is_empty());
+    let left = served.nomad(&format!("/v1/node/{node}/allocations")).json();
+    let left = left.as_array().unwrap();
+    assert!(!left.is_empty(), "what has ended stays listed");
+    for allocation in left {
+        assert_eq!((&allocation["ClientStatus"], &allocation["DesiredStatus"]), (&json!("complete"), &json!("stop")));
+        assert_eq!(allocation["DesiredDescription"], "alloc is being migrated");
+    }
     let off = json!({"DrainSpec": null, "MarkEligible": true});
     served.nomad_post(&format!("/v1/node/{node}/drain"), &off);
     assert_eq!(page(&served)["SchedulingEligibility"], "eligible");
@@ -385,4 +315,130 @@ fn what_is_not_modelled_and_who_may_not_ask_is_told() {
     assert_eq!(served.aws("Action=CreateAutoScalingGroup&AutoScalingGroupName=x").status, 501);
     let unsigned = served.ask(served.addresses.aws, Method::POST, "/", "Action=DescribeRegions", &[]);
     assert_eq!(unsigned.status, 403);
+}
+
+/// Lines of the event stream, as they come.
+struct Lines<'s> {
+    served: &'s Served,
+    response: reqwest::Response,
+    buffer: String,
+}
+
+impl<'s> Lines<'s> {
+    fn open(served: &'s Served, query: &str) -> Self {
+        let url = format!("http://{}/v1/event/stream{query}", served.addresses.nomad);
+        let response = served.runtime.block_on(async { served.client.get(url).send().await.unwrap() });
+        assert_eq!(response.status(), 200);
+        Self { served, response, buffer: String::new() }
+    }
+
+    fn next(&mut self) -> Value {
+        loop {
+            if let Some((line, rest)) = self.buffer.split_once('\n') {
+                let line = serde_json::from_str(line).unwrap();
+                self.buffer = rest.to_owned();
+                return line;
+            }
+            let chunk = async { tokio::time::timeout(Duration::from_mins(1), self.response.chunk()).await };
+            let chunk = self.served.runtime.block_on(chunk).expect("something within a minute").unwrap().unwrap();
+            self.buffer.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+    }
+
+    /// The next event: its topic, type and key.
+    fn event(&mut self) -> (String, String, Value) {
+        let line = self.next();
+        let event = &line["Events"][0];
+        assert_eq!(event["Index"], line["Index"]);
+        let text = |name: &str| event[name].as_str().unwrap().to_owned();
+        (text("Topic"), text("Type"), event.clone())
+    }
+}
+
+#[test]
+fn the_event_stream_tells_what_happens() {
+    let served = Served::start(Options::default());
+    let scale = |count: u32| {
+        let body = json!({"Count": count, "Target": {"Group": "front"}});
+        assert_eq!(served.nomad_post("/v1/job/shop/scale", &body).status, 200);
+    };
+    let mut all = Lines::open(&served, "");
+    assert_eq!(all.next(), json!({}), "a heartbeat comes at once");
+    let mut jobs = Lines::open(&served, "?topic=Job:shop&topic=Deployment");
+    let mut nobody = Lines::open(&served, "?topic=Job:nobody&topic=Nonsense");
+    assert_eq!((jobs.next(), nobody.next()), (json!({}), json!({})));
+    scale(3);
+    let (topic, kind, event) = all.event();
+    assert_eq!((topic.as_str(), kind.as_str()), ("Job", "JobRegistered"));
+    assert_eq!((&event["Key"], &event["Namespace"]), (&json!("shop"), &json!("default")));
+    assert_eq!(event["Payload"]["Job"], served.nomad("/v1/job/shop").json());
+    let (topic, kind, event) = all.event();
+    assert_eq!((topic.as_str(), kind.as_str()), ("Evaluation", "EvaluationUpdated"));
+    assert_eq!(event["FilterKeys"][0], "shop");
+    // The deployment and what it places follow, and then what their clients tell.
+    let mut seen = Vec::new();
+    while !seen.contains(&("Deployment".to_owned(), "successful".to_owned())) {
+        let (topic, kind, event) = all.event();
+        let status = event["Payload"]["Deployment"]["Status"].as_str().map(str::to_owned);
+        seen.push((topic, status.unwrap_or(kind)));
+    }
+    for (topic, what) in [("Deployment", "running"), ("Allocation", "PlanResult"), ("Allocation", "AllocationUpdated")]
+    {
+        assert!(seen.contains(&(topic.to_owned(), what.to_owned())), "{topic} {what}: {seen:?}");
+    }
+    let told: Vec<String> = (0..3).map(|_| jobs.event().0).collect();
+    assert_eq!(told, ["Job", "Deployment", "Deployment"], "only what is wanted");
+    let index = event["Index"].as_u64().unwrap();
+    let mut late = Lines::open(&served, &format!("?index={index}"));
+    assert_eq!(late.next(), json!({}));
+    assert_eq!(late.event().2["Index"], index, "from an index on, what has been");
+    let last = served.nomad("/v1/allocations").index("nomad");
+    let mut future = Lines::open(&served, "?topic=*&index=99999999");
+    assert_eq!(future.next(), json!({}));
+    assert!(future.event().2["Index"].as_u64().unwrap() >= last, "from one that is not there yet, the last");
+    assert_eq!(served.nomad("/v1/event/stream?topic=Job:a:b").status, 400);
+    let bad = served.nomad("/v1/event/stream?index=abc");
+    let words = "Unable to parse index: strconv.Atoi: parsing \"abc\": invalid syntax";
+    assert_eq!((bad.status, bad.body.as_str()), (400, words));
+}
+
+#[test]
+fn what_is_asked_and_answered_can_be_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("served.jsonl");
+    let options = || Options { record: Some(path.clone()), consul_token: Some("secret".into()), ..Options::default() };
+    {
+        let served = Served::start(options());
+        served.nomad("/v1/jobs?prefix=sh");
+        served.nomad_post("/v1/job/shop/scale", &json!({"Count": 3, "Target": {"Group": "front"}, "Message": "why"}));
+        served.consul("/v1/kv/replicator/config?token=secret");
+        served.aws("Action=DescribeAutoScalingGroups");
+        served.eventually("an allocation more", |served| {
+            served.nomad("/v1/job/shop/allocations").json().as_array().unwrap().len() == 3
+        });
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(!text.contains("secret"), "no token is written down");
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[0]["served"], &lines[0]["seed"]), (&json!("A spike in three minutes, for watching"), &json!(3)));
+    let find = |service: &str, status: u16| {
+        lines.iter().find(|line| line["service"] == service && line["status"] == status).unwrap_or(&Value::Null)
+    };
+    assert_eq!(
+        (&find("Nomad", 200)["path"], &find("Nomad", 200)["query"]["prefix"]),
+        (&json!("/v1/jobs"), &json!("sh"))
+    );
+    assert_eq!(find("Consul", 404)["query"]["token"], "…");
+    assert_eq!(find("cloud", 200)["body"], "Action=DescribeAutoScalingGroups");
+    let scaled = lines.iter().find(|line| line["path"] == "/v1/job/shop/scale").unwrap();
+    assert!(
+        scaled["body"].as_str().unwrap().contains("\"why\"") && scaled["answer"].as_str().unwrap().contains("EvalID")
+    );
+    let happened = |what: &str| lines.iter().any(|line| line["world"].as_str().is_some_and(|text| text.contains(what)));
+    assert!(happened("group shop/front shall have 3") && happened("allocation shop/front[2] is placed"), "{text}");
+    // Nothing is written over.
+    let scenario = Scenario::load(&shipped().join("demo.toml"), &Changes::default()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let error = runtime.block_on(Server::bind(&scenario, options())).err().unwrap().to_string();
+    assert!(error.contains("it must be a new file"), "{error}");
 }

@@ -10,7 +10,7 @@ use replicator::policy::{GroupPolicy, KeyProblem, POOL_KEY, PolicyError, PoolPol
 use toml::Spanned;
 
 use super::error::Problem;
-use super::schema::{self, Fault, File, Home, JobType, Target, Update, WrittenMeta};
+use super::schema::{self, Fault, File, Home, JobType, ScalingBlock, Target, Update, WrittenMeta};
 use super::values::{Amount, Delay, Shape, Span, WrittenShape, WrittenTrace};
 use crate::load::read_trace;
 use crate::time::Millis;
@@ -157,6 +157,8 @@ pub struct GroupPlan {
     pub meta: Meta,
     /// Its policy, if it has one.
     pub policy: Option<GroupPolicy>,
+    /// Its `scaling` block, if it has one.
+    pub scaling: Option<ScalingBlock>,
 }
 
 impl GroupPlan {
@@ -454,12 +456,29 @@ fn group(key: GroupKey, job: usize, written: schema::Group, pool: &PoolPlan) -> 
         tasks,
         meta,
         policy,
+        scaling: written.scaling.map(|block| scaling(block, count)).transpose()?,
     };
     if !pool.capacity().holds(group.resources()) {
         let message = format!("an allocation of this group does not fit on a node of pool {}", pool.name);
         return Err(Problem::at(tasks_span, message));
     }
     Ok(group)
+}
+
+/// A `scaling` block. As in Nomad the least is the count that the group starts with, where none is given.
+fn scaling(written: Spanned<schema::WrittenScaling>, count: u32) -> Result<ScalingBlock, Problem> {
+    let span = written.span();
+    let schema::WrittenScaling { min, max, enabled, policy } = written.into_inner();
+    let min = min.unwrap_or(count);
+    if !(min..=max).contains(&count) {
+        return Err(Problem::at(
+            span,
+            format!("the group's count, {count}, must be within min, {min}, and max, {max}"),
+        ));
+    }
+    let policy = policy.map_or(Ok(serde_json::Value::Null), serde_json::to_value);
+    let policy = policy.map_err(|error| Problem::at(span, format!("policy has no form in JSON: {error}")))?;
+    Ok(ScalingBlock { min, max, enabled: enabled.unwrap_or(true), policy })
 }
 
 /// Names that events, load and agents refer to.

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub(crate) use check::agent_name;
 pub use check::{AgentPlan, Expectation, GroupLoad, GroupPlan, JobPlan, Limit, Plan, PolicyHome, PoolPlan, TaskPlan};
 pub use error::ScenarioError;
-pub use schema::{Fault, Target, Toggle, Update};
+pub use schema::{Fault, ScalingBlock, Target, Toggle, Update};
 pub use values::{Delay, Shape, Span};
 
 use crate::time::Millis;

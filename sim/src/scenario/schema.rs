@@ -152,6 +152,29 @@ pub(super) struct Group {
     pub(super) disk: u32,
     pub(super) tasks: Spanned<BTreeMap<String, Task>>,
     pub(super) meta: Option<WrittenMeta>,
+    pub(super) scaling: Option<Spanned<WrittenScaling>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenScaling {
+    pub(super) min: Option<u32>,
+    pub(super) max: u32,
+    pub(super) enabled: Option<bool>,
+    pub(super) policy: Option<toml::Table>,
+}
+
+/// A group's `scaling` block: Nomad keeps the count within it, and shows it to autoscalers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScalingBlock {
+    /// The fewest that may be asked for.
+    pub min: u32,
+    /// The most.
+    pub max: u32,
+    /// Whether an autoscaler shall act on it.
+    pub enabled: bool,
+    /// What it says to an autoscaler, as JSON; Nomad does not look at it.
+    pub policy: serde_json::Value,
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,32 +4,45 @@ use std::collections::BTreeMap;
 
 use super::Shared;
 use super::exchange::{Asked, Reply};
-use crate::world::api::{Refused, escaped};
+use crate::world::World;
+use crate::world::api::{InstanceFilter, Part, Refused, escaped};
 
 /// The actions of EC2; others are those of Auto Scaling. Their XML differs.
-const EC2: [&str; 3] = ["DescribeInstances", "DescribeRegions", "TerminateInstances"];
+const EC2: [&str; 4] = ["DescribeInstances", "DescribeInstanceStatus", "DescribeRegions", "TerminateInstances"];
+/// How many groups, members or activities are listed at once where nobody says, and at the most.
+const USUAL_PART: usize = 50;
+const LARGEST_PART: usize = 100;
+/// How many instances of EC2 are.
+const LARGEST_PART_OF_EC2: usize = 1000;
 
-type Parameters = BTreeMap<String, String>;
+/// What a request is about.
+struct Request<'a> {
+    parameters: BTreeMap<String, String>,
+    region: &'a str,
+}
+
+/// What comes of it: XML, and where the next part of a list begins.
+type Done = (String, Option<usize>);
 
 /// Answers one request. The region is the one that it is signed for.
 pub(super) fn answer(shared: &Shared, asked: &Asked) -> Reply {
-    let parameters: Parameters = form_urlencoded::parse(&asked.body).into_owned().collect();
-    let action = parameters.get("Action").map_or("", String::as_str);
-    let region = region(asked.header("authorization"));
-    let Some(region) = region else {
-        return refusal(
-            action,
-            &Refused {
-                status: 403,
-                code: "MissingAuthenticationToken",
-                words: "Request is missing Authentication Token".to_owned(),
-            },
-        );
+    let parameters: BTreeMap<String, String> = form_urlencoded::parse(&asked.body).into_owned().collect();
+    let action = parameters.get("Action").cloned().unwrap_or_default();
+    let Some(region) = region(asked.header("authorization")) else {
+        let words = "Request is missing Authentication Token".to_owned();
+        return refusal(&action, &Refused { status: 403, code: "MissingAuthenticationToken", words });
     };
-    match carry_out(shared, action, region, &parameters) {
-        Ok(Some(result)) => success(action, &result),
-        Ok(None) => Reply::not_modelled(&format!("the action {action:?} of AWS")),
-        Err(refused) => refusal(action, &refused),
+    let request = Request { parameters, region };
+    let done = if request.is("DryRun") && EC2.contains(&action.as_str()) {
+        let words = "Request would have succeeded, but DryRun flag is set.".to_owned();
+        Err(Refused { status: 412, code: "DryRunOperation", words })
+    } else {
+        request.carry_out(&mut shared.world(), &action)
+    };
+    match done {
+        Ok(Some((result, more))) => success(&action, &result, more),
+        Ok(None) => Reply::not_modelled(&format!("the action {action:?} of AWS, or a parameter of it")),
+        Err(refused) => refusal(&action, &refused),
     }
 }
 
@@ -43,82 +56,126 @@ fn region(authorization: &str) -> Option<&str> {
     authorization.split_once("Credential=")?.1.split('/').nth(2)
 }
 
-/// The values of a list: `NAME.1`, `NAME.2` …
-fn list(parameters: &Parameters, name: &str) -> Vec<String> {
-    (1..).map_while(|number| parameters.get(&format!("{name}.{number}")).cloned()).collect()
-}
+impl Request<'_> {
+    fn text(&self, name: &str) -> &str {
+        self.parameters.get(name).map_or("", String::as_str)
+    }
 
-/// The XML of the result; nothing for an action that is not modelled.
-fn carry_out(shared: &Shared, action: &str, region: &str, parameters: &Parameters) -> Result<Option<String>, Refused> {
-    let mut world = shared.world();
-    let group = parameters.get("AutoScalingGroupName").map_or("", String::as_str);
-    let desired = || -> Result<Option<u32>, Refused> {
-        let Some(text) = parameters.get("DesiredCapacity") else { return Ok(None) };
-        let words = || format!("DesiredCapacity {text:?} is no count");
-        text.parse().map(Some).map_err(|_| Refused { status: 400, code: "ValidationError", words: words() })
-    };
-    Ok(Some(match action {
-        "DescribeAutoScalingGroups" => world.groups_xml(&list(parameters, "AutoScalingGroupNames.member"), region),
-        "DescribeAutoScalingInstances" => world.members_xml(&list(parameters, "InstanceIds.member")),
-        "DescribeScalingActivities" => world.activities_xml(group, region, &list(parameters, "ActivityIds.member"))?,
-        "UpdateAutoScalingGroup" | "SetDesiredCapacity" => {
-            if parameters.contains_key("MinSize") || parameters.contains_key("MaxSize") {
-                return Ok(None);
+    fn is(&self, name: &str) -> bool {
+        self.text(name) == "true"
+    }
+
+    /// The values of a list: `NAME.1`, `NAME.2` …
+    fn list(&self, name: &str) -> Vec<String> {
+        (1..).map_while(|number| self.parameters.get(&format!("{name}.{number}")).cloned()).collect()
+    }
+
+    fn number(&self, name: &str) -> Result<Option<usize>, Refused> {
+        let Some(text) = self.parameters.get(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| Refused::invalid(format!("{name} {text:?} is no count")))
+    }
+
+    /// The part of a list that is wanted. A token is where the part before it ended.
+    fn part(&self, most: &str, usual: usize, largest: usize) -> Result<Part, Refused> {
+        let most = self.number(most)?.unwrap_or(usual).clamp(1, largest);
+        let token = self.text("NextToken");
+        let from = if token.is_empty() { Ok(0) } else { token.parse() };
+        let from = from.map_err(|_| Refused {
+            status: 400,
+            code: "InvalidNextToken",
+            words: format!("The token '{token}' is invalid."),
+        })?;
+        Ok(Part { most, from })
+    }
+
+    /// The filters; nothing where one is not modelled.
+    fn filters(&self) -> Option<Vec<InstanceFilter>> {
+        let names = (1..).map_while(|number| Some((number, self.parameters.get(&format!("Filter.{number}.Name"))?)));
+        names.map(|(number, name)| InstanceFilter::new(name, self.list(&format!("Filter.{number}.Value")))).collect()
+    }
+
+    /// What comes of it; nothing of an action, or a parameter, that is not modelled.
+    fn carry_out(&self, world: &mut World, action: &str) -> Result<Option<Done>, Refused> {
+        match action {
+            "DescribeInstances" | "DescribeInstanceStatus" => self.look_at_instances(world, action),
+            "DescribeAutoScalingGroups" | "DescribeAutoScalingInstances" | "DescribeScalingActivities" => {
+                self.look_at_groups(world, action)
             }
-            if let Some(desired) = desired()? {
-                world.set_desired_by_order(group, region, desired)?;
+            _ => Ok(self.change(world, action)?.map(|result| (result, None))),
+        }
+    }
+
+    fn look_at_instances(&self, world: &World, action: &str) -> Result<Option<Done>, Refused> {
+        let Some(filters) = self.filters() else { return Ok(None) };
+        let ids = self.list("InstanceId");
+        let part = self.part("MaxResults", LARGEST_PART_OF_EC2, LARGEST_PART_OF_EC2)?;
+        let done = if action == "DescribeInstances" {
+            world.instances_xml(&ids, &filters, self.region, &part)?
+        } else {
+            let with_all = self.is("IncludeAllInstances");
+            world.instance_status_xml(&ids, &filters, self.region, with_all, &part)?
+        };
+        Ok(Some(done))
+    }
+
+    fn look_at_groups(&self, world: &World, action: &str) -> Result<Option<Done>, Refused> {
+        if self.parameters.keys().any(|name| name.starts_with("Filters.")) {
+            return Ok(None);
+        }
+        let part = self.part("MaxRecords", USUAL_PART, LARGEST_PART)?;
+        let (region, group) = (self.region, self.text("AutoScalingGroupName"));
+        Ok(Some(match action {
+            "DescribeAutoScalingGroups" => world.groups_xml(&self.list("AutoScalingGroupNames.member"), region, &part),
+            "DescribeAutoScalingInstances" => world.members_xml(&self.list("InstanceIds.member"), region, &part),
+            _ => world.activities_xml(group, region, &self.list("ActivityIds.member"), &part)?,
+        }))
+    }
+
+    fn change(&self, world: &mut World, action: &str) -> Result<Option<String>, Refused> {
+        let (region, group) = (self.region, self.text("AutoScalingGroupName"));
+        let members = self.list("InstanceIds.member");
+        let decrement = self.is("ShouldDecrementDesiredCapacity");
+        Ok(Some(match action {
+            "UpdateAutoScalingGroup" | "SetDesiredCapacity" => {
+                if self.parameters.contains_key("MinSize") || self.parameters.contains_key("MaxSize") {
+                    return Ok(None);
+                }
+                if let Some(desired) = self.number("DesiredCapacity")? {
+                    world.set_desired_by_order(group, region, u32::try_from(desired).unwrap_or(u32::MAX))?;
+                }
+                String::new()
             }
-            String::new()
-        }
-        "DetachInstances" => {
-            let decrement = parameters.get("ShouldDecrementDesiredCapacity").is_some_and(|value| value == "true");
-            world.detach_by_order(group, region, &list(parameters, "InstanceIds.member"), decrement)?
-        }
-        "DescribeInstances" => {
-            let Some(filters) = filters(parameters) else { return Ok(None) };
-            let ids = list(parameters, "InstanceId");
-            world.instances_xml(|id, address, state| {
-                let passes = |(name, values): &(String, Vec<String>)| {
-                    let found = match name.as_str() {
-                        "instance-id" => id,
-                        "private-ip-address" => address,
-                        _ => state,
-                    };
-                    values.iter().any(|value| value == found)
-                };
-                (ids.is_empty() || ids.iter().any(|wanted| wanted == id)) && filters.iter().all(passes)
-            })
-        }
-        "TerminateInstances" => world.terminate_by_order(&list(parameters, "InstanceId"))?,
-        "DescribeRegions" => format!(
-            "<regionInfo><item><regionName>{0}</regionName><regionEndpoint>ec2.{0}.amazonaws.com</regionEndpoint></item>\
-             </regionInfo>",
-            escaped(region)
-        ),
-        _ => return Ok(None),
-    }))
+            "DetachInstances" => world.detach_by_order(group, region, &members, decrement)?,
+            "TerminateInstanceInAutoScalingGroup" => {
+                world.terminate_member_by_order(self.text("InstanceId"), decrement)?
+            }
+            "SetInstanceProtection" => {
+                world.protect_by_order(group, region, &members, self.is("ProtectedFromScaleIn"))?;
+                "<SetInstanceProtectionResult/>".to_owned()
+            }
+            "TerminateInstances" => world.terminate_by_order(&self.list("InstanceId"))?,
+            "DescribeRegions" => format!(
+                "<regionInfo><item><optInStatus>opt-in-not-required</optInStatus><regionName>{0}</regionName>\
+                 <regionEndpoint>ec2.{0}.amazonaws.com</regionEndpoint></item></regionInfo>",
+                escaped(region)
+            ),
+            _ => return Ok(None),
+        }))
+    }
 }
 
-/// The filters; nothing where one is not modelled.
-fn filters(parameters: &Parameters) -> Option<Vec<(String, Vec<String>)>> {
-    let names = (1..).map_while(|number| Some((number, parameters.get(&format!("Filter.{number}.Name"))?)));
-    names
-        .map(|(number, name)| {
-            let known = ["instance-id", "private-ip-address", "instance-state-name"].contains(&name.as_str());
-            known.then(|| (name.clone(), list(parameters, &format!("Filter.{number}.Value"))))
-        })
-        .collect()
-}
-
-fn success(action: &str, result: &str) -> Reply {
+fn success(action: &str, result: &str, more: Option<usize>) -> Reply {
     let page = if EC2.contains(&action) {
+        let more = more.map(|from| format!("<nextToken>{from}</nextToken>")).unwrap_or_default();
         format!(
             "<?xml version=\"1.0\" encoding=\"utf-8\"?><{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15\">\
-             {result}<requestId>request-id</requestId></{action}Response>"
+             <requestId>request-id</requestId>{result}{more}</{action}Response>"
         )
     } else {
-        let result =
-            if result.is_empty() { String::new() } else { format!("<{action}Result>{result}</{action}Result>") };
+        let more = more.map(|from| format!("<NextToken>{from}</NextToken>")).unwrap_or_default();
+        // What has no result says so by having none.
+        let whole = result.is_empty() || result.ends_with("Result/>");
+        let result = if whole { result.to_owned() } else { format!("<{action}Result>{result}{more}</{action}Result>") };
         format!(
             "<{action}Response xmlns=\"http://autoscaling.amazonaws.com/doc/2011-01-01/\">{result}\
              <ResponseMetadata><RequestId>request-id</RequestId></ResponseMetadata></{action}Response>"
@@ -131,8 +188,8 @@ fn refusal(action: &str, refused: &Refused) -> Reply {
     let words = escaped(&refused.words);
     let page = if EC2.contains(&action) {
         format!(
-            "<?xml version=\"1.0\" encoding=\"utf-8\"?><Response><Errors><Error><Code>{}</Code><Message>{words}</Message>\
-             </Error></Errors><RequestID>request-id</RequestID></Response>",
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?><Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15\"><Errors>\
+             <Error><Code>{}</Code><Message>{words}</Message></Error></Errors><RequestID>request-id</RequestID></Response>",
             refused.code
         )
     } else {

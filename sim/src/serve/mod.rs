@@ -2,6 +2,7 @@
 //!
 //! - `exchange`: a request as the handlers want it, and their answers.
 //! - `nomad`, `consul`, `aws`: which request asks the world for what.
+//! - `protocol`: what was asked and answered, as JSON lines.
 //!
 //! One thread, one task for each connection: the handlers ask the world directly. Its clock is the machine's, times the
 //! speed. What clients measure by their own clock stays in their time: waits of blocking queries, the TTL and lock delay of
@@ -11,10 +12,13 @@ mod aws;
 mod consul;
 mod exchange;
 mod nomad;
+mod protocol;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -32,12 +36,23 @@ use crate::scenario::Scenario;
 use crate::stage::Stage;
 use crate::time::Millis;
 use crate::world::{Topic, Until, World};
-use exchange::{Asked, Reply};
+use exchange::{Asked, HttpResponse, Reply};
+use protocol::Protocol;
 
 /// How often the world catches up with the clock.
 const CATCHES_UP_EVERY: Duration = Duration::from_millis(5);
 /// How soon connections are taken again, after one could not be.
 const ACCEPTS_AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// Whatever changes, or ends an outage.
+const EVERY_TOPIC: &[Topic] = &[
+    Topic::Jobs,
+    Topic::Nodes,
+    Topic::Allocations,
+    Topic::Deployments,
+    Topic::Evaluations,
+    Topic::Stream,
+    Topic::Consul,
+];
 /// The policy key whose value is a time by the client's clock.
 const COOLDOWN: &str = "replicator_cooldown";
 
@@ -56,7 +71,13 @@ pub struct Options {
     pub nomad_token: Option<String>,
     /// The only ACL token that Consul takes.
     pub consul_token: Option<String>,
+    /// Where to write down what is asked and answered, and what happens in the world: a new file, of JSON lines.
+    pub record: Option<PathBuf>,
 }
+
+/// How long servers look for a leader before they say that there is none.
+const NOMAD_LOOKS_FOR: Duration = Duration::from_secs(5);
+const CONSUL_LOOKS_FOR: Duration = Duration::from_secs(7);
 
 /// Where the three APIs are.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +88,37 @@ pub struct Addresses {
     pub consul: SocketAddr,
     /// AWS's.
     pub aws: SocketAddr,
+}
+
+/// Why a scenario cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// A port cannot be had.
+    #[error("cannot listen on port {port} for {service}: {problem}; another port, or 0 for any that is free, would do")]
+    Port {
+        /// For which service.
+        service: Service,
+        /// Which.
+        port: u16,
+        /// Why.
+        problem: io::Error,
+    },
+    /// What is asked and answered cannot be written down.
+    #[error("cannot record into {}: {problem}; it must be a new file", path.display())]
+    Record {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        problem: io::Error,
+    },
+}
+
+/// Listens on a loopback port, and tells on which.
+async fn listen(service: Service, port: u16) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let failed = |problem| ServeError::Port { service, port, problem };
+    let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
 }
 
 /// A world that is served: ports are bound, and time has not begun yet.
@@ -82,6 +134,8 @@ pub struct Server {
 struct Shared {
     world: Rc<RefCell<World>>,
     options: Rc<Options>,
+    addresses: Addresses,
+    protocol: Rc<Protocol>,
 }
 
 impl Server {
@@ -89,15 +143,19 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// When a port is taken.
-    pub async fn bind(scenario: &Scenario, options: Options) -> std::io::Result<Self> {
+    /// When a port cannot be had, or the file to record into is there already or cannot be written.
+    pub async fn bind(scenario: &Scenario, options: Options) -> Result<Self, ServeError> {
         let options = Options { speed: options.speed.max(1), ..options };
-        let listen = async |port: u16| TcpListener::bind(("127.0.0.1", port)).await;
-        let (nomad, consul) = (listen(options.nomad_port).await?, listen(options.consul_port).await?);
-        let aws = listen(options.aws_port).await?;
-        let addresses = Addresses { nomad: nomad.local_addr()?, consul: consul.local_addr()?, aws: aws.local_addr()? };
+        let (nomad, nomad_at) = listen(Service::Nomad, options.nomad_port).await?;
+        let (consul, consul_at) = listen(Service::Consul, options.consul_port).await?;
+        let (aws, aws_at) = listen(Service::Cloud, options.aws_port).await?;
+        let addresses = Addresses { nomad: nomad_at, consul: consul_at, aws: aws_at };
         let stage = Stage::of(&in_client_time(scenario, options.speed));
-        let shared = Shared { world: stage.world.clone(), options: Rc::new(options) };
+        stage.world.borrow_mut().open_stream();
+        let protocol = Protocol::begin(options.record.as_deref(), scenario, options.speed)
+            .map_err(|problem| ServeError::Record { path: options.record.clone().unwrap_or_default(), problem })?;
+        let protocol = Rc::new(protocol);
+        let shared = Shared { world: stage.world.clone(), options: Rc::new(options), addresses, protocol };
         let listeners = [(Service::Nomad, nomad), (Service::Consul, consul), (Service::Cloud, aws)];
         Ok(Self { stage, shared, listeners, addresses })
     }
@@ -119,7 +177,7 @@ impl Server {
                     .map(|(service, listener)| spawn_local(accept(service, listener, shared.clone())))
                     .collect();
                 tokio::select! {
-                    () = drive(&stage, shared.options.speed, &mut watch) => {}
+                    () = drive(&stage, &shared, &mut watch) => {}
                     () = ended => {}
                 }
                 for task in accepting {
@@ -150,14 +208,14 @@ fn in_client_time(scenario: &Scenario, speed: u64) -> Scenario {
 }
 
 /// Lets the world keep up with the clock, to the end of the scenario.
-async fn drive(stage: &Stage, speed: u64, watch: &mut impl FnMut(Millis)) {
+async fn drive(stage: &Stage, shared: &Shared, watch: &mut impl FnMut(Millis)) {
     let began = Instant::now();
     let mut ticks = interval(CATCHES_UP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
         let real = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let target = Millis(real.saturating_mul(speed));
+        let target = Millis(real.saturating_mul(shared.options.speed));
         // Nobody plays the simulated agents.
         drop(stage.take_signals());
         while stage.next().is_some_and(|at| at <= target) {
@@ -165,6 +223,7 @@ async fn drive(stage: &Stage, speed: u64, watch: &mut impl FnMut(Millis)) {
                 return;
             }
         }
+        shared.protocol.world(&stage.world.borrow().record);
         if stage.next().is_none() {
             return;
         }
@@ -184,7 +243,7 @@ async fn accept(service: Service, listener: TcpListener, shared: Shared) {
         spawn_local(async move {
             let handle = service_fn(move |request| {
                 let shared = shared.clone();
-                async move { Ok::<_, Infallible>(answer(service, &shared, request).await.into_http()) }
+                async move { Ok::<_, Infallible>(answer(service, &shared, request).await) }
             });
             let mut builder = http1::Builder::new();
             // A client that hangs up in the middle ends its connection, and that is all.
@@ -193,28 +252,50 @@ async fn accept(service: Service, listener: TcpListener, shared: Shared) {
     }
 }
 
-async fn answer(service: Service, shared: &Shared, request: exchange::HttpRequest) -> Reply {
+async fn answer(service: Service, shared: &Shared, request: exchange::HttpRequest) -> HttpResponse {
     let asked = match Asked::read(request).await {
         Ok(asked) => asked,
-        Err(problem) => return Reply::text(400, problem),
+        Err(problem) => return Reply::text(400, problem).into_http(),
     };
-    if shared.world.borrow().is_out(service) {
-        return unavailable(service);
-    }
-    let reply = match service {
-        Service::Nomad => nomad::answer(shared, &asked).await,
-        Service::Consul => consul::answer(shared, &asked).await,
-        Service::Cloud => aws::answer(shared, &asked),
+    let reply = match out_of_order(service, shared, &asked).await {
+        Some(reply) => reply,
+        None => match service {
+            Service::Nomad => nomad::answer(shared, &asked).await,
+            Service::Consul => consul::answer(shared, &asked).await,
+            Service::Cloud => aws::answer(shared, &asked),
+        },
     };
     if reply.status == 501 {
         eprintln!("not modelled: {service}: {} {}", asked.method, asked.target());
     }
-    reply
+    shared.protocol.exchange(shared.world.borrow().now, service, &asked, &reply);
+    if service == Service::Cloud { reply.into_http() } else { reply.fit(&asked).into_http() }
 }
 
-/// What a service says while it is out.
-fn unavailable(service: Service) -> Reply {
+/// What a service that is out says; nothing if it is not, or was not for as long as it looks for a leader.
+async fn out_of_order(service: Service, shared: &Shared, asked: &Asked) -> Option<Reply> {
+    if !shared.world.borrow().is_out(service) {
+        return None;
+    }
+    let (at_once, patience) = match service {
+        Service::Nomad => (nomad::without_leader(asked), NOMAD_LOOKS_FOR),
+        Service::Consul => (consul::without_leader(asked), CONSUL_LOOKS_FOR),
+        Service::Cloud => return Some(aws::unavailable()),
+    };
+    if at_once.is_some() {
+        return at_once;
+    }
+    let deadline = shared.world.borrow().now + shared.span(patience);
+    let done = |world: &World| !world.is_out(service);
+    Until { world: &shared.world, topics: EVERY_TOPIC, deadline, done, timer_set: false }.await;
+    shared.world.borrow().is_out(service).then(|| no_leader(service, asked))
+}
+
+fn no_leader(service: Service, asked: &Asked) -> Reply {
     match service {
+        Service::Nomad if asked.segments() == ["v1", "agent", "health"] => {
+            Reply::text(500, r#"{"server":{"ok":false,"message":"No cluster leader"}}"#)
+        }
         Service::Nomad | Service::Consul => Reply::text(500, "No cluster leader"),
         Service::Cloud => aws::unavailable(),
     }
@@ -231,12 +312,12 @@ impl Shared {
     }
 
     /// Waits, as a blocking query does, until an index has gone past the one that the client knows.
-    async fn blocking(&self, asked: &Asked, topic: Topic, index: impl Fn(&World) -> u64 + Unpin) -> Result<(), Reply> {
+    async fn blocking(&self, asked: &Asked, topics: &[Topic], index: impl Fn(&World) -> u64) -> Result<(), Reply> {
         let Some((past, wait)) = asked.blocking()? else { return Ok(()) };
         let deadline = self.world.borrow().now + self.span(wait + CATCHES_UP_EVERY);
-        let service = if topic == Topic::Consul { Service::Consul } else { Service::Nomad };
+        let service = if topics == [Topic::Consul] { Service::Consul } else { Service::Nomad };
         let done = |world: &World| index(world) > past || world.is_out(service);
-        Until { world: &self.world, topic: Some(topic), deadline, done, timer_set: false }.await;
-        if self.world.borrow().is_out(service) { Err(unavailable(service)) } else { Ok(()) }
+        Until { world: &self.world, topics, deadline, done: &done, timer_set: false }.await;
+        if self.world.borrow().is_out(service) { Err(no_leader(service, asked)) } else { Ok(()) }
     }
 }

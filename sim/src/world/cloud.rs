@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use replicator::domain::{Activity, ActivityId, ActivityStatus, InstanceId, InstanceState, Lifecycle};
 
 use super::nomad::number_of;
@@ -34,7 +35,7 @@ pub(super) struct SimPool {
     /// Members, by instance.
     pub(super) members: Vec<usize>,
     /// The newest first.
-    pub(super) activities: Vec<Activity>,
+    pub(super) activities: Vec<SimActivity>,
     /// How many faults keep it from launching.
     pub(super) no_capacity: u32,
     /// How many faults keep what it launches from joining.
@@ -42,6 +43,12 @@ pub(super) struct SimPool {
     /// How many faults are on each zone.
     pub(super) zones_down: BTreeMap<String, u32>,
     reconciling: bool,
+}
+
+/// What a group did, or does.
+pub(super) struct SimActivity {
+    pub(super) activity: Activity,
+    pub(super) ended: Option<Timestamp>,
 }
 
 pub(super) struct SimInstance {
@@ -53,9 +60,10 @@ pub(super) struct SimInstance {
     pub(super) protected: bool,
     pub(super) address: String,
     pub(super) node: Option<usize>,
+    pub(super) launched: Millis,
     joins: bool,
-    /// The activity that detaches it.
-    detached_by: Option<ActivityId>,
+    /// The activity that detaches or terminates it.
+    leaves_by: Option<ActivityId>,
 }
 
 impl SimInstance {
@@ -101,12 +109,14 @@ impl Cloud {
 }
 
 impl World {
-    fn begin_activity(&mut self, pool: usize, status: ActivityStatus, message: String) -> ActivityId {
+    pub(super) fn begin_activity(&mut self, pool: usize, status: ActivityStatus, message: String) -> ActivityId {
         self.cloud.activities_made += 1;
         let id = ActivityId::from(super::nomad::uuid(6, self.cloud.activities_made));
         let began = self.true_time();
+        let ended = (status != ActivityStatus::InProgress).then_some(began);
+        let activity = Activity { id: id.clone(), began, status, message };
         let activities = &mut self.cloud.groups[pool].activities;
-        activities.insert(0, Activity { id: id.clone(), began, status, message });
+        activities.insert(0, SimActivity { activity, ended });
         activities.truncate(ACTIVITIES);
         id
     }
@@ -132,8 +142,9 @@ impl World {
             protected: false,
             address: format!("10.{}.{}.{}", number / 65_536 % 256, number / 256 % 256, number % 256),
             node: None,
+            launched: self.now,
             joins,
-            detached_by: None,
+            leaves_by: None,
         });
         self.cloud.groups[pool].members.push(number);
         number
@@ -230,6 +241,7 @@ impl World {
 
     pub(super) fn instance_gone(&mut self, instance: usize) {
         self.cloud.instances[instance].state = InstanceState::Terminated;
+        self.end_activity(instance);
     }
 
     pub(super) fn group_notices(&mut self, instance: usize) {
@@ -239,7 +251,7 @@ impl World {
     }
 
     /// Whether it was a member.
-    fn forget_member(&mut self, instance: usize) -> bool {
+    pub(super) fn forget_member(&mut self, instance: usize) -> bool {
         let members = &mut self.cloud.groups[self.cloud.instances[instance].pool].members;
         let before = members.len();
         members.retain(|member| *member != instance);
@@ -255,7 +267,7 @@ impl World {
         let desired = self.cloud.groups[pool].desired.saturating_sub(1);
         self.cloud.groups[pool].desired = desired;
         self.cloud.instances[instance].lifecycle = Lifecycle::Detaching;
-        self.cloud.instances[instance].detached_by = Some(activity.clone());
+        self.cloud.instances[instance].leaves_by = Some(activity.clone());
         let name = self.plan.pools[pool].name.clone();
         self.note(|| format!("pool {name} detaches {id} and shall have {desired}"));
         self.schedule(self.now + DETACH_TAKES, Happening::InstanceDetached(instance));
@@ -264,11 +276,32 @@ impl World {
 
     pub(super) fn instance_detached(&mut self, instance: usize) {
         self.forget_member(instance);
+        self.end_activity(instance);
+    }
+
+    /// Terminates a member at somebody's order; its place is filled again, or given up.
+    pub(super) fn terminate_member(&mut self, instance: usize, gives_up_place: bool) -> ActivityId {
         let pool = self.cloud.instances[instance].pool;
-        let by = self.cloud.instances[instance].detached_by.take();
-        let done = self.cloud.groups[pool].activities.iter_mut().find(|activity| Some(&activity.id) == by.as_ref());
-        if let Some(activity) = done {
-            activity.status = ActivityStatus::Successful;
+        let id = self.cloud.instances[instance].id.clone();
+        let message = format!("Terminating EC2 instance: {id}");
+        let activity = self.begin_activity(pool, ActivityStatus::InProgress, message);
+        if gives_up_place {
+            self.cloud.groups[pool].desired = self.cloud.groups[pool].desired.saturating_sub(1);
+        }
+        self.kill_instance(instance);
+        self.forget_member(instance);
+        self.cloud.instances[instance].leaves_by = Some(activity.clone());
+        self.reconcile_pool_soon(pool, RECONCILES_AFTER);
+        activity
+    }
+
+    /// The activity that an instance leaves by is over.
+    fn end_activity(&mut self, instance: usize) {
+        let Some(by) = self.cloud.instances[instance].leaves_by.take() else { return };
+        let (pool, now) = (self.cloud.instances[instance].pool, self.true_time());
+        if let Some(it) = self.cloud.groups[pool].activities.iter_mut().find(|it| it.activity.id == by) {
+            it.activity.status = ActivityStatus::Successful;
+            it.ended = Some(now);
         }
     }
 }

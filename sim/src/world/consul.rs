@@ -31,6 +31,8 @@ pub(super) struct Session {
     pub(super) ttl: Millis,
     pub(super) lock_delay: Millis,
     pub(super) create_index: u64,
+    /// Whether the keys that it holds go with it.
+    pub(super) deletes: bool,
     expires: Millis,
 }
 
@@ -106,7 +108,7 @@ impl World {
         self.consul.index += 1;
         let create_index = self.consul.index;
         let (name, lock_delay) = (request.name.clone(), request.lock_delay.into());
-        let session = Session { name, ttl, lock_delay, create_index, expires: Millis(0) };
+        let session = Session { name, ttl, lock_delay, create_index, deletes: false, expires: Millis(0) };
         self.consul.sessions.insert(id.clone(), session);
         self.agents[agent].session = Some(id.clone());
         self.renew_session(&id);
@@ -138,7 +140,11 @@ impl World {
         let freed: Vec<String> = self.consul.keys.iter().filter(held).map(|(name, _)| name.clone()).collect();
         for name in freed {
             self.consul.delays.insert(name.clone(), until);
-            self.change_key(&name, |key| key.holder = None);
+            if session.deletes {
+                self.delete_key(&name);
+            } else {
+                self.change_key(&name, |key| key.holder = None);
+            }
         }
     }
 
@@ -217,6 +223,13 @@ impl World {
         change(key);
         self.changed(Topic::Consul);
         index
+    }
+
+    pub(super) fn delete_key(&mut self, name: &str) {
+        self.consul.index += 1;
+        self.consul.deleted = self.consul.index;
+        self.consul.keys.remove(name);
+        self.changed(Topic::Consul);
     }
 
     /// Policies of pools whose nodes only name them (P3).

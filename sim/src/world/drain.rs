@@ -1,35 +1,113 @@
-//! Draining nodes: services migrate a few at a time, batch work ends by itself, system jobs go last.
+//! Draining nodes: services migrate a few at a time, batch work ends by itself, system jobs go last; at a deadline, if there
+//! is one, all stop.
 
-use replicator::domain::{Eligibility, JobKind, NodeStatus};
+use std::collections::BTreeMap;
 
-use super::World;
+use replicator::domain::{DesiredStatus, Eligibility, JobKind, NodeStatus};
+
+use super::evaluations::Trigger;
+use super::nodes::{DrainCourse, DrainDeadline, LastDrain};
+use super::nomad::StopReason;
+use super::stream::NODE_DRAIN;
+use super::{Happening, World};
 
 impl World {
-    /// Starts to drain a node.
+    /// Starts to drain a node, without a deadline.
     pub(super) fn start_drain(&mut self, node: usize) {
-        let it = &mut self.nomad.nodes[node];
-        if it.draining {
-            return;
+        if !self.nomad.nodes[node].draining {
+            self.drain_with(node, DrainDeadline::None, false);
         }
+    }
+
+    /// Starts to drain a node, or changes how.
+    pub(super) fn drain_with(&mut self, node: usize, deadline: DrainDeadline, spares_system_jobs: bool) {
+        let now = self.now;
+        let it = &mut self.nomad.nodes[node];
+        let before = it.last_drain.filter(|_| it.draining);
+        let started = before.map_or(now, |drain| drain.started);
+        it.last_drain = Some(LastDrain {
+            started,
+            changed: now,
+            course: DrainCourse::Draining,
+            deadline,
+            spares_system_jobs,
+            forced: false,
+        });
         it.draining = true;
         it.eligibility = Eligibility::Ineligible;
         let name = it.name.clone();
         self.node_changed(node);
+        // Nomad has the second so, too.
+        let word = if before.is_some() { "Node drain stategy updated" } else { "Node drain strategy set" };
+        self.node_event(node, "Drain", word, None);
+        self.publish_node(node, NODE_DRAIN);
         self.note(|| format!("node {name} is being drained"));
+        match deadline {
+            DrainDeadline::None => {}
+            DrainDeadline::After { span, .. } => self.schedule(started + span, Happening::DrainIsDue(node)),
+            DrainDeadline::Force => return self.force_drain(node),
+        }
         self.migrate_from_draining_nodes();
+        self.finish_drain(node);
+    }
+
+    /// The deadline of a drain may be over.
+    pub(super) fn drain_is_due(&mut self, node: usize) {
+        let it = &self.nomad.nodes[node];
+        let due = |drain: LastDrain| match drain.deadline {
+            DrainDeadline::After { span, .. } => drain.started + span <= self.now,
+            DrainDeadline::None | DrainDeadline::Force => false,
+        };
+        if it.draining && it.last_drain.is_some_and(due) {
+            self.force_drain(node);
+        }
+    }
+
+    /// Everything that runs on a node stops at once.
+    fn force_drain(&mut self, node: usize) {
+        let spares_system_jobs = self.nomad.nodes[node].last_drain.is_some_and(|drain| drain.spares_system_jobs);
+        for allocation in self.nomad.nodes[node].allocations.clone() {
+            let it = &self.nomad.allocations[allocation];
+            let job = self.plan.groups[it.group].job;
+            let spared = spares_system_jobs && self.plan.jobs[job].kind == JobKind::System;
+            if it.desired == DesiredStatus::Run && !spared {
+                self.stop_allocation(allocation, StopReason::Migrates);
+                self.evaluate_soon(job, Trigger::Drain);
+            }
+        }
+        if let Some(drain) = &mut self.nomad.nodes[node].last_drain {
+            drain.forced = true;
+        }
         self.finish_drain(node);
     }
 
     /// Calls a drain off and lets work in again.
     pub(super) fn cancel_drain(&mut self, node: usize) {
-        let it = &mut self.nomad.nodes[node];
-        it.draining = false;
-        it.eligibility = Eligibility::Eligible;
-        let name = it.name.clone();
-        self.node_changed(node);
+        let name = self.nomad.nodes[node].name.clone();
+        self.end_drain(node, DrainCourse::Cancelled, Some(Eligibility::Eligible));
         self.note(|| format!("node {name} takes work again"));
         self.capacity_grew();
         self.run_system_jobs();
+    }
+
+    /// Ends a drain, one way or the other.
+    pub(super) fn end_drain(&mut self, node: usize, course: DrainCourse, eligibility: Option<Eligibility>) {
+        let now = self.now;
+        let it = &mut self.nomad.nodes[node];
+        let was_draining = std::mem::replace(&mut it.draining, false);
+        it.eligibility = eligibility.unwrap_or(it.eligibility);
+        let mut forced = false;
+        if let Some(drain) = it.last_drain.as_mut().filter(|_| was_draining) {
+            (drain.course, drain.changed) = (course, now);
+            forced = drain.forced;
+        }
+        self.node_changed(node);
+        if was_draining {
+            let word = if course == DrainCourse::Complete { "Node drain complete" } else { "Node drain disabled" };
+            let details = forced.then(|| BTreeMap::from([("deadline_reached", "true")]));
+            self.node_event(node, "Drain", word, details);
+        }
+        self.publish_node(node, NODE_DRAIN);
     }
 
     /// Migrates what may be migrated now: of each group, only so many that the healthy ones do not fall below its
@@ -41,9 +119,7 @@ impl World {
             for allocation in self.nomad.nodes[node].allocations.clone() {
                 let it = &self.nomad.allocations[allocation];
                 let plan = &self.plan.groups[it.group];
-                if self.plan.jobs[plan.job].kind != JobKind::Service
-                    || it.desired != replicator::domain::DesiredStatus::Run
-                {
+                if self.plan.jobs[plan.job].kind != JobKind::Service || it.desired != DesiredStatus::Run {
                     continue;
                 }
                 let group = &self.nomad.groups[it.group];
@@ -51,8 +127,8 @@ impl World {
                 // One that takes no load yet costs nothing to move.
                 if may_go || !it.serving {
                     let job = plan.job;
-                    self.stop_allocation(allocation);
-                    self.evaluate_soon(job, false);
+                    self.stop_allocation(allocation, StopReason::Migrates);
+                    self.evaluate_soon(job, Trigger::Drain);
                 }
             }
         }
@@ -68,15 +144,16 @@ impl World {
             let group = self.nomad.allocations[*allocation].group;
             self.plan.jobs[self.plan.groups[group].job].kind == JobKind::System
         };
-        if it.allocations.is_empty() {
-            self.nomad.nodes[node].draining = false;
-            self.node_changed(node);
+        let only_system_jobs = it.allocations.iter().all(system);
+        let spares_system_jobs = it.last_drain.is_some_and(|drain| drain.spares_system_jobs);
+        if it.allocations.is_empty() || only_system_jobs && spares_system_jobs {
+            self.end_drain(node, DrainCourse::Complete, None);
             let name = self.nomad.nodes[node].name.clone();
             self.note(|| format!("node {name} is drained"));
-        } else if it.allocations.iter().all(system) {
+        } else if only_system_jobs {
             for allocation in it.allocations.clone() {
-                if self.nomad.allocations[allocation].desired == replicator::domain::DesiredStatus::Run {
-                    self.stop_allocation(allocation);
+                if self.nomad.allocations[allocation].desired == DesiredStatus::Run {
+                    self.stop_allocation(allocation, StopReason::Migrates);
                 }
             }
         }

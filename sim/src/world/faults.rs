@@ -1,5 +1,6 @@
 //! What the scenario's events do, when they begin and when they are over.
 
+use super::evaluations::Trigger;
 use super::{Signal, World};
 use crate::scenario::{Fault, Target, agent_name};
 
@@ -163,7 +164,7 @@ impl World {
     fn operator_sets_count(&mut self, group: usize, count: u32) {
         let job = self.plan.groups[group].job;
         self.set_count(group, count);
-        self.evaluate_soon(job, true);
+        self.evaluate_soon(job, Trigger::Registration);
     }
 }
 

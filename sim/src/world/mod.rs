@@ -1,8 +1,10 @@
 //! The simulated world: a discrete-event model of a Nomad region, Auto Scaling groups and Consul.
 //!
 //! - `queue`: what happens when.
-//! - `nomad`: nodes, jobs, allocations; `scheduler`: placement and reconciling; `rollout`: deployments;
-//!   `drain`: draining nodes; `load`: demand and what it makes tasks use.
+//! - `nomad`: its tables; `allocations`, `nodes`: their lives; `evaluations`: why a job is looked at, and what came of it;
+//!   `scheduler`: placement and reconciling; `rollout`: deployments; `drain`: draining nodes; `orders`: what is asked of
+//!   it from outside; `stream`: its event stream; `listed`: the tables as the core's domain types.
+//! - `load`: demand and what it makes tasks use.
 //! - `cloud`: Auto Scaling groups and instances.
 //! - `consul`: sessions, locks, keys.
 //! - `faults`: what the scenario's events do; `crash`: killing the leader at a call of its own.
@@ -10,19 +12,25 @@
 //! - `api`: the same world as the pages of real servers.
 //! - `ports`: the four ports of the core, bound to this world.
 
+mod allocations;
 pub(crate) mod api;
 mod cloud;
 mod consul;
 mod crash;
 mod drain;
+mod evaluations;
 mod faults;
+mod listed;
 mod load;
+pub(crate) mod nodes;
 mod nomad;
+pub(crate) mod orders;
 mod ports;
 mod queue;
 mod rollout;
 mod scheduler;
 mod settled;
+mod stream;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -42,12 +50,15 @@ pub(crate) use ports::Until;
 pub use ports::{SimObserver, SimPorts};
 pub(crate) use queue::Happening;
 pub use settled::Settled;
+pub(crate) use stream::StreamEvent;
 
 use cloud::Cloud;
 use consul::Consul;
+use evaluations::Trigger;
 use load::Load;
 use nomad::Nomad;
 use queue::Queue;
+use stream::Stream as EventStream;
 
 /// The wall time at which every run starts: 2026-01-05, a Monday, 00:00 UTC.
 pub(crate) const EPOCH_SECONDS: i64 = 1_767_571_200;
@@ -59,6 +70,9 @@ pub(crate) enum Topic {
     Nodes,
     Allocations,
     Deployments,
+    Evaluations,
+    /// The event stream.
+    Stream,
     Consul,
 }
 
@@ -94,6 +108,8 @@ pub(crate) struct World {
     cloud: Cloud,
     load: Load,
     queue: Queue,
+    /// Nomad's event stream, where somebody may read it.
+    stream: Option<EventStream>,
     outages: Outages,
     invariants: Invariants,
     waiters: BTreeMap<Topic, Vec<Waker>>,
@@ -140,6 +156,7 @@ impl World {
             cloud: Cloud::new(plan),
             load: Load::new(plan, streams),
             queue: Queue::default(),
+            stream: None,
             outages: Outages { statistics: vec![0; plan.groups.len()], ..Outages::default() },
             invariants: Invariants::new(plan),
             waiters: BTreeMap::new(),
@@ -166,9 +183,10 @@ impl World {
             }
         }
         for job in 0..plan.jobs.len() {
-            self.reconcile_job(job);
+            self.evaluate_now(job, Trigger::Registration);
         }
         self.start_with_allocations_running();
+        self.start_with_jobs_deployed();
         self.schedule(Millis(0), Happening::Tick);
         for (number, (at, lasting, _)) in plan.events.iter().enumerate() {
             self.schedule(*at, Happening::FaultBegins(number));
@@ -198,6 +216,7 @@ impl World {
             Happening::AllocationTurnsHealthy(allocation) => self.allocation_turns_healthy(allocation),
             Happening::AllocationCompletes(allocation) => self.allocation_completes(allocation),
             Happening::AllocationStopped(allocation) => self.allocation_stopped(allocation),
+            Happening::DrainIsDue(node) => self.drain_is_due(node),
             Happening::DeploymentIsDue(deployment) => self.check_deployment(deployment),
             Happening::GroupReconciles(pool) => self.reconcile_pool(pool),
             Happening::InstanceInService(instance) => self.instance_in_service(instance),

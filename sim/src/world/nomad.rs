@@ -1,22 +1,24 @@
-//! The tables of the simulated Nomad, and the life of nodes and allocations.
+//! The tables of the simulated Nomad, with the index of their last changes. What happens to their entries stands in
+//! `allocations`, `nodes`, `evaluations`, `scheduler`, `rollout` and `drain`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use replicator::domain::{
-    Allocation, AllocationId, ClientStatus, DeploymentId, DeploymentStatus, DesiredStatus, Eligibility, EvaluationId,
-    EvaluationStatus, Job, JobKind, JobSummary, MebiBytes, MegaHertz, Node, NodeId, NodeStatus, NodeSummary, Resources,
-    Task, TaskGroup, TaskSpan,
+    Allocation, AllocationId, ClientStatus, DeploymentId, DeploymentStatus, DesiredStatus, Eligibility, Job,
+    JobSummary, Meta, NodeId, NodeStatus, NodeSummary, Resources,
 };
 
-use super::{Happening, Signal, Topic, World};
-use crate::scenario::{Plan, PolicyHome};
+use super::evaluations::SimEvaluation;
+use super::nodes::{LastDrain, NodeEvent};
+use super::scheduler::Score;
+use super::stream::JOB_REGISTERED;
+use super::{Topic, World};
+use crate::scenario::Plan;
 use crate::time::Millis;
 
-/// How long a running allocation of a job without `update` takes to count as healthy: Nomad's default.
-const DEFAULT_HEALTHY_AFTER: Millis = Millis::secs(10);
-/// Nomad's heartbeat TTL with its grace: between these, after a client dies, its node is down.
-const MISSED_AFTER: (Millis, Millis) = (Millis::secs(15), Millis::secs(35));
+/// The index at which the jobs of a scenario were registered.
+pub(super) const CREATED: u64 = 10;
 
 /// Nomad's tables.
 pub(super) struct Nomad {
@@ -28,8 +30,8 @@ pub(super) struct Nomad {
     pub(super) allocations: Vec<SimAllocation>,
     pub(super) deployments: Vec<SimDeployment>,
     pub(super) evaluations: Vec<SimEvaluation>,
-    /// Jobs with work that could not be placed.
-    pub(super) blocked: BTreeSet<usize>,
+    /// Jobs with work that could not be placed, with the evaluation that waits for room.
+    pub(super) blocked: BTreeMap<usize, usize>,
     /// Allocations that occupy their nodes.
     pub(super) live: BTreeSet<usize>,
     /// The index of the last change of each table.
@@ -43,6 +45,7 @@ pub(super) struct TableIndexes {
     pub(super) nodes: u64,
     pub(super) allocations: u64,
     pub(super) deployments: u64,
+    pub(super) evaluations: u64,
 }
 
 /// Lists as they were last asked for, until something changes.
@@ -64,7 +67,16 @@ pub(super) struct SimNode {
     pub(super) status: NodeStatus,
     pub(super) draining: bool,
     pub(super) eligibility: Eligibility,
+    pub(super) create_index: u64,
     pub(super) modify_index: u64,
+    /// When it joined.
+    pub(super) joined: Millis,
+    /// When it last changed.
+    pub(super) changed: Millis,
+    /// The last drain, if there ever was one.
+    pub(super) last_drain: Option<LastDrain>,
+    /// What happened to it, the oldest first.
+    pub(super) events: Vec<NodeEvent>,
     pub(super) free: Resources,
     /// Allocations that occupy it.
     pub(super) allocations: BTreeSet<usize>,
@@ -81,12 +93,16 @@ pub(super) struct SimJob {
     pub(super) modify_index: u64,
     /// How often it was changed.
     pub(super) version: u64,
+    /// When it was last changed.
+    pub(super) submitted: Millis,
     pub(super) deployment: Option<usize>,
     pub(super) detail: Option<Arc<Job>>,
 }
 
 pub(super) struct SimGroup {
     pub(super) count: u32,
+    /// Its `meta`.
+    pub(super) meta: Meta,
     /// Allocations that shall run and have not ended.
     pub(super) allocations: BTreeSet<usize>,
     /// Their numbers.
@@ -95,20 +111,39 @@ pub(super) struct SimGroup {
     pub(super) serving: u32,
     /// How many batch allocations are done.
     pub(super) completed: u32,
+    /// How many allocations were told to stop and did.
+    pub(super) stopped: u32,
+    /// How many allocations went with their nodes.
+    pub(super) lost: u32,
     /// What was asked of its count through the API, the newest first.
     pub(super) scaled: Vec<ScalingEvent>,
 }
 
-/// Somebody asked for another count.
+/// Somebody asked for another count, or told something about scaling.
 #[derive(Debug, Clone)]
 pub(super) struct ScalingEvent {
     pub(super) at: Millis,
     pub(super) index: u64,
     pub(super) from: u32,
-    /// The count, where it was taken.
+    /// The count, where one was given and taken.
     pub(super) to: Option<u32>,
+    /// Whether it tells of an error.
+    pub(super) error: bool,
     pub(super) message: String,
+    /// What its sender added, as JSON.
+    pub(super) meta: serde_json::Value,
     pub(super) evaluation: Option<usize>,
+}
+
+/// Why an allocation was told to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StopReason {
+    /// Its group shall have fewer.
+    NotNeeded,
+    /// Its node is being drained.
+    Migrates,
+    /// Its node is down.
+    Lost,
 }
 
 pub(super) struct SimAllocation {
@@ -120,7 +155,16 @@ pub(super) struct SimAllocation {
     pub(super) desired: DesiredStatus,
     pub(super) client: ClientStatus,
     pub(super) serving: bool,
+    /// The evaluation that placed it.
+    pub(super) evaluation: usize,
+    /// How good its node was for it.
+    pub(super) score: Score,
     pub(super) created: Millis,
+    pub(super) started: Option<Millis>,
+    pub(super) healthy: Option<Millis>,
+    pub(super) ended: Option<Millis>,
+    pub(super) changed: Millis,
+    pub(super) stop_reason: Option<StopReason>,
     pub(super) create_index: u64,
     pub(super) modify_index: u64,
     /// The version of its job that it runs.
@@ -132,6 +176,7 @@ pub(super) struct SimAllocation {
 pub(super) struct SimDeployment {
     pub(super) id: DeploymentId,
     pub(super) job: usize,
+    pub(super) job_version: u64,
     pub(super) job_modify_index: u64,
     pub(super) create_index: u64,
     pub(super) modify_index: u64,
@@ -140,17 +185,18 @@ pub(super) struct SimDeployment {
     pub(super) proven_at: Millis,
     /// When it fails, unless there is progress before.
     pub(super) progress_by: Millis,
+    /// The counts of the job's groups when it began: those it brings about.
+    pub(super) desired: Vec<u32>,
+    /// What the groups came to, once it has ended.
+    pub(super) ended_with: Option<Vec<DeployedGroup>>,
 }
 
-pub(super) struct SimEvaluation {
-    pub(super) id: EvaluationId,
-    pub(super) job: usize,
-    pub(super) status: EvaluationStatus,
-    pub(super) deployment: Option<usize>,
-    /// Whether it came from a change of the job, so that a deployment is due.
-    pub(super) of_change: bool,
-    pub(super) created: Millis,
-    pub(super) create_index: u64,
+/// A group in a deployment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DeployedGroup {
+    pub(super) desired: u32,
+    pub(super) placed: usize,
+    pub(super) healthy: u32,
 }
 
 /// An identifier of the form of a UUID, that holds a number.
@@ -165,33 +211,48 @@ pub(super) fn number_of(id: &str) -> Option<usize> {
 
 impl Nomad {
     pub(super) fn new(plan: &Plan) -> Self {
-        let index = 10;
+        let index = CREATED;
         Self {
             index,
             nodes: Vec::new(),
             jobs: plan
                 .jobs
                 .iter()
-                .map(|_| SimJob { modify_index: index, version: 0, deployment: None, detail: None })
+                .map(|_| SimJob {
+                    modify_index: index,
+                    version: 0,
+                    submitted: Millis(0),
+                    deployment: None,
+                    detail: None,
+                })
                 .collect(),
             groups: plan
                 .groups
                 .iter()
                 .map(|group| SimGroup {
                     count: group.count,
+                    meta: group.meta.clone(),
                     allocations: BTreeSet::new(),
                     numbers: BTreeSet::new(),
                     serving: 0,
                     completed: 0,
+                    stopped: 0,
+                    lost: 0,
                     scaled: Vec::new(),
                 })
                 .collect(),
             allocations: Vec::new(),
             deployments: Vec::new(),
             evaluations: Vec::new(),
-            blocked: BTreeSet::new(),
+            blocked: BTreeMap::new(),
             live: BTreeSet::new(),
-            indexes: TableIndexes { jobs: index, nodes: index, allocations: index, deployments: index },
+            indexes: TableIndexes {
+                jobs: index,
+                nodes: index,
+                allocations: index,
+                deployments: index,
+                evaluations: index,
+            },
             lists: Lists::default(),
         }
     }
@@ -219,317 +280,32 @@ impl World {
                 self.nomad.lists.deployments = None;
                 self.nomad.indexes.deployments = index;
             }
-            Topic::Consul => {}
+            Topic::Evaluations => self.nomad.indexes.evaluations = index,
+            Topic::Consul | Topic::Stream => {}
         }
         self.changed(topic);
         index
     }
 
-    pub(super) fn node_changed(&mut self, node: usize) {
-        self.nomad.nodes[node].modify_index = self.nomad_changed(Topic::Nodes);
-    }
-
-    pub(super) fn allocation_changed(&mut self, allocation: usize) {
-        self.nomad.allocations[allocation].listed = None;
-        self.nomad.allocations[allocation].modify_index = self.nomad_changed(Topic::Allocations);
-    }
-
-    pub(super) fn allocation_name(&self, allocation: usize) -> String {
-        let it = &self.nomad.allocations[allocation];
-        format!("{}[{}]", self.plan.groups[it.group].key, it.number)
-    }
-
-    /// A node joins, ready.
-    pub(super) fn node_joins(&mut self, instance: usize) {
-        if !self.cloud.may_join(instance) {
-            return;
-        }
-        let pool = self.cloud.instances[instance].pool;
-        let number = self.nomad.nodes.len();
-        let (name, free) = (format!("{}-{number}", self.plan.pools[pool].name), self.plan.pools[pool].capacity());
-        let node = SimNode {
-            id: uuid(1, number).into(),
-            name: name.clone(),
-            pool,
-            instance,
-            alive: true,
-            status: NodeStatus::Ready,
-            draining: false,
-            eligibility: Eligibility::Eligible,
-            modify_index: 0,
-            free,
-            allocations: BTreeSet::new(),
-        };
-        self.cloud.instances[instance].node = Some(number);
-        self.nomad.nodes.push(node);
-        self.node_changed(number);
-        let id = self.cloud.instances[instance].id.clone();
-        self.note(|| format!("node {name} joins on {id}"));
-        self.capacity_grew();
-        self.run_system_jobs();
-    }
-
-    /// The client of a node is gone: what runs there serves nobody any more, though Nomad does not know yet.
-    pub(super) fn client_dies(&mut self, node: usize) {
-        if !std::mem::replace(&mut self.nomad.nodes[node].alive, false) {
-            return;
-        }
-        for allocation in self.nomad.nodes[node].allocations.clone() {
-            self.stops_serving(allocation);
-        }
-        let (soonest, latest) = MISSED_AFTER;
-        let spread = crate::scenario::Delay::Uniform { min: soonest, max: latest };
-        let at = self.now + self.streams.heartbeat.delay(spread);
-        self.schedule(at, Happening::NodeMissed(node));
-    }
-
-    pub(super) fn node_missed(&mut self, node: usize) {
-        self.nomad.nodes[node].status = NodeStatus::Down;
-        self.nomad.nodes[node].draining = false;
-        self.node_changed(node);
-        let name = self.nomad.nodes[node].name.clone();
-        self.note(|| format!("node {name} is down"));
-        let mut jobs = BTreeSet::new();
-        for allocation in self.nomad.nodes[node].allocations.clone() {
-            jobs.insert(self.plan.groups[self.nomad.allocations[allocation].group].job);
-            self.allocation_ends(allocation, ClientStatus::Lost);
-        }
-        for job in jobs {
-            self.reconcile_job(job);
-        }
-    }
-
-    pub(super) fn allocation_starts(&mut self, allocation: usize) {
-        let it = &mut self.nomad.allocations[allocation];
-        if it.client != ClientStatus::Pending || it.desired != DesiredStatus::Run {
-            return;
-        }
-        if !self.nomad.nodes[it.node].alive {
-            return;
-        }
-        it.client = ClientStatus::Running;
-        let group = it.group;
-        self.allocation_changed(allocation);
-        let name = self.allocation_name(allocation);
-        self.note(|| format!("allocation {name} runs"));
-        let job = &self.plan.jobs[self.plan.groups[group].job];
-        let healthy_after = job.update.map_or(DEFAULT_HEALTHY_AFTER, |update| update.min_healthy_time);
-        let kind = job.kind;
-        self.schedule(self.now + healthy_after, Happening::AllocationTurnsHealthy(allocation));
-        if kind == JobKind::Batch {
-            let runtime = self.plan.groups[group].runtime;
-            let at = self.now + self.streams.start[group].delay(runtime);
-            self.schedule(at, Happening::AllocationCompletes(allocation));
-        }
-        self.agent_may_start(allocation);
-    }
-
-    pub(super) fn allocation_turns_healthy(&mut self, allocation: usize) {
-        let it = &mut self.nomad.allocations[allocation];
-        let well = it.client == ClientStatus::Running && it.desired == DesiredStatus::Run;
-        if !well || it.serving || !self.nomad.nodes[it.node].alive {
-            return;
-        }
-        it.serving = true;
-        let group = it.group;
-        self.nomad.groups[group].serving += 1;
-        self.deployment_progresses(self.plan.groups[group].job);
-        self.migrate_from_draining_nodes();
-    }
-
-    pub(super) fn allocation_completes(&mut self, allocation: usize) {
-        let it = &self.nomad.allocations[allocation];
-        if it.client != ClientStatus::Running || !self.nomad.nodes[it.node].alive {
-            return;
-        }
-        let group = it.group;
-        self.nomad.groups[group].completed += 1;
-        let name = self.allocation_name(allocation);
-        self.note(|| format!("allocation {name} is complete"));
-        self.allocation_ends(allocation, ClientStatus::Complete);
-    }
-
-    /// Tells an allocation to stop.
-    pub(super) fn stop_allocation(&mut self, allocation: usize) {
-        let it = &mut self.nomad.allocations[allocation];
-        it.desired = DesiredStatus::Stop;
-        let group = it.group;
-        self.leaves_group(allocation);
-        self.stops_serving(allocation);
-        self.allocation_changed(allocation);
-        let at = self.now + self.plan.groups[group].kill_timeout;
-        self.schedule(at, Happening::AllocationStopped(allocation));
-        if let Some(agent) = self.agent_of(allocation) {
-            self.agents[agent].allocation = None;
-            self.signals.push(Signal::Stop(agent));
-        }
-    }
-
-    pub(super) fn allocation_stopped(&mut self, allocation: usize) {
-        if self.nomad.live.contains(&allocation) && self.nomad.nodes[self.nomad.allocations[allocation].node].alive {
-            let name = self.allocation_name(allocation);
-            self.note(|| format!("allocation {name} has stopped"));
-            self.allocation_ends(allocation, ClientStatus::Complete);
-        }
-    }
-
-    /// An allocation has ended: its resources are free, and others may take them.
-    fn allocation_ends(&mut self, allocation: usize, client: ClientStatus) {
-        self.stops_serving(allocation);
-        let it = &mut self.nomad.allocations[allocation];
-        it.client = client;
-        let (group, node) = (it.group, it.node);
-        self.leaves_group(allocation);
-        self.nomad.live.remove(&allocation);
-        let resources = self.plan.groups[group].resources();
-        let node_state = &mut self.nomad.nodes[node];
-        node_state.allocations.remove(&allocation);
-        node_state.free += resources;
-        self.allocation_changed(allocation);
-        if let Some(agent) = self.agent_of(allocation) {
-            self.agents[agent].allocation = None;
-            self.signals.push(Signal::Kill(agent));
-        }
-        self.capacity_grew();
-        self.finish_drain(node);
-    }
-
-    /// An allocation does not count for its group any more; its number is free.
-    fn leaves_group(&mut self, allocation: usize) {
-        let it = &self.nomad.allocations[allocation];
-        let group = &mut self.nomad.groups[it.group];
-        if group.allocations.remove(&allocation) {
-            group.numbers.remove(&it.number);
-        }
-    }
-
-    fn stops_serving(&mut self, allocation: usize) {
-        let it = &mut self.nomad.allocations[allocation];
-        if std::mem::replace(&mut it.serving, false) {
-            self.nomad.groups[it.group].serving -= 1;
-        }
-    }
-
-    fn agent_of(&self, allocation: usize) -> Option<usize> {
-        self.agents.iter().position(|slot| slot.allocation == Some(allocation))
-    }
-
-    /// An allocation of the group that agents run in starts an agent that has none.
-    fn agent_may_start(&mut self, allocation: usize) {
-        let it = &self.nomad.allocations[allocation];
-        if self.plan.agents.runs_in != Some(it.group) {
-            return;
-        }
-        let id = it.id.clone();
-        if let Some(agent) = self.agents.iter().position(|slot| slot.allocation.is_none()) {
-            self.agents[agent].allocation = Some(allocation);
-            self.signals.push(Signal::Start(agent, Some(id)));
-        }
-    }
-
-    /// At the start of a run, what was placed runs already.
-    pub(super) fn start_with_allocations_running(&mut self) {
-        for allocation in 0..self.nomad.allocations.len() {
-            self.allocation_starts(allocation);
-            self.allocation_turns_healthy(allocation);
-        }
-    }
-
-    pub(super) fn set_count(&mut self, group: usize, count: u32) -> u64 {
-        let job = self.plan.groups[group].job;
-        self.nomad.groups[group].count = count;
+    /// A job was changed: it has a new version.
+    pub(super) fn job_changed(&mut self, job: usize) -> u64 {
         let index = self.nomad_changed(Topic::Jobs);
-        self.nomad.jobs[job].modify_index = index;
-        self.nomad.jobs[job].version += 1;
-        self.nomad.jobs[job].detail = None;
-        let key = self.plan.groups[group].key.clone();
-        self.note(|| format!("group {key} shall have {count}"));
+        let now = self.now;
+        let it = &mut self.nomad.jobs[job];
+        (it.modify_index, it.submitted) = (index, now);
+        it.version += 1;
+        it.detail = None;
+        self.publish_job(job, JOB_REGISTERED);
         index
     }
 
-    pub(super) fn job_summary(&self, job: usize) -> JobSummary {
-        JobSummary {
-            key: self.plan.jobs[job].key.clone(),
-            kind: self.plan.jobs[job].kind,
-            is_parent: false,
-            stopped: false,
-            modify_index: self.nomad.jobs[job].modify_index,
-        }
-    }
-
-    pub(super) fn job_detail(&mut self, job: usize) -> Arc<Job> {
-        if let Some(detail) = &self.nomad.jobs[job].detail {
-            return detail.clone();
-        }
-        let groups = self.plan.jobs[job].groups.clone().map(|group| {
-            let plan = &self.plan.groups[group];
-            TaskGroup {
-                name: plan.key.group.clone(),
-                count: self.nomad.groups[group].count,
-                meta: plan.meta.clone(),
-                tasks: plan
-                    .tasks
-                    .iter()
-                    .map(|task| Task {
-                        name: task.name.clone(),
-                        cpu: MegaHertz(task.cpu.into()),
-                        memory: MebiBytes(task.memory.into()),
-                        span: TaskSpan::Throughout,
-                    })
-                    .collect(),
-                disk: MebiBytes(plan.disk.into()),
-            }
-        });
-        let detail = Arc::new(Job { summary: self.job_summary(job), groups: groups.collect() });
-        self.nomad.jobs[job].detail = Some(detail.clone());
-        detail
-    }
-
-    pub(super) fn node_summary(&self, node: usize) -> NodeSummary {
-        let it = &self.nomad.nodes[node];
-        NodeSummary {
-            id: it.id.clone(),
-            name: it.name.clone(),
-            status: it.status,
-            draining: it.draining,
-            eligibility: it.eligibility,
-            modify_index: it.modify_index,
-        }
-    }
-
-    pub(super) fn node_detail(&self, node: usize) -> Node {
-        let it = &self.nomad.nodes[node];
-        let pool = &self.plan.pools[it.pool];
-        let named = |(key, _): &(&String, &String)| {
-            pool.policy_in == PolicyHome::Meta || key.as_str() == replicator::policy::POOL_KEY
-        };
-        let instance = &self.cloud.instances[it.instance];
-        Node {
-            summary: self.node_summary(node),
-            meta: pool.meta.iter().filter(named).map(|(key, value)| (key.clone(), value.clone())).collect(),
-            capacity: pool.capacity(),
-            instance: Some(instance.id.clone()),
-            address: Some(instance.address.clone()),
-        }
-    }
-
-    pub(super) fn listed_allocation(&mut self, allocation: usize) -> Arc<Allocation> {
-        if let Some(listed) = &self.nomad.allocations[allocation].listed {
-            return listed.clone();
-        }
-        let it = &self.nomad.allocations[allocation];
-        let plan = &self.plan.groups[it.group];
-        let listed = Arc::new(Allocation {
-            id: it.id.clone(),
-            group: plan.key.clone(),
-            kind: self.plan.jobs[plan.job].kind,
-            node: self.nomad.nodes[it.node].id.clone(),
-            desired: it.desired,
-            client: it.client,
-            resources: plan.resources(),
-        });
-        self.nomad.allocations[allocation].listed = Some(listed.clone());
-        listed
+    /// Sets the count of a group, which makes a new version of its job.
+    pub(super) fn set_count(&mut self, group: usize, count: u32) -> u64 {
+        self.nomad.groups[group].count = count;
+        let index = self.job_changed(self.plan.groups[group].job);
+        let key = self.plan.groups[group].key.clone();
+        self.note(|| format!("group {key} shall have {count}"));
+        index
     }
 }
 

@@ -10,14 +10,15 @@ use jiff::Timestamp;
 use replicator::agent::{Event, Observer};
 use replicator::domain::{
     Activity, ActivityId, Allocation, AllocationId, AllocationStats, ClientStatus, Deployment, Evaluation,
-    EvaluationId, Instance, InstanceId, InstanceState, Job, JobKey, JobSummary, Lifecycle, Monotonic, Node, NodeId,
-    NodeSummary, PoolInstance, PoolSnapshot, PoolTarget, ProviderName, SessionId,
+    EvaluationId, EvaluationStatus, Instance, InstanceId, InstanceState, Job, JobKey, JobSummary, Lifecycle, Monotonic,
+    Node, NodeId, NodeSummary, PoolInstance, PoolSnapshot, PoolTarget, ProviderName, SessionId,
 };
 use replicator::ports::{
     Clock, Cloud, Consul, ErrorKind, Indexed, KvEntry, LockState, Nomad, PortError, Ports, ScaleAccepted, ScaleRequest,
     Service, SessionRequest, Wait, Write, WriteOutcome,
 };
 
+use super::evaluations::{Course, Trigger};
 use super::nomad::number_of;
 use super::{Happening, Topic, World};
 use crate::invariants::Act;
@@ -89,7 +90,7 @@ impl SimPorts {
     async fn travel(&self) {
         if self.way > Millis(0) {
             let until = self.world.borrow().now + self.way;
-            Until { world: &self.world, topic: None, deadline: until, done: |_: &World| false, timer_set: false }.await;
+            Until { world: &self.world, topics: &[], deadline: until, done: |_: &World| false, timer_set: false }.await;
         }
     }
 
@@ -114,7 +115,7 @@ impl SimPorts {
                 Service::Cloud => world.outages.cloud > 0,
             };
             let done = |world: &World| index(world) != wait.past || is_out(world);
-            Until { world: &self.world, topic: Some(topic), deadline: until, done, timer_set: false }.await;
+            Until { world: &self.world, topics: &[topic], deadline: until, done, timer_set: false }.await;
         }
         let answer = self.call(service, what).map(|mut world| {
             let value = read(&mut world);
@@ -129,7 +130,7 @@ impl SimPorts {
 /// Completes at a moment, or earlier when a condition holds that changes of a topic may bring about.
 pub(crate) struct Until<'w, F> {
     pub(crate) world: &'w Rc<RefCell<World>>,
-    pub(crate) topic: Option<Topic>,
+    pub(crate) topics: &'w [Topic],
     pub(crate) deadline: Millis,
     pub(crate) done: F,
     pub(crate) timer_set: bool,
@@ -143,8 +144,8 @@ impl<F: Fn(&World) -> bool + Unpin> Future for Until<'_, F> {
         if world.now >= self.deadline || (self.done)(&world) {
             return Poll::Ready(());
         }
-        if let Some(topic) = self.topic {
-            world.await_change(topic, context.waker());
+        for topic in self.topics {
+            world.await_change(*topic, context.waker());
         }
         let set = self.timer_set;
         if !set {
@@ -196,7 +197,7 @@ impl Clock for SimPorts {
 
     async fn sleep_until(&self, deadline: Monotonic) {
         let until = Millis::from(deadline.since_start());
-        Until { world: &self.world, topic: None, deadline: until, done: |_: &World| false, timer_set: false }.await;
+        Until { world: &self.world, topics: &[], deadline: until, done: |_: &World| false, timer_set: false }.await;
     }
 }
 
@@ -293,9 +294,14 @@ impl Nomad for SimPorts {
         self.served(Service::Nomad, "read evaluation", |world| {
             let found = number_of(id.as_str()).and_then(|number| world.nomad.evaluations.get(number));
             let it = found.ok_or_else(|| not_found(Service::Nomad, "read evaluation"))?;
+            let status = match it.course {
+                Course::Pending | Course::Blocked => EvaluationStatus::Pending,
+                Course::Complete => EvaluationStatus::Complete,
+                Course::Cancelled => EvaluationStatus::Failed,
+            };
             Ok(Evaluation {
                 id: it.id.clone(),
-                status: it.status,
+                status,
                 deployment: it.deployment.map(|number| world.nomad.deployments[number].id.clone()),
                 modified: None,
             })
@@ -314,10 +320,14 @@ impl Nomad for SimPorts {
             if world.active_deployment(job).is_some() {
                 return Err(conflict("job scaling blocked due to active deployment"));
             }
+            world.check_bounds(group, request.count).map_err(|refused| {
+                let words = refused.to_words(request.count);
+                PortError::new(Service::Nomad, "scale", ErrorKind::Other, words)
+            })?;
             let act = Act::Scale { agent: self.agent, group: &request.group, to: request.count };
             world.act_as_leader(self.agent, &act);
             let modify_index = world.set_count(group, request.count);
-            let evaluation = world.evaluate_soon(job, true);
+            let evaluation = world.evaluate_soon(job, Trigger::Scaling);
             Ok(ScaleAccepted { evaluation: world.nomad.evaluations[evaluation].id.clone(), modify_index })
         })
         .await
@@ -461,7 +471,7 @@ impl Cloud for SimPorts {
     async fn activities(&self, target: &PoolTarget) -> Result<Vec<Activity>, PortError> {
         self.served(Service::Cloud, "describe activities", |world| {
             let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "describe activities"))?;
-            Ok(world.cloud.groups[pool].activities.clone())
+            Ok(world.cloud.groups[pool].activities.iter().map(|it| it.activity.clone()).collect())
         })
         .await
     }

@@ -2,13 +2,14 @@
 
 use replicator::domain::DeploymentStatus;
 
-use super::nomad::{SimDeployment, uuid};
+use super::nomad::{DeployedGroup, SimDeployment, uuid};
+use super::stream::PLAN_RESULT;
 use super::{Happening, Topic, World};
 
 impl World {
     /// Begins the deployment of a changed job, if it has deployments. A running one is cancelled.
-    pub(super) fn begin_deployment(&mut self, job: usize) -> Option<usize> {
-        let update = self.plan.jobs[job].update?;
+    pub(super) fn begin_deployment(&mut self, job: usize) {
+        let Some(update) = self.plan.jobs[job].update else { return };
         if let Some(running) = self.active_deployment(job) {
             self.end_deployment(running, DeploymentStatus::Cancelled);
         }
@@ -18,17 +19,31 @@ impl World {
         self.nomad.deployments.push(SimDeployment {
             id: uuid(4, number).into(),
             job,
+            job_version: self.nomad.jobs[job].version,
             job_modify_index: self.nomad.jobs[job].modify_index,
             create_index,
             modify_index: create_index,
             status: DeploymentStatus::Running,
             proven_at,
             progress_by,
+            desired: self.plan.jobs[job].groups.clone().map(|group| self.nomad.groups[group].count).collect(),
+            ended_with: None,
         });
+        self.publish_deployment(number, PLAN_RESULT);
         self.nomad.jobs[job].deployment = Some(number);
         self.schedule(proven_at, Happening::DeploymentIsDue(number));
         self.schedule(progress_by, Happening::DeploymentIsDue(number));
-        Some(number)
+    }
+
+    /// At the start of a run everything that could be placed has been deployed for long.
+    pub(super) fn start_with_jobs_deployed(&mut self) {
+        for number in 0..self.nomad.deployments.len() {
+            let groups = self.deployed_groups(number);
+            if groups.iter().all(|group| group.healthy >= group.desired) {
+                let it = &mut self.nomad.deployments[number];
+                (it.status, it.ended_with) = (DeploymentStatus::Successful, Some(groups));
+            }
+        }
     }
 
     /// The job's deployment, if it is under way.
@@ -51,7 +66,8 @@ impl World {
             return;
         }
         let groups = self.plan.jobs[deployment.job].groups.clone();
-        let healthy = groups.map(|group| &self.nomad.groups[group]).all(|group| group.serving >= group.count);
+        let mut groups = groups.map(|group| &self.nomad.groups[group]).zip(&deployment.desired);
+        let healthy = groups.all(|(group, desired)| group.serving >= *desired);
         if healthy && self.now >= deployment.proven_at {
             self.end_deployment(number, DeploymentStatus::Successful);
         } else if self.now >= deployment.progress_by {
@@ -60,9 +76,28 @@ impl World {
     }
 
     fn end_deployment(&mut self, number: usize, status: DeploymentStatus) {
-        self.nomad.deployments[number].status = status;
-        self.nomad.deployments[number].modify_index = self.nomad_changed(Topic::Deployments);
+        let ended_with = self.deployed_groups(number);
+        let index = self.nomad_changed(Topic::Deployments);
+        let it = &mut self.nomad.deployments[number];
+        (it.status, it.modify_index, it.ended_with) = (status, index, Some(ended_with));
+        self.publish_deployment(number, PLAN_RESULT);
         let job = self.plan.jobs[self.nomad.deployments[number].job].key.clone();
         self.note(|| format!("deployment of {job} is {status:?}").to_lowercase());
+    }
+
+    /// What the groups of a deployment come to now, or came to when it ended.
+    pub(super) fn deployed_groups(&self, number: usize) -> Vec<DeployedGroup> {
+        let it = &self.nomad.deployments[number];
+        it.ended_with.clone().unwrap_or_else(|| {
+            let groups = self.plan.jobs[it.job].groups.clone().map(|group| &self.nomad.groups[group]);
+            groups
+                .zip(&it.desired)
+                .map(|(group, desired)| DeployedGroup {
+                    desired: *desired,
+                    placed: group.allocations.len(),
+                    healthy: group.serving,
+                })
+                .collect()
+        })
     }
 }

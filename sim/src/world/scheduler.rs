@@ -1,13 +1,11 @@
 //! Nomad's scheduler: what a job should have, and on which node it goes.
 
-use replicator::domain::{ClientStatus, DesiredStatus, EvaluationStatus, JobKind, Resources};
+use replicator::domain::{ClientStatus, DesiredStatus, JobKind, Resources};
 
-use super::nomad::{SimAllocation, SimEvaluation, uuid};
-use super::{Happening, Topic, World};
-use crate::time::Millis;
-
-/// How long an evaluation waits in the broker and the plan queue.
-const EVALUATION_TAKES: Millis = Millis(200);
+use super::evaluations::{Refusals, Shortage, Trigger};
+use super::nomad::{SimAllocation, StopReason, uuid};
+use super::stream::PLAN_RESULT;
+use super::{Happening, World};
 
 /// The greatest bin-pack score of Nomad, by which it is normalised.
 const MOST_BINPACK: f64 = 18.0;
@@ -21,71 +19,58 @@ fn binpack_score(capacity: Resources, free_after: Resources) -> f64 {
     (20.0 - (cpu + memory)).clamp(0.0, MOST_BINPACK) / MOST_BINPACK
 }
 
-/// The mean of the bin-pack score and, where the node has allocations of the same group already, of Nomad's
-/// anti-affinity: −(collisions + 1) ÷ count.
-fn node_score(capacity: Resources, free_after: Resources, collisions: u32, count: u32) -> f64 {
-    let binpack = binpack_score(capacity, free_after);
-    if collisions == 0 {
-        return binpack;
+/// How good a node is for an allocation.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Score {
+    pub(super) binpack: f64,
+    /// Below 0 where the node has allocations of the same group already.
+    pub(super) anti_affinity: f64,
+}
+
+impl Score {
+    /// As Nomad rates a node: by the bin-pack score and, where the node has allocations of the same group already, by its
+    /// anti-affinity, −(collisions + 1) ÷ count.
+    fn rate(capacity: Resources, free_after: Resources, collisions: u32, count: u32) -> Self {
+        let anti_affinity = if collisions == 0 { 0.0 } else { -f64::from(collisions + 1) / f64::from(count.max(1)) };
+        Self { binpack: binpack_score(capacity, free_after), anti_affinity }
     }
-    let anti_affinity = -f64::from(collisions + 1) / f64::from(count.max(1));
-    f64::midpoint(binpack, anti_affinity)
+
+    /// The mean of those that there are.
+    pub(super) fn mean(self) -> f64 {
+        if self.anti_affinity < 0.0 { f64::midpoint(self.binpack, self.anti_affinity) } else { self.binpack }
+    }
+}
+
+impl Refusals {
+    /// Counts a node by the first resource that it lacks.
+    fn note_lack(&mut self, free: Resources, asked: Resources) {
+        let lacks = if free.cpu < asked.cpu {
+            &mut self.lack_cpu
+        } else if free.memory < asked.memory {
+            &mut self.lack_memory
+        } else {
+            &mut self.lack_disk
+        };
+        *lacks += 1;
+    }
 }
 
 impl World {
-    /// Makes an evaluation of a job; the scheduler takes it up shortly after.
-    pub(super) fn evaluate_soon(&mut self, job: usize, of_change: bool) -> usize {
-        let number = self.nomad.evaluations.len();
-        self.nomad.evaluations.push(SimEvaluation {
-            id: uuid(3, number).into(),
-            job,
-            status: EvaluationStatus::Pending,
-            deployment: None,
-            of_change,
-            created: self.now,
-            create_index: self.nomad.index,
-        });
-        self.schedule(self.now + EVALUATION_TAKES, Happening::Evaluate(number));
-        number
-    }
-
-    pub(super) fn evaluate(&mut self, evaluation: usize) {
-        let SimEvaluation { job, of_change, .. } = self.nomad.evaluations[evaluation];
-        if of_change {
-            let deployment = self.begin_deployment(job);
-            self.nomad.evaluations[evaluation].deployment = deployment;
-        }
-        self.reconcile_job(job);
-        self.nomad.evaluations[evaluation].status = EvaluationStatus::Complete;
-    }
-
-    /// There is room where there was none: blocked evaluations are tried again.
-    pub(super) fn capacity_grew(&mut self) {
-        for job in std::mem::take(&mut self.nomad.blocked) {
-            self.evaluate_soon(job, false);
-        }
-    }
-
-    /// Brings a job's allocations to what it asks for, as far as there is room.
-    pub(super) fn reconcile_job(&mut self, job: usize) {
+    /// Brings a job's allocations to what it asks for, as far as there is room; what could not be placed.
+    pub(super) fn reconcile_job(&mut self, job: usize, evaluation: usize) -> Vec<Shortage> {
         let (kind, groups) = (self.plan.jobs[job].kind, self.plan.jobs[job].groups.clone());
-        let mut blocked = false;
+        let mut shortages = Vec::new();
         for group in groups {
             if kind == JobKind::System {
-                self.reconcile_system(group);
-            } else {
-                blocked |= !self.reconcile_group(group);
+                self.reconcile_system(group, evaluation);
+            } else if let Err(shortage) = self.reconcile_group(group, evaluation) {
+                shortages.push(shortage);
             }
         }
-        if blocked {
-            self.nomad.blocked.insert(job);
-        } else {
-            self.nomad.blocked.remove(&job);
-        }
+        shortages
     }
 
-    /// Whether all that the group asks for is placed.
-    fn reconcile_group(&mut self, group: usize) -> bool {
+    fn reconcile_group(&mut self, group: usize, evaluation: usize) -> Result<(), Shortage> {
         let state = &self.nomad.groups[group];
         let wanted = state.count.saturating_sub(state.completed) as usize;
         while self.nomad.groups[group].allocations.len() > wanted {
@@ -96,17 +81,21 @@ impl World {
                 .copied()
                 .max_by_key(|allocation| self.nomad.allocations[*allocation].number);
             let Some(highest) = highest else { break };
-            self.stop_allocation(highest);
+            self.stop_allocation(highest, StopReason::NotNeeded);
         }
-        while self.nomad.groups[group].allocations.len() < wanted {
-            let Some(node) = self.best_node(group) else { return false };
-            self.place(group, node);
+        loop {
+            let queued = wanted.saturating_sub(self.nomad.groups[group].allocations.len());
+            if queued == 0 {
+                return Ok(());
+            }
+            let queued = u32::try_from(queued).unwrap_or(u32::MAX);
+            let (node, score) = self.best_node(group).map_err(|nodes| Shortage { group, queued, nodes })?;
+            self.place(group, node, score, evaluation);
         }
-        true
     }
 
     /// One allocation on every node that takes work.
-    fn reconcile_system(&mut self, group: usize) {
+    fn reconcile_system(&mut self, group: usize, evaluation: usize) {
         let taken: Vec<usize> =
             self.nomad.groups[group].allocations.iter().map(|it| self.nomad.allocations[*it].node).collect();
         let pool = self.plan.jobs[self.plan.groups[group].job].pool;
@@ -114,7 +103,7 @@ impl World {
         for node in 0..self.nomad.nodes.len() {
             let it = &self.nomad.nodes[node];
             if it.pool == pool && it.takes_work() && it.free.holds(resources) && !taken.contains(&node) {
-                self.place(group, node);
+                self.place(group, node, Score::default(), evaluation);
             }
         }
     }
@@ -122,34 +111,40 @@ impl World {
     pub(super) fn run_system_jobs(&mut self) {
         for job in 0..self.plan.jobs.len() {
             if self.plan.jobs[job].kind == JobKind::System {
-                self.evaluate_soon(job, false);
+                self.evaluate_soon(job, Trigger::NodeUpdate);
             }
         }
     }
 
-    /// The node with the best score; of several, the first.
-    fn best_node(&self, group: usize) -> Option<usize> {
+    /// The node with the best score, and that; of several, the first. Where none will do: why.
+    fn best_node(&self, group: usize) -> Result<(usize, Score), Refusals> {
         let plan = &self.plan.groups[group];
         let (resources, pool) = (plan.resources(), self.plan.jobs[plan.job].pool);
         let capacity = self.plan.pools[pool].capacity();
         let count = self.nomad.groups[group].count;
-        let mut best: Option<(f64, usize)> = None;
-        for (number, node) in self.nomad.nodes.iter().enumerate() {
-            if node.pool != pool || !node.takes_work() || !node.free.holds(resources) {
+        let mut best: Option<(usize, Score)> = None;
+        let mut refusals = Refusals::default();
+        for (number, node) in self.nomad.nodes.iter().enumerate().filter(|(_, node)| node.takes_work()) {
+            if node.pool != pool {
+                refusals.filtered += 1;
+                continue;
+            }
+            if !node.free.holds(resources) {
+                refusals.note_lack(node.free, resources);
                 continue;
             }
             let same_group = |it: &&usize| self.nomad.allocations[**it].group == group;
             let collisions = node.allocations.iter().filter(same_group).count();
             let collisions = u32::try_from(collisions).unwrap_or(u32::MAX);
-            let score = node_score(capacity, node.free.less(resources), collisions, count);
-            if best.is_none_or(|(highest, _)| score > highest) {
-                best = Some((score, number));
+            let score = Score::rate(capacity, node.free.less(resources), collisions, count);
+            if best.is_none_or(|(_, highest)| score.mean() > highest.mean()) {
+                best = Some((number, score));
             }
         }
-        best.map(|(_, node)| node)
+        best.ok_or(refusals)
     }
 
-    fn place(&mut self, group: usize, node: usize) {
+    fn place(&mut self, group: usize, node: usize, score: Score, evaluation: usize) {
         let number = self.lowest_free_number(group);
         let allocation = self.nomad.allocations.len();
         self.nomad.allocations.push(SimAllocation {
@@ -160,9 +155,16 @@ impl World {
             desired: DesiredStatus::Run,
             client: ClientStatus::Pending,
             serving: false,
+            evaluation,
+            score,
             created: self.now,
-            create_index: self.nomad.index,
-            modify_index: self.nomad.index,
+            started: None,
+            healthy: None,
+            ended: None,
+            changed: self.now,
+            stop_reason: None,
+            create_index: 0,
+            modify_index: 0,
             version: self.nomad.jobs[self.plan.groups[group].job].version,
             listed: None,
         });
@@ -174,7 +176,8 @@ impl World {
         self.nomad.groups[group].allocations.insert(allocation);
         self.nomad.groups[group].numbers.insert(number);
         self.nomad.live.insert(allocation);
-        self.nomad_changed(Topic::Allocations);
+        self.allocation_changed(allocation, PLAN_RESULT);
+        self.nomad.allocations[allocation].create_index = self.nomad.index;
         let name = self.allocation_name(allocation);
         self.note(|| format!("allocation {name} is placed on {node_name}"));
         let start = self.plan.groups[group].start;
@@ -196,25 +199,59 @@ impl World {
 mod tests {
     use super::*;
 
-    fn score(free_cpu: u64, free_memory: u64) -> f64 {
-        (binpack_score(Resources::new(1000, 1000, 0), Resources::new(free_cpu, free_memory, 0)) * 1e4).round() / 1e4
+    /// 10^0 = 1, 10^0.25 = 1.7783, 10^0.5 = 3.1623, 10^0.75 = 5.6234, 10^1 = 10.
+    #[test]
+    fn the_bin_pack_score_is_what_it_is_by_hand() {
+        let capacity = Resources::new(4000, 8000, 0);
+        for (free_cpu, free_memory, sum, score) in [
+            // (MHz free, MiB free, 20 - (10^CPU + 10^memory), that by 18)
+            (0, 0, 18.0, 1.0),
+            (4000, 8000, 0.0, 0.0),
+            (2000, 4000, 13.6754, 0.7597),
+            (0, 8000, 9.0, 0.5),
+            (4000, 0, 9.0, 0.5),
+            (1000, 4000, 15.0594, 0.8366),
+            (3000, 2000, 12.5983, 0.6999),
+            (3000, 6000, 8.7532, 0.4863),
+            (1000, 2000, 16.4434, 0.9135),
+        ] {
+            let found = binpack_score(capacity, Resources::new(free_cpu, free_memory, 0));
+            let rounded = |number: f64| (number * 1e4).round() / 1e4;
+            assert_eq!(rounded(found * 18.0), sum, "{free_cpu} MHz and {free_memory} MiB free");
+            assert_eq!(rounded(found), score, "{free_cpu} MHz and {free_memory} MiB free");
+        }
     }
 
-    /// Worked by hand: 10^0 = 1, 10^0.5 = 3.1623, 10^1 = 10.
+    /// The scores that a Nomad 1.1.2 gave to its one node of 4498 MHz and 24105 MiB, one allocation of 100 MHz and 32 MiB
+    /// after the other (recordings `allocation`, `node-allocations`).
     #[test]
-    fn the_fuller_node_scores_higher() {
-        assert_eq!(score(0, 0), 1.0, "20 - (1 + 1) = 18");
-        assert_eq!(score(1000, 1000), 0.0, "20 - (10 + 10) = 0");
-        assert_eq!(score(500, 500), 0.7597, "20 - (3.1623 + 3.1623) = 13.6754");
-        assert_eq!(score(0, 1000), 0.5, "20 - (1 + 10) = 9");
-        assert_eq!(score(250, 500), 0.8366, "20 - (1.7783 + 3.1623) = 15.0594");
+    fn nodes_are_rated_as_a_real_server_rated_them() {
+        let capacity = Resources::new(4498, 24_105, 0);
+        for (placed, collisions, count, binpack, anti_affinity, mean) in [
+            (1, 0, 3, 0.029_419_545_769_782_71, 0.0, 0.029_419_545_769_782_71),
+            (2, 1, 3, 0.057_450_405_171_587_865, -2.0 / 3.0, -0.304_608_130_747_539_4),
+            (3, 2, 3, 0.084_161_635_514_909_57, -1.0, -0.457_919_182_242_545_24),
+            (4, 0, 3, 0.109_618_848_674_781_33, 0.0, 0.109_618_848_674_781_33),
+            (8, 0, 2, 0.200_108_568_330_615_33, 0.0, 0.200_108_568_330_615_33),
+            (9, 1, 2, 0.220_170_850_319_530_46, -1.0, -0.389_914_574_840_234_8),
+            (11, 1, 3, 0.257_570_324_002_821_3, -2.0 / 3.0, -0.204_548_171_331_922_66),
+            (13, 3, 4, 0.291_630_728_858_186_47, -1.0, -0.354_184_635_570_906_74),
+            (14, 4, 5, 0.307_511_018_514_445_2, -1.0, -0.346_244_490_742_777_4),
+        ] {
+            let free = Resources::new(4498 - 100 * placed, 24_105 - 32 * placed, 0);
+            let score = Score::rate(capacity, free, collisions, count);
+            let near = |found: f64, recorded: f64| (found - recorded).abs() < 1e-14;
+            assert!(near(score.binpack, binpack), "the {placed}th: {score:?}");
+            assert!(near(score.anti_affinity, anti_affinity), "the {placed}th: {score:?}");
+            assert!(near(score.mean(), mean), "the {placed}th: {score:?}");
+        }
     }
 
     #[test]
     fn allocations_of_one_group_are_spread() {
         let capacity = Resources::new(1000, 1000, 0);
-        let alone = node_score(capacity, Resources::new(500, 500, 0), 0, 4);
-        let beside_another = node_score(capacity, Resources::new(0, 0, 0), 1, 4);
+        let alone = Score::rate(capacity, Resources::new(500, 500, 0), 0, 4).mean();
+        let beside_another = Score::rate(capacity, Resources::new(0, 0, 0), 1, 4).mean();
         assert!(alone > beside_another, "{alone} {beside_another}");
         assert_eq!(beside_another, 0.25, "(1 - 2/4) / 2");
     }

@@ -71,7 +71,12 @@ impl World {
         };
         if holds {
             self.note_state(name, &value);
-            self.change_key(name, |key| (key.value, key.flags) = (value, flags));
+            let is_lock = matches!(condition, KvCondition::Acquire(_) | KvCondition::Release(_));
+            self.change_key(name, |key| {
+                (key.value, key.flags) = (value, flags);
+                // A write that has nothing to do with the lock leaves its holder, and forgets how often it was taken.
+                key.lock_index = if is_lock { key.lock_index } else { 0 };
+            });
         }
         Some(holds)
     }
@@ -85,10 +90,7 @@ impl World {
         let gone: Vec<String> =
             self.consul.below(name).map(|(found, _)| found.clone()).filter(|found| recurse || found == name).collect();
         for key in gone {
-            self.consul.index += 1;
-            self.consul.deleted = self.consul.index;
-            self.consul.keys.remove(&key);
-            self.changed(crate::world::Topic::Consul);
+            self.delete_key(&key);
         }
         true
     }
@@ -99,8 +101,12 @@ impl World {
     }
 
     /// `PUT /v1/session/create`.
-    pub(crate) fn new_session(&mut self, request: &SessionRequest) -> SessionId {
-        self.create_session(0, request)
+    pub(crate) fn new_session(&mut self, request: &SessionRequest, deletes: bool) -> SessionId {
+        let id = self.create_session(0, request);
+        if let Some(session) = self.consul.sessions.get_mut(&id) {
+            session.deletes = deletes;
+        }
+        id
     }
 
     /// `PUT /v1/session/renew/ID`; nothing where it is gone.
@@ -141,7 +147,7 @@ fn session_entry(id: &SessionId, session: &Session, speed: u64) -> Value {
     let real = |span: Millis| span.0 / speed.max(1);
     json!({
         "ID": id, "Name": session.name, "Node": "testbed", "LockDelay": real(session.lock_delay) * 1_000_000,
-        "Behavior": "release", "TTL": format!("{}s", real(session.ttl) / 1000), "NodeChecks": ["serfHealth"],
+        "Behavior": if session.deletes { "delete" } else { "release" }, "TTL": format!("{}s", real(session.ttl) / 1000), "NodeChecks": ["serfHealth"],
         "ServiceChecks": null, "CreateIndex": session.create_index, "ModifyIndex": session.create_index,
     })
 }

@@ -12,9 +12,9 @@ use replicator::ports::Service;
 use super::{Outages, World};
 use crate::time::Millis;
 
-pub(crate) use aws::{Refused, escaped};
+pub(crate) use aws::{InstanceFilter, Part, Refused, escaped};
 pub(crate) use consul::KvCondition;
-pub(crate) use nomad::{Extra, NodeChange, ScaleOrder, ScaleRefused};
+pub(crate) use nomad::{Extra, VERSION};
 
 impl World {
     /// Whether a service is out.
@@ -38,4 +38,9 @@ fn nanos(at: Millis) -> i64 {
 /// The wall time as text.
 fn stamp(at: Millis) -> String {
     jiff::Timestamp::from_nanosecond(nanos(at).into()).unwrap_or_default().to_string()
+}
+
+/// The same without fractions of a second, as Nomad writes some.
+fn stamp_to_the_second(at: Millis) -> String {
+    stamp(Millis(at.0 / 1000 * 1000))
 }

@@ -1,0 +1,224 @@
+//! Nomad's pages: which request asks for which, and what a blocking query on it waits for.
+
+use serde_json::{Value, json};
+
+use super::super::Shared;
+use super::super::exchange::{Asked, Reply};
+use super::{check_id, job_key, namespace, stream, with_index};
+use crate::world::api::{Extra, VERSION};
+use crate::world::{Topic, World};
+
+/// The list of jobs tells what runs of each, so it changes with that.
+const JOBS_LISTED: &[Topic] = &[Topic::Jobs, Topic::Allocations];
+/// What a job's counts come to changes with its allocations; its index does not.
+const JOBS: &[Topic] = &[Topic::Jobs];
+const NODES: &[Topic] = &[Topic::Nodes];
+const ALLOCATIONS: &[Topic] = &[Topic::Allocations];
+const DEPLOYMENTS: &[Topic] = &[Topic::Deployments];
+const EVALUATIONS: &[Topic] = &[Topic::Evaluations];
+
+pub(super) async fn page(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, Reply> {
+    match *path {
+        ["job", ..] | ["jobs"] => of_jobs(shared, asked, path).await,
+        ["node", ..] | ["nodes"] => of_nodes(shared, asked, path).await,
+        ["evaluation" | "deployment", ..] | ["evaluations" | "deployments"] => of_changes(shared, asked, path).await,
+        ["scaling", ..] => of_scaling(shared, asked, path),
+        ["allocations"] => {
+            let (namespace, prefix, with) = (namespace(asked), asked.param("prefix"), extra(asked));
+            let page = |world: &World| world.allocations_in(namespace, prefix, with).into();
+            list(shared, asked, ALLOCATIONS, page).await
+        }
+        ["allocation", id] => {
+            check_id("alloc", id)?;
+            one(shared, asked, ALLOCATIONS, "alloc not found", |world| world.allocation_page(id)).await
+        }
+        ["client", "allocation", id, "stats"] => {
+            check_id("alloc", id)?;
+            let page = shared.world().statistics_page(id);
+            page.map(Reply::json).ok_or_else(|| Reply::text(404, format!("Unknown allocation {id:?}")))
+        }
+        ["event", "stream"] => stream::open(shared, asked),
+        ["status" | "agent" | "regions" | "operator", ..] => of_servers(shared, path),
+        _ => Err(not_modelled(path)),
+    }
+}
+
+pub(super) fn not_modelled(path: &[&str]) -> Reply {
+    Reply::not_modelled(&format!("GET /v1/{}", path.join("/")))
+}
+
+fn extra(asked: &Asked) -> Extra {
+    Extra { resources: asked.is_set("resources"), task_states: asked.param("task_states") != "false" }
+}
+
+async fn of_jobs(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, Reply> {
+    const MISSING: &str = "job not found";
+    let ["job", id, verb @ ..] = path else {
+        let (namespace, prefix) = (namespace(asked), asked.param("prefix"));
+        return list(shared, asked, JOBS_LISTED, |world| world.jobs_page(namespace, prefix).into()).await;
+    };
+    let key = &job_key(asked, id);
+    match verb {
+        [] => one(shared, asked, JOBS, MISSING, |world| world.job_page(key)).await,
+        ["summary"] => one(shared, asked, ALLOCATIONS, MISSING, |world| world.summary_page(key)).await,
+        ["scale"] => {
+            let index = |world: &World| world.scale_index(key);
+            waited(shared, asked, JOBS, index, |world| world.scale_page(key).ok_or(MISSING)).await
+        }
+        ["allocations"] => {
+            // This list has no resources, whoever asks for them.
+            let with = Extra { resources: false, ..extra(asked) };
+            list(shared, asked, ALLOCATIONS, |world| world.job_allocations_page(key, with).into()).await
+        }
+        ["deployment"] => list(shared, asked, DEPLOYMENTS, |world| world.latest_deployment_page(key)).await,
+        ["deployments"] => list(shared, asked, DEPLOYMENTS, |world| world.job_deployments_page(key).into()).await,
+        ["evaluations"] => list(shared, asked, EVALUATIONS, |world| world.job_evaluations_page(key).into()).await,
+        _ => Err(not_modelled(path)),
+    }
+}
+
+async fn of_nodes(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, Reply> {
+    let ["node", id, verb @ ..] = path else {
+        return list(shared, asked, NODES, |world| world.nodes_page(asked.param("prefix")).into()).await;
+    };
+    check_id("node", id)?;
+    match verb {
+        [] => one(shared, asked, NODES, "node not found", |world| world.node_page(id)).await,
+        ["allocations"] => list(shared, asked, ALLOCATIONS, |world| world.node_allocations_page(id).into()).await,
+        _ => Err(not_modelled(path)),
+    }
+}
+
+/// Evaluations and deployments.
+async fn of_changes(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, Reply> {
+    let (namespace, prefix) = (namespace(asked), asked.param("prefix"));
+    match *path {
+        ["evaluations"] => {
+            list(shared, asked, EVALUATIONS, |world| world.evaluations_page(namespace, prefix).into()).await
+        }
+        ["evaluation", id] => {
+            check_id("eval", id)?;
+            one(shared, asked, EVALUATIONS, "eval not found", |world| world.evaluation_page(id)).await
+        }
+        ["evaluation", id, "allocations"] => {
+            list(shared, asked, ALLOCATIONS, |world| world.evaluation_allocations_page(id).into()).await
+        }
+        ["deployments"] => {
+            list(shared, asked, DEPLOYMENTS, |world| world.deployments_page(namespace, prefix).into()).await
+        }
+        ["deployment", id] => {
+            check_id("deployment", id)?;
+            one(shared, asked, DEPLOYMENTS, "deployment not found", |world| world.deployment_page(id)).await
+        }
+        ["deployment", "allocations", id] => {
+            list(shared, asked, ALLOCATIONS, |world| world.deployment_allocations_page(id).into()).await
+        }
+        _ => Err(not_modelled(path)),
+    }
+}
+
+/// Policies stay as the scenario has them: nobody waits for one to change.
+fn of_scaling(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, Reply> {
+    let world = shared.world.borrow();
+    let page = match *path {
+        ["scaling", "policies"] => {
+            world.scaling_policies_page(namespace(asked), asked.param("job"), asked.param("type")).into()
+        }
+        ["scaling", "policy", id] => {
+            check_id("scaling_policy", id)?;
+            world.scaling_policy_page(id).ok_or_else(|| Reply::text(404, "policy not found"))?
+        }
+        _ => return Err(not_modelled(path)),
+    };
+    Ok(with_index(Reply::json(page), world.scaling_policies_index()))
+}
+
+/// What the servers tell of themselves.
+fn of_servers(shared: &Shared, path: &[&str]) -> Result<Reply, Reply> {
+    let address = shared.addresses.nomad;
+    let (host, port) = (address.ip().to_string(), address.port());
+    let rpc = "127.0.0.1:4647";
+    let member = json!({
+        "Name": "testbed.global", "Addr": host, "Port": 4648, "Status": "alive", "ProtocolMin": 1, "ProtocolMax": 5,
+        "ProtocolCur": 2, "DelegateMin": 2, "DelegateMax": 5, "DelegateCur": 4,
+        "Tags": {
+            "bootstrap": "1", "build": VERSION, "dc": "dc1", "expect": "1", "id": "", "mvn": "1", "port": "4647",
+            "raft_vsn": "2", "region": "global", "role": "nomad", "rpc_addr": host, "vsn": "1",
+        },
+    });
+    let page = match *path {
+        ["status", "leader"] => json!(rpc),
+        ["status", "peers"] => json!([rpc]),
+        ["regions"] => json!(["global"]),
+        ["agent", "health"] => {
+            let fine = json!({"message": "ok", "ok": true});
+            json!({"client": fine, "server": fine})
+        }
+        ["agent", "members"] => {
+            json!({"Members": [member], "ServerDC": "dc1", "ServerName": "testbed", "ServerRegion": "global"})
+        }
+        ["agent", "self"] => json!({
+            "config": {
+                "ACL": {"Enabled": shared.options.nomad_token.is_some()}, "Datacenter": "dc1", "Region": "global",
+                "NodeName": "testbed", "Ports": {"HTTP": port}, "Server": {"Enabled": true},
+                "Version": {"Version": VERSION, "Revision": "", "VersionPrerelease": "", "VersionMetadata": ""},
+            },
+            "member": member, "stats": {"nomad": {"leader": "true", "leader_addr": rpc, "known_regions": "1"}},
+        }),
+        ["operator", "scheduler", "configuration"] => json!({
+            "Index": 5, "KnownLeader": true, "LastContact": 0,
+            "SchedulerConfig": {
+                "CreateIndex": 5, "ModifyIndex": 5, "MemoryOversubscriptionEnabled": false,
+                "PreemptionConfig": {
+                    "BatchSchedulerEnabled": false, "ServiceSchedulerEnabled": false, "SystemSchedulerEnabled": false,
+                },
+                "SchedulerAlgorithm": "binpack",
+            },
+        }),
+        _ => return Err(not_modelled(path)),
+    };
+    let reply = Reply::json(page);
+    Ok(if path[0] == "operator" { with_index(reply, 5) } else { reply })
+}
+
+/// The index of the last change of these tables.
+fn last_index(world: &World, topics: &[Topic]) -> u64 {
+    topics.iter().map(|topic| world.nomad_index(*topic)).max().unwrap_or(0)
+}
+
+/// Something that is always there, if only as an empty list: its index is that of its tables.
+async fn list(
+    shared: &Shared,
+    asked: &Asked,
+    topics: &[Topic],
+    page: impl Fn(&World) -> Value,
+) -> Result<Reply, Reply> {
+    waited(shared, asked, topics, |world| last_index(world, topics), |world| Ok(page(world))).await
+}
+
+/// Something that may not be there: its index is its own, and that of its table while it is not.
+async fn one(
+    shared: &Shared,
+    asked: &Asked,
+    topics: &[Topic],
+    missing: &'static str,
+    page: impl Fn(&World) -> Option<Value>,
+) -> Result<Reply, Reply> {
+    let own = |world: &World| page(world).and_then(|page| page["ModifyIndex"].as_u64());
+    let index = |world: &World| own(world).unwrap_or_else(|| last_index(world, topics));
+    waited(shared, asked, topics, index, |world| page(world).ok_or(missing)).await
+}
+
+/// A page, once its index has gone past the one that is known.
+async fn waited(
+    shared: &Shared,
+    asked: &Asked,
+    topics: &[Topic],
+    index: impl Fn(&World) -> u64,
+    page: impl Fn(&World) -> Result<Value, &'static str>,
+) -> Result<Reply, Reply> {
+    shared.blocking(asked, topics, &index).await?;
+    let world = shared.world.borrow();
+    let reply = page(&world).map_or_else(|missing| Reply::text(404, missing), Reply::json);
+    Ok(with_index(reply, index(&world)))
+}

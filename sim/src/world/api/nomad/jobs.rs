@@ -1,0 +1,186 @@
+//! Jobs.
+
+use replicator::domain::{ClientStatus, DeploymentStatus, JobKey, JobKind};
+use replicator::policy::POOL_KEY;
+use serde_json::{Map, Value, json};
+
+use crate::world::World;
+use crate::world::api::nanos;
+use crate::world::nomad::CREATED;
+use crate::world::orders::Registered;
+
+pub(super) fn kind(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::Service => "service",
+        JobKind::Batch => "batch",
+        JobKind::System => "system",
+        JobKind::Sysbatch => "sysbatch",
+    }
+}
+
+impl World {
+    pub(crate) fn job_number(&self, key: &JobKey) -> Option<usize> {
+        self.plan.jobs.iter().position(|job| job.key == *key)
+    }
+
+    pub(super) fn in_namespace(&self, job: usize, namespace: &str) -> bool {
+        namespace == "*" || self.plan.jobs[job].key.namespace.as_str() == namespace
+    }
+
+    /// `GET /v1/jobs`.
+    pub(crate) fn jobs_page(&self, namespace: &str, prefix: &str) -> Vec<Value> {
+        let wanted = |job: &usize| {
+            self.in_namespace(*job, namespace) && self.plan.jobs[*job].key.id.as_str().starts_with(prefix)
+        };
+        (0..self.plan.jobs.len()).filter(wanted).map(|job| self.job_stub(job)).collect()
+    }
+
+    fn job_stub(&self, job: usize) -> Value {
+        let (plan, it) = (&self.plan.jobs[job], &self.nomad.jobs[job]);
+        json!({
+            "ID": plan.key.id, "Name": plan.key.id, "Namespace": plan.key.namespace, "Type": kind(plan.kind),
+            "Datacenters": ["dc1"], "Priority": 50, "Status": self.job_status(job), "StatusDescription": "",
+            "Stop": false, "ParentID": "", "Periodic": false, "ParameterizedJob": false, "Multiregion": null,
+            "CreateIndex": CREATED, "ModifyIndex": it.modify_index, "JobModifyIndex": it.modify_index,
+            "SubmitTime": nanos(it.submitted), "JobSummary": self.summary_of(job),
+        })
+    }
+
+    fn job_status(&self, job: usize) -> &'static str {
+        let mut groups = self.plan.jobs[job].groups.clone();
+        let live = groups.any(|group| !self.nomad.groups[group].allocations.is_empty());
+        if live { "running" } else { "pending" }
+    }
+
+    fn summary_of(&self, job: usize) -> Value {
+        let plan = &self.plan.jobs[job];
+        let groups = plan.groups.clone().map(|group| {
+            let it = &self.nomad.groups[group];
+            let of = |status: ClientStatus| {
+                it.allocations.iter().filter(|number| self.nomad.allocations[**number].client == status).count()
+            };
+            let placed = u32::try_from(it.allocations.len()).unwrap_or(u32::MAX);
+            let page = json!({
+                "Complete": it.completed + it.stopped, "Failed": 0, "Lost": it.lost,
+                "Queued": it.count.saturating_sub(placed).saturating_sub(it.completed),
+                "Running": of(ClientStatus::Running), "Starting": of(ClientStatus::Pending),
+            });
+            (self.plan.groups[group].key.group.to_string(), page)
+        });
+        json!({
+            "JobID": plan.key.id, "Namespace": plan.key.namespace, "Summary": groups.collect::<Map<_, _>>(),
+            "Children": {"Dead": 0, "Pending": 0, "Running": 0},
+            "CreateIndex": CREATED, "ModifyIndex": self.nomad.indexes.allocations,
+        })
+    }
+
+    /// `GET /v1/job/ID/summary`.
+    pub(crate) fn summary_page(&self, key: &JobKey) -> Option<Value> {
+        Some(self.summary_of(self.job_number(key)?))
+    }
+
+    /// `GET /v1/job/ID`.
+    pub(crate) fn job_page(&self, key: &JobKey) -> Option<Value> {
+        Some(self.job_of(self.job_number(key)?))
+    }
+
+    pub(crate) fn job_of(&self, job: usize) -> Value {
+        let (plan, it) = (&self.plan.jobs[job], &self.nomad.jobs[job]);
+        // A service without `update` says so by updating none at a time.
+        let (at_once, healthy_time, deadline) = match plan.update {
+            Some(update) => (1, update.min_healthy_time.0, update.progress_deadline.0),
+            None => (0, 10_000, 600_000),
+        };
+        let update = if plan.kind == JobKind::Service {
+            json!({
+                "AutoPromote": false, "AutoRevert": false, "Canary": 0, "HealthCheck": "task_states",
+                "HealthyDeadline": 300_000_000_000_u64, "MaxParallel": at_once,
+                "MinHealthyTime": healthy_time * 1_000_000, "ProgressDeadline": deadline * 1_000_000,
+                "Stagger": 30_000_000_000_u64,
+            })
+        } else {
+            Value::Null
+        };
+        let groups: Vec<Value> = plan.groups.clone().map(|group| self.task_group_page(group, &update)).collect();
+        let stable = it.deployment.map(|number| &self.nomad.deployments[number]).is_some_and(|latest| {
+            latest.status == DeploymentStatus::Successful && latest.job_modify_index == it.modify_index
+        });
+        json!({
+            "ID": plan.key.id, "Name": plan.key.id, "Namespace": plan.key.namespace, "Type": kind(plan.kind),
+            "Region": "global", "Datacenters": ["dc1"], "Priority": 50, "AllAtOnce": false, "Affinities": null,
+            "Constraints": self.constraints(job), "ConsulNamespace": "", "ConsulToken": "", "Dispatched": false,
+            "Meta": null, "Multiregion": null, "NomadTokenID": "", "ParameterizedJob": null, "ParentID": "",
+            "Payload": null, "Periodic": null, "Spreads": null, "Stable": stable, "Status": self.job_status(job),
+            "StatusDescription": "", "Stop": false, "TaskGroups": groups,
+            "Update": {
+                "AutoPromote": false, "AutoRevert": false, "Canary": 0, "HealthCheck": "", "HealthyDeadline": 0,
+                "MaxParallel": at_once, "MinHealthyTime": 0, "ProgressDeadline": 0,
+                "Stagger": at_once * 30_000_000_000_u64,
+            },
+            "VaultNamespace": "", "VaultToken": "", "SubmitTime": nanos(it.submitted), "Version": it.version,
+            "CreateIndex": CREATED, "ModifyIndex": it.modify_index, "JobModifyIndex": it.modify_index,
+        })
+    }
+
+    /// What a registration is answered with.
+    pub(crate) fn registered_page(&self, registered: &Registered) -> Value {
+        let evaluation = &self.nomad.evaluations[registered.evaluation];
+        json!({
+            "EvalID": evaluation.id, "EvalCreateIndex": evaluation.create_index, "Index": evaluation.create_index,
+            "JobModifyIndex": registered.job_modify_index, "KnownLeader": false, "LastContact": 0, "Warnings": "",
+        })
+    }
+
+    /// A job goes on the nodes of its pool; where there is only one, nothing needs to say so.
+    fn constraints(&self, job: usize) -> Value {
+        if self.plan.pools.len() < 2 {
+            return Value::Null;
+        }
+        let pool = &self.plan.pools[self.plan.jobs[job].pool].name;
+        json!([{"LTarget": format!("${{meta.{POOL_KEY}}}"), "Operand": "=", "RTarget": pool}])
+    }
+
+    fn task_group_page(&self, group: usize, update: &Value) -> Value {
+        let (plan, it) = (&self.plan.groups[group], &self.nomad.groups[group]);
+        let restart =
+            json!({"Attempts": 2, "Delay": 15_000_000_000_u64, "Interval": 1_800_000_000_000_u64, "Mode": "fail"});
+        let tasks: Vec<Value> = plan
+            .tasks
+            .iter()
+            .map(|task| {
+                json!({
+                    "Name": task.name, "Driver": "mock_driver", "Config": {"run_for": "10000h"}, "Affinities": null,
+                    "Artifacts": null, "CSIPluginConfig": null, "Constraints": null, "DispatchPayload": null,
+                    "Env": null, "KillSignal": "", "KillTimeout": plan.kill_timeout.0 * 1_000_000, "Kind": "",
+                    "Leader": false, "Lifecycle": null, "LogConfig": {"MaxFileSizeMB": 10, "MaxFiles": 10},
+                    "Meta": null,
+                    "Resources": {
+                        "CPU": task.cpu, "Cores": 0, "Devices": null, "DiskMB": 0, "IOPS": 0, "MemoryMB": task.memory,
+                        "MemoryMaxMB": 0, "Networks": null,
+                    },
+                    "RestartPolicy": restart, "ScalingPolicies": null, "Services": null, "ShutdownDelay": 0,
+                    "Templates": null, "User": "", "Vault": null, "VolumeMounts": null,
+                })
+            })
+            .collect();
+        let migrate = json!({
+            "HealthCheck": "checks", "HealthyDeadline": 300_000_000_000_u64, "MaxParallel": plan.migrate_max_parallel,
+            "MinHealthyTime": 10_000_000_000_u64,
+        });
+        let service = self.plan.jobs[plan.job].kind == JobKind::Service;
+        json!({
+            "Name": plan.key.group, "Count": it.count,
+            "Meta": if it.meta.is_empty() { Value::Null } else { json!(it.meta) }, "Tasks": tasks, "Update": update,
+            "Affinities": null, "Constraints": null, "Consul": {"Namespace": ""},
+            "EphemeralDisk": {"Migrate": false, "SizeMB": plan.disk, "Sticky": false},
+            "Migrate": if service { migrate } else { Value::Null },
+            "Networks": null,
+            "ReschedulePolicy": {
+                "Attempts": 0, "Delay": 30_000_000_000_u64, "DelayFunction": "exponential", "Interval": 0,
+                "MaxDelay": 3_600_000_000_000_u64, "Unlimited": true,
+            },
+            "RestartPolicy": restart, "Scaling": self.scaling_policy_of(group).unwrap_or_default(), "Services": null,
+            "ShutdownDelay": null, "Spreads": null, "StopAfterClientDisconnect": null, "Volumes": null,
+        })
+    }
+}
