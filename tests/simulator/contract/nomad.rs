@@ -249,8 +249,8 @@ impl Story {
         self.send(recording, Method::PUT, path, &body.to_string())
     }
 
-    fn scale(&mut self, recording: &str, job: &str, body: Value) -> Answer {
-        self.post(recording, &format!("/v1/job/{job}/scale"), &body)
+    fn scale(&mut self, recording: &str, job: &str, body: &Value) -> Answer {
+        self.post(recording, &format!("/v1/job/{job}/scale"), body)
     }
 
     fn json(&self, path: &str) -> Value {
@@ -275,6 +275,7 @@ fn the_served_nomad_answers_as_the_recorded_one() {
     let served = Served::of_text(SCENARIO, Options::default());
     let mut story = Story { contract: Contract::of("nomad-1.1.2"), served };
     lists_and_pages(&mut story);
+    what_cannot_be_placed(&mut story);
     what_is_not_there(&mut story);
     waiting(&mut story);
     refusals(&mut story);
@@ -337,20 +338,6 @@ fn lists_and_pages(story: &mut Story) {
     }
     story.get("job-scale-sys", "/v1/job/sysjob/scale");
 
-    let huge = story.get("job-huge-evaluations", "/v1/job/huge/evaluations").json();
-    assert_eq!((&huge[0]["Status"], &huge[0]["TriggeredBy"]), (&json!("blocked"), &json!("queued-allocs")));
-    assert_eq!((&huge[0]["PreviousEval"], &huge[0]["ID"]), (&huge[1]["ID"], &huge[1]["BlockedEval"]));
-    let failed = story.get("evaluation-huge", &format!("/v1/evaluation/{}", huge[1]["ID"].as_str().unwrap())).json();
-    assert_eq!(failed["QueuedAllocations"]["g"], 2);
-    let failed = &failed["FailedTGAllocs"]["g"];
-    assert_eq!((&failed["DimensionExhausted"], &failed["NodesExhausted"]), (&json!({"cpu": 1}), &json!(1)));
-    assert_eq!(failed["ConstraintFiltered"], json!({"${meta.replicator_worker_pool} = small": 2}));
-    assert_eq!(failed["CoalescedFailures"], 1);
-    assert_eq!(story.get("job-huge-summary", "/v1/job/huge/summary").json()["Summary"]["g"]["Queued"], 2);
-    assert_eq!(story.get("job-huge-deployment", "/v1/job/huge/deployment").json()["Status"], "running");
-    let constraints = &story.get("job-huge", "/v1/job/huge").json()["Constraints"];
-    assert_eq!(constraints[0]["RTarget"], "small");
-
     let odd = "/v1/job/team%2Fapp%25x";
     assert_eq!(story.get("job-odd-id2", odd).json()["ID"], "team/app%x");
     assert_eq!(story.get("job-odd-id2-unescaped", "/v1/job/team/app%25x").json()["ID"], "team/app%x");
@@ -400,6 +387,22 @@ fn lists_and_pages(story: &mut Story) {
     ] {
         story.get(recording, &format!("/v1/{path}"));
     }
+}
+
+fn what_cannot_be_placed(story: &mut Story) {
+    let huge = story.get("job-huge-evaluations", "/v1/job/huge/evaluations").json();
+    assert_eq!((&huge[0]["Status"], &huge[0]["TriggeredBy"]), (&json!("blocked"), &json!("queued-allocs")));
+    assert_eq!((&huge[0]["PreviousEval"], &huge[0]["ID"]), (&huge[1]["ID"], &huge[1]["BlockedEval"]));
+    let failed = story.get("evaluation-huge", &format!("/v1/evaluation/{}", huge[1]["ID"].as_str().unwrap())).json();
+    assert_eq!(failed["QueuedAllocations"]["g"], 2);
+    let failed = &failed["FailedTGAllocs"]["g"];
+    assert_eq!((&failed["DimensionExhausted"], &failed["NodesExhausted"]), (&json!({"cpu": 1}), &json!(1)));
+    assert_eq!(failed["ConstraintFiltered"], json!({"${meta.replicator_worker_pool} = small": 2}));
+    assert_eq!(failed["CoalescedFailures"], 1);
+    assert_eq!(story.get("job-huge-summary", "/v1/job/huge/summary").json()["Summary"]["g"]["Queued"], 2);
+    assert_eq!(story.get("job-huge-deployment", "/v1/job/huge/deployment").json()["Status"], "running");
+    let constraints = &story.get("job-huge", "/v1/job/huge").json()["Constraints"];
+    assert_eq!(constraints[0]["RTarget"], "small");
 }
 
 fn what_is_not_there(story: &mut Story) {
@@ -460,7 +463,7 @@ fn refusals(story: &mut Story) {
         ("scale-post-policyoverride", "scaled", json!({"Count": 9, "Target": target, "PolicyOverride": true})),
         ("scale-post-under-min", "scaled", json!({"Count": 0, "Target": target})),
     ] {
-        story.scale(recording, job, body);
+        story.scale(recording, job, &body);
     }
     assert_eq!(story.json("/v1/job/scaled")["TaskGroups"][0]["Count"], 3, "what is out of bounds changes nothing");
     story.send("scale-post-malformed", Method::POST, "/v1/job/web/scale", "{\"Count\":");
@@ -478,18 +481,18 @@ fn refusals(story: &mut Story) {
 }
 
 fn scaling(story: &mut Story) {
-    story.scale("job-odd-id2-scale", "team%2Fapp%25x", json!({"Count": 2, "Target": {"Group": "g one"}}));
+    story.scale("job-odd-id2-scale", "team%2Fapp%25x", &json!({"Count": 2, "Target": {"Group": "g one"}}));
     let before = story.served.nomad("/v1/jobs").index("nomad");
     let up = json!({
         "Count": 4, "Target": {"Group": "g"}, "Message": "cpu 300% > 80%", "Meta": {"a": "b"},
     });
-    let scaled = story.scale("scale-post-up", "web", up).json();
+    let scaled = story.scale("scale-post-up", "web", &up).json();
     story.get("blocking-jobs-change", &format!("/v1/jobs?index={before}&wait=1m"));
     let evaluation = scaled["EvalID"].as_str().unwrap().to_owned();
     story.await_evaluation(&evaluation);
     assert_eq!(story.get("deployment-running", "/v1/job/web/deployment").json()["Status"], "running");
     let again = json!({"Count": 4, "Target": {"Group": "g"}, "Message": "again"});
-    story.scale("scale-post-during-deployment", "web", again);
+    story.scale("scale-post-during-deployment", "web", &again);
     story.await_deployment("web");
     let deployed = story.get("deployment-after-scale", "/v1/job/web/deployment").json();
     assert_eq!((&deployed["Status"], &deployed["TaskGroups"]["g"]["DesiredTotal"]), (&json!("successful"), &json!(4)));
@@ -497,12 +500,12 @@ fn scaling(story: &mut Story) {
     assert_eq!(story.get("job-after-scale", "/v1/job/web").json()["TaskGroups"][0]["Count"], 4);
     story.get("scale-get-after", "/v1/job/web/scale");
 
-    story.scale("scale-post-same", "web", json!({"Count": 4, "Target": {"Group": "g"}, "Message": "same"}));
+    story.scale("scale-post-same", "web", &json!({"Count": 4, "Target": {"Group": "g"}, "Message": "same"}));
     story.await_deployment("web");
     let error = json!({"Error": true, "Message": "only an event", "Target": {"Group": "g"}});
-    story.scale("scale-post-error-event", "web", error);
+    story.scale("scale-post-error-event", "web", &error);
     let word = json!({"Message": "only an event, no error", "Target": {"Group": "g"}});
-    story.scale("scale-post-message-only", "web", word);
+    story.scale("scale-post-message-only", "web", &word);
     let page = story.get("scale-get-events", "/v1/job/web/scale");
     let events = &page.json()["TaskGroups"]["g"]["Events"];
     assert_eq!(page.index("nomad"), events[0]["CreateIndex"].as_u64().unwrap(), "a word is a change of this page");
@@ -524,7 +527,7 @@ fn scaling(story: &mut Story) {
     assert_eq!(events[4]["Meta"], json!({"a": "b"}));
 
     story.await_deployment("web");
-    let down = story.scale("scale-post-down", "web", json!({"Count": 3, "Target": {"Group": "g"}, "Message": "down"}));
+    let down = story.scale("scale-post-down", "web", &json!({"Count": 3, "Target": {"Group": "g"}, "Message": "down"}));
     let evaluation = down.json()["EvalID"].as_str().unwrap().to_owned();
     story.await_evaluation(&evaluation);
     let path = format!("/v1/evaluation/{evaluation}");
@@ -532,7 +535,7 @@ fn scaling(story: &mut Story) {
     assert_eq!((&made["TriggeredBy"], &made["Status"]), (&json!("job-scaling"), &json!("complete")));
     story.await_deployment("web");
     story.get("deployment-after-scale-down", "/v1/job/web/deployment");
-    story.scale("scale-post-system", "sysjob", json!({"Count": 2, "Target": {"Group": "g"}}));
+    story.scale("scale-post-system", "sysjob", &json!({"Count": 2, "Target": {"Group": "g"}}));
 }
 
 /// The servers refuse, and have the new count all the same.
@@ -542,7 +545,7 @@ fn scaling_while_deploying(story: &mut Story) {
         .served
         .eventually("a deployment", |served| served.nomad("/v1/job/bug/deployment").json()["Status"] == "running");
     let before = story.get("bug-1-job-before", "/v1/job/bug").json();
-    story.scale("bug-2-scale-refused", "bug", json!({"Count": 7, "Target": {"Group": "g"}}));
+    story.scale("bug-2-scale-refused", "bug", &json!({"Count": 7, "Target": {"Group": "g"}}));
     let after = story.get("bug-3-job-after", "/v1/job/bug").json();
     assert_eq!(before["JobModifyIndex"], after["JobModifyIndex"]);
     let count = |job: &Value| job["TaskGroups"][0]["Count"].clone();

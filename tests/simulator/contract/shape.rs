@@ -1,6 +1,6 @@
 //! The shape of a page: which fields it has, and of which types.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Notes where a page differs from a shape: a field that is missing, one that nobody knows, another type. What was `null` may
 /// be anything, and an empty list anything of a list. A map of names of one's own is written with `*`, a field that is only
@@ -99,7 +99,6 @@ fn a_shape_finds_what_differs() {
         compare(&found, &shape, "", &mut wrong);
         wrong
     };
-    use serde_json::json;
     let shape = json!({"A": "number", "B?": "string", "M": {"*": {"C": "bool"}}, "L": [{"D": "number"}], "N": null, "O": {"or null": "bool"}});
     let page =
         json!({"A": 1, "M": {"x": {"C": true}, "y": {"C": false}}, "L": [{"D": 1}, {"D": 2}], "N": [1], "O": null});
