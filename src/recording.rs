@@ -1,12 +1,14 @@
-//! The lines of a recording: who recorded, and the decisions with all that they came from.
+//! The lines of a recording: who recorded, the decisions with all that they came from, and the moves of operations likewise.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::decide::{Case, Decision};
+use crate::domain::Resource;
+use crate::operation::{Move, Situation, Work};
 
 /// The version of the format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// The first line of a recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,4 +32,17 @@ pub struct Decided {
     pub case: Case,
     /// What it came to, before the agent's limits were looked at.
     pub decision: Decision,
+}
+
+/// A move of an operation, and all that it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Moved<'a> {
+    /// When, by the agent's wall clock.
+    pub at: Timestamp,
+    /// What the operation is about.
+    pub resource: &'a Resource,
+    /// What the move came from.
+    pub situation: &'a Situation,
+    /// The move.
+    pub next: &'a Move<Work>,
 }

@@ -15,7 +15,7 @@ use replicator::decide::Decision;
 use replicator::recording::Header;
 use replicator_sim::crash::{Campaign, Ending};
 use replicator_sim::plot::{check_kind, plot};
-use replicator_sim::replay::{Difference, replay};
+use replicator_sim::replay::{Difference, Differs, replay};
 use replicator_sim::report::{Paint, to_json, write_crashes, write_csv, write_events, write_text};
 use replicator_sim::run::{Outcome, run_watched};
 use replicator_sim::scenario::{Changes, Scenario};
@@ -49,9 +49,9 @@ enum Command {
     Replay(ReplayArguments),
 }
 
-/// Repeat the decisions that an agent recorded, and tell where this version decides otherwise
+/// Repeat what an agent recorded, decisions and the moves of operations, and tell where this version decides otherwise
 ///
-/// A recording is made by `replicator agent -record=PATH`. Exit code: 0 when every decision came out the same, 1 when one did
+/// A recording is made by `replicator agent -record=PATH`. Exit code: 0 when everything came out the same, 1 when something did
 /// not, 2 when the recording cannot be used.
 #[derive(Debug, clap::Args)]
 struct ReplayArguments {
@@ -202,17 +202,20 @@ fn repeat(path: &Path) -> anyhow::Result<bool> {
     if replayed.cut_off {
         writeln!(out, "the last line is cut off, and left out")?;
     }
-    for Difference { line, recorded, now } in replayed.differences.iter().take(MOST_DIFFERENCES) {
-        let (before, now) = (in_words(&recorded.decision, now), in_words(now, &recorded.decision));
-        writeln!(out, "line {line}, {}:\n  recorded  {before}\n  now       {now}", recorded.at)?;
+    for Difference { line, at, what } in replayed.differences.iter().take(MOST_DIFFERENCES) {
+        let (subject, before, now) = match what {
+            Differs::Decision { recorded, now } => (String::new(), in_words(recorded, now), in_words(now, recorded)),
+            Differs::Move { subject, recorded, now } => (format!(", {subject}"), recorded.to_string(), now.to_string()),
+        };
+        writeln!(out, "line {line}, {at}{subject}:\n  recorded  {before}\n  now       {now}")?;
     }
-    let (decisions, others) = (replayed.decisions, replayed.differences.len());
+    let (decisions, moves, others) = (replayed.decisions, replayed.moves, replayed.differences.len());
     if others > MOST_DIFFERENCES {
         writeln!(out, "… {} more", others - MOST_DIFFERENCES)?;
     }
     match others {
-        0 => writeln!(out, "{decisions} decisions repeated, all the same")?,
-        _ => writeln!(out, "{decisions} decisions repeated, {others} came out otherwise")?,
+        0 => writeln!(out, "{decisions} decisions and {moves} moves repeated, all the same")?,
+        _ => writeln!(out, "{decisions} decisions and {moves} moves repeated, {others} came out otherwise")?,
     }
     out.flush()?;
     Ok(others == 0)

@@ -1,9 +1,14 @@
-//! Repeats the decisions of a recording, and tells where this version decides otherwise.
+//! Repeats the decisions of a recording and the moves of its operations, and tells where this version decides or moves
+//! otherwise.
 
 use std::io::{self, BufRead};
 
+use jiff::Timestamp;
 use replicator::decide::Decision;
+use replicator::domain::Resource;
+use replicator::operation::Situation;
 use replicator::recording::{Decided, FORMAT, Header};
+use serde::Deserialize;
 use serde_json::Value;
 
 /// Why a recording cannot be replayed.
@@ -15,6 +20,12 @@ pub enum ReplayError {
     /// It does not begin as one.
     #[error("line 1 is no header of a recording: {0}; a recording is made by `replicator agent -record=PATH`")]
     NoHeader(serde_json::Error),
+    /// It tells what a served cluster was asked, and not what an agent decided.
+    #[error(
+        "this tells what a served cluster was asked, and has no decisions; those are recorded by the agent: \
+         `replicator agent -record=PATH`"
+    )]
+    OfServed,
     /// It is of another format.
     #[error("the recording is of format {found}, by Replicator {version}; this one reads format {FORMAT}")]
     OtherFormat {
@@ -36,15 +47,45 @@ pub enum ReplayError {
     Empty,
 }
 
-/// A decision that came out otherwise.
+/// Something that came out otherwise.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     /// The line, from 1.
     pub line: usize,
-    /// What was recorded.
-    pub recorded: Decided,
-    /// What it comes to now.
-    pub now: Decision,
+    /// When it was, by the agent's wall clock.
+    pub at: Timestamp,
+    /// What differs.
+    pub what: Differs,
+}
+
+/// What differs.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Differs {
+    /// A decision.
+    Decision {
+        /// As it was recorded.
+        recorded: Box<Decision>,
+        /// As it comes out now.
+        now: Box<Decision>,
+    },
+    /// A move of an operation, as it is written.
+    Move {
+        /// What is scaled, with the phase that the operation was in.
+        subject: String,
+        /// As it was recorded.
+        recorded: Value,
+        /// As it comes out now.
+        now: Value,
+    },
+}
+
+/// A recorded move, as far as it can be read by a version with other moves.
+#[derive(Deserialize)]
+struct Moved {
+    at: Timestamp,
+    resource: Resource,
+    situation: Situation,
+    next: Value,
 }
 
 /// What a replay came to.
@@ -54,13 +95,15 @@ pub struct Replay {
     pub header: Header,
     /// How many decisions were repeated.
     pub decisions: usize,
+    /// How many moves were.
+    pub moves: usize,
     /// Whether the last line was cut off, as by a crash.
     pub cut_off: bool,
     /// Those that came out otherwise, in order.
     pub differences: Vec<Difference>,
 }
 
-/// Repeats every decision.
+/// Repeats every decision, and every move of an operation.
 ///
 /// # Errors
 ///
@@ -68,11 +111,14 @@ pub struct Replay {
 pub fn replay(recording: impl BufRead) -> Result<Replay, ReplayError> {
     let mut lines = Lines { input: recording, number: 0 };
     let first = lines.next_line()?.map(|(_, text, _)| text).unwrap_or_default();
-    let header: Header = serde_json::from_str(&first).map_err(ReplayError::NoHeader)?;
+    let header: Header = serde_json::from_str(&first).map_err(|problem| {
+        let is_served = serde_json::from_str::<Value>(&first).is_ok_and(|line| line.get("served").is_some());
+        if is_served { ReplayError::OfServed } else { ReplayError::NoHeader(problem) }
+    })?;
     if header.format != FORMAT {
         return Err(ReplayError::OtherFormat { found: header.format, version: header.version });
     }
-    let mut replay = Replay { header, decisions: 0, cut_off: false, differences: Vec::new() };
+    let mut replay = Replay { header, decisions: 0, moves: 0, cut_off: false, differences: Vec::new() };
     while let Some((line, text, whole)) = lines.next_line()? {
         let value: Value = match serde_json::from_str(&text) {
             Ok(value) => value,
@@ -82,19 +128,37 @@ pub fn replay(recording: impl BufRead) -> Result<Replay, ReplayError> {
             }
             Err(problem) => return Err(ReplayError::BadLine { line, problem }),
         };
-        if value.get("case").is_none() {
+        let repeated = if value.get("case").is_some() {
+            replay.decisions += 1;
+            decide_again(&text, &value)
+        } else if value.get("situation").is_some() {
+            replay.moves += 1;
+            move_again(value)
+        } else {
             continue;
-        }
-        let recorded: Decided =
-            serde_json::from_str(&text).map_err(|problem| ReplayError::BadLine { line, problem })?;
-        replay.decisions += 1;
-        let now = recorded.case.decide();
-        // Compared as they are written: bit for bit, numbers included.
-        if value.get("decision") != serde_json::to_value(&now).ok().as_ref() {
-            replay.differences.push(Difference { line, recorded, now });
-        }
+        };
+        let difference = repeated.map_err(|problem| ReplayError::BadLine { line, problem })?;
+        replay.differences.extend(difference.map(|(at, what)| Difference { line, at, what }));
     }
     if replay.decisions == 0 { Err(ReplayError::Empty) } else { Ok(replay) }
+}
+
+/// Compared as they are written: bit for bit, numbers included.
+fn decide_again(text: &str, written: &Value) -> Result<Option<(Timestamp, Differs)>, serde_json::Error> {
+    let recorded: Decided = serde_json::from_str(text)?;
+    let now = recorded.case.decide();
+    if written.get("decision") == Some(&serde_json::to_value(&now)?) {
+        return Ok(None);
+    }
+    let what = Differs::Decision { recorded: Box::new(recorded.decision), now: Box::new(now) };
+    Ok(Some((recorded.at, what)))
+}
+
+fn move_again(written: Value) -> Result<Option<(Timestamp, Differs)>, serde_json::Error> {
+    let Moved { at, resource, situation, next: recorded } = serde_json::from_value(written)?;
+    let now = serde_json::to_value(situation.next())?;
+    let subject = format!("{resource}, {}", situation.phase_name());
+    Ok((now != recorded).then_some((at, Differs::Move { subject, recorded, now })))
 }
 
 struct Lines<R> {
@@ -123,7 +187,10 @@ mod tests {
     use replicator::decide::{
         Case, GroupBounds, GroupObservation, NodeLoad, PoolObservation, Standing, TaskAverage, TaskObservation,
     };
+    use std::time::Duration;
+
     use replicator::domain::{GroupKey, JobKey, Percent, PoolTarget, Resources};
+    use replicator::operation::{GroupPhase, GroupScale, GroupSight, Rollout};
     use replicator::policy::{GroupPolicy, PoolPolicy};
 
     use super::*;
@@ -208,16 +275,61 @@ mod tests {
         let lines = [line(&decided(50.0)), event, line(&other)];
         let replayed = replay(recording(&lines).as_bytes()).unwrap();
         assert_eq!(replayed.decisions, 2);
-        let [difference] = &replayed.differences[..] else { panic!("{:?}", replayed.differences) };
-        assert_eq!((difference.line, &difference.now), (4, &decided(81.3).decision));
+        let [Difference { line: 4, what: Differs::Decision { now, .. }, .. }] = &replayed.differences[..] else {
+            panic!("{:?}", replayed.differences)
+        };
+        assert_eq!(**now, decided(81.3).decision);
+    }
+
+    #[test]
+    fn moves_are_repeated_too() {
+        let work = GroupScale {
+            from: 2,
+            to: 3,
+            retry_threshold: 1,
+            decided_on: Some(7),
+            message: "why".into(),
+            phase: GroupPhase::Scaling,
+        };
+        let resource = Resource::Group(GroupKey { job: JobKey::in_default("web"), group: "g".into() });
+        let moved = |job: Option<(u32, u64)>| {
+            let sight = GroupSight {
+                job,
+                deploying: false,
+                rollout: Rollout::Evaluating,
+                in_phase: Duration::from_millis(1500),
+            };
+            let situation = Situation::GroupScale { work: work.clone(), sight };
+            let next = situation.next();
+            serde_json::to_string(&replicator::recording::Moved {
+                at: jiff::Timestamp::UNIX_EPOCH,
+                resource: &resource,
+                situation: &situation,
+                next: &next,
+            })
+            .unwrap()
+        };
+        let lines = [line(&decided(50.0)), moved(Some((2, 7))), moved(None)];
+        let replayed = replay(recording(&lines).as_bytes()).unwrap();
+        assert_eq!((replayed.decisions, replayed.moves, replayed.differences), (1, 2, vec![]));
+        let other = recording(&lines).replace("job_gone", "job_changed");
+        let replayed = replay(other.as_bytes()).unwrap();
+        let [Difference { line: 4, what: Differs::Move { subject, recorded, now }, .. }] = &replayed.differences[..]
+        else {
+            panic!("{:?}", replayed.differences)
+        };
+        assert_eq!(subject, "group web/g, scaling");
+        let ended = |why: &str| serde_json::json!({"finish": {"abandoned": why}});
+        assert_eq!((recorded, now), (&ended("job_changed"), &ended("job_gone")));
     }
 
     #[test]
     fn what_is_no_recording_is_named() {
         assert!(matches!(replay(&b""[..]), Err(ReplayError::NoHeader(_))));
         assert!(matches!(replay(&b"{}\n"[..]), Err(ReplayError::NoHeader(_))));
+        assert!(matches!(replay(&b"{\"served\":\"A day\",\"seed\":1}\n"[..]), Err(ReplayError::OfServed)));
         assert!(matches!(replay(recording(&[]).as_bytes()), Err(ReplayError::Empty)));
-        let other = recording(&[]).replace("\"format\":1", "\"format\":7");
+        let other = recording(&[]).replace("\"format\":2", "\"format\":7");
         assert!(matches!(replay(other.as_bytes()), Err(ReplayError::OtherFormat { found: 7, .. })));
         let bad = recording(&[line(&decided(50.0)), "{".to_owned(), line(&decided(50.0))]);
         assert!(matches!(replay(bad.as_bytes()), Err(ReplayError::BadLine { line: 3, .. })));

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::decide::{Case, Decision, Direction};
 use crate::domain::Resource;
-use crate::operation::{Failure, Outcome};
+use crate::operation::{Failure, Move, Outcome, Situation, Work};
 use crate::ports::PortError;
 use crate::state::ResourceType;
 
@@ -18,6 +18,9 @@ pub trait Observer {
 
     /// Takes what a decision came from, right after it was made. Only who wants it has it put together.
     fn weigh(&self, _at: Timestamp, _case: &dyn Fn() -> Case) {}
+
+    /// Takes what the next move of an operation came from, and the move.
+    fn move_on(&self, _at: Timestamp, _resource: &Resource, _situation: &Situation, _next: &Move<Work>) {}
 }
 
 /// Something that happened to or in an agent.

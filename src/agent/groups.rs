@@ -10,7 +10,7 @@ use super::term::Term;
 use super::views::ManagedGroup;
 use crate::decide::{Case, Decision, GroupObservation, Step, Stop, Verdict, decide_group, observe_group};
 use crate::domain::{AllocationStats, Deployment, Evaluation, EvaluationStatus, GroupKey, Resource};
-use crate::operation::{GroupPhase, GroupScale, GroupSight, Rollout, Work};
+use crate::operation::{GroupPhase, GroupScale, GroupSight, Rollout, Situation, Work};
 use crate::ports::{ErrorKind, Nomad, PortError, Ports, timeout};
 
 /// How many statistics may be asked for at once, for one group.
@@ -133,7 +133,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
                 Ok(sight) => sight,
                 Err(error) => return self.trouble(subject.resource, error),
             };
-            let next = work.next(&sight).map(Work::GroupScale);
+            let next = self.move_on(subject.resource, &Situation::GroupScale { work: work.clone(), sight });
             if !self.carry_out(subject, next).await {
                 return;
             }

@@ -18,7 +18,7 @@ use crate::domain::{
 };
 use crate::operation::{
     Failure, Move, Operation, Outcome, ScaleIn, ScaleInPhase, ScaleInSight, ScaleOut, ScaleOutPhase, ScaleOutSight,
-    Work,
+    Situation, Work,
 };
 use crate::policy::PoolPolicy;
 use crate::ports::{Cloud, ErrorKind, PortError, Ports};
@@ -206,13 +206,13 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             }
             let in_phase = self.in_phase(subject.path, &operation);
             let failures = state.failure_count;
-            let next = match &operation.work {
-                Work::ScaleOut(work) => self.next_out(work, &operation, in_phase, failures).await,
-                Work::ScaleIn(work) => self.next_in(work, managed, in_phase, failures).await,
+            let situation = match &operation.work {
+                Work::ScaleOut(work) => self.look_out(work, &operation, in_phase, failures).await,
+                Work::ScaleIn(work) => self.look_in(work, managed, in_phase, failures).await,
                 Work::GroupScale(_) => return,
             };
-            let next = match next {
-                Ok(next) => next,
+            let next = match situation {
+                Ok(situation) => self.move_on(subject.resource, &situation),
                 Err(error) if error.kind == ErrorKind::NotFound => {
                     Move::Finish(Outcome::Failed(Failure::GroupVanished))
                 }
@@ -224,13 +224,14 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         }
     }
 
-    async fn next_out(
+    /// Looks at what a scale-out is about.
+    async fn look_out(
         &self,
         work: &ScaleOut,
         operation: &Operation,
         in_phase: Duration,
         failures: u32,
-    ) -> Result<Move<Work>, PortError> {
+    ) -> Result<Situation, PortError> {
         let mut joined = self.views.borrow().joined_instances();
         let mut states = BTreeMap::new();
         if let Some(instance) = work.phase.instance()
@@ -249,24 +250,18 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         }
         // Last, so that what a call rests on is as fresh as can be.
         let group = self.ports.cloud().pool(&work.target).await?;
-        let sight = ScaleOutSight {
-            group: &group,
-            joined: &joined,
-            states: &states,
-            setback: setback.as_ref(),
-            in_phase,
-            failures,
-        };
-        Ok(work.next(&sight).map(Work::ScaleOut))
+        let sight = ScaleOutSight { group, joined, states, setback, in_phase, failures };
+        Ok(Situation::ScaleOut { work: work.clone(), sight })
     }
 
-    async fn next_in(
+    /// Looks at what a scale-in is about.
+    async fn look_in(
         &self,
         work: &ScaleIn,
         managed: Option<&ManagedPool>,
         in_phase: Duration,
         failures: u32,
-    ) -> Result<Move<Work>, PortError> {
+    ) -> Result<Situation, PortError> {
         let cloud = self.ports.cloud();
         let instance = self.instance(&work.target, &work.instance).await?.map(|instance| instance.state);
         let activity = match &work.phase {
@@ -290,17 +285,17 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let demand_returned = pool.is_some_and(|(managed, group)| self.needs_back(managed, group, &work.node));
         let views = self.views.borrow();
         let sight = ScaleInSight {
-            group: group.as_ref(),
             floor,
-            node: views.node(&work.node).map(|node| &node.summary),
+            node: views.node(&work.node).map(|node| node.summary.clone()),
             occupants: views.occupants(&work.node),
             instance,
             activity,
             demand_returned,
             in_phase,
             failures,
+            group,
         };
-        Ok(work.next(&sight).map(Work::ScaleIn))
+        Ok(Situation::ScaleIn { work: work.clone(), sight })
     }
 
     /// Whether the pool would have to scale out without the node that is leaving (P25). What still runs on that node

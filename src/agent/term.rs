@@ -16,7 +16,7 @@ use super::views::Views;
 use super::{AgentConfig, rounds};
 use crate::decide::{Case, Standing};
 use crate::domain::Resource;
-use crate::operation::Operation;
+use crate::operation::{Move, Operation, Situation, Work};
 use crate::ports::{Clock, PortError, Ports};
 use crate::state::{ResourceState, path_of};
 
@@ -91,6 +91,13 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
     /// Shows what a decision came from.
     pub(super) fn weigh(&self, case: &dyn Fn() -> Case) {
         self.observer.weigh(self.ports.clock().wall(), case);
+    }
+
+    /// The next move of an operation, and shows what it came from.
+    pub(super) fn move_on(&self, resource: &Resource, situation: &Situation) -> Move<Work> {
+        let next = situation.next();
+        self.observer.move_on(self.ports.clock().wall(), resource, situation, &next);
+        next
     }
 
     pub(super) fn trouble(&self, resource: &Resource, problem: impl Display) {

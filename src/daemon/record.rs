@@ -1,7 +1,7 @@
 //! What the daemon observed and decided, as JSON lines, so that a decision can be looked at again later.
 //!
-//! The first line says who records ([`Header`]). Then there is a line for every decision ([`Decided`]), and one for everything
-//! that the agent tells.
+//! The first line says who records ([`Header`]). Then there is a line for every decision ([`Decided`]), one for every move of
+//! an operation ([`Moved`]), and one for everything that the agent tells.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -14,7 +14,9 @@ use tracing::error;
 
 use crate::agent::{Event, Observer};
 use crate::decide::Case;
-use crate::recording::{Decided, Header};
+use crate::domain::Resource;
+use crate::operation::{Move, Situation, Work};
+use crate::recording::{Decided, Header, Moved};
 
 #[derive(Serialize)]
 struct Told<'a> {
@@ -71,5 +73,10 @@ impl<O: Observer> Observer for Recorder<O> {
             let decision = case.decide();
             self.write(&Decided { at, case, decision });
         }
+    }
+
+    fn move_on(&self, at: Timestamp, resource: &Resource, situation: &Situation, next: &Move<Work>) {
+        self.inner.move_on(at, resource, situation, next);
+        self.write(&Moved { at, resource, situation, next });
     }
 }

@@ -1,9 +1,12 @@
 //! Nomad's client nodes.
 
+use serde::{Deserialize, Serialize};
+
 use super::{InstanceId, Meta, NodeId, Resources};
 
 /// The state of a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NodeStatus {
     /// Registered, not ready yet.
     Initializing,
@@ -16,7 +19,8 @@ pub enum NodeStatus {
 }
 
 /// Whether the scheduler may place work on a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Eligibility {
     /// It may.
     Eligible,
@@ -25,7 +29,7 @@ pub enum Eligibility {
 }
 
 /// A node as a list shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeSummary {
     /// Identity.
     pub id: NodeId,

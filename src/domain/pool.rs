@@ -25,7 +25,7 @@ impl fmt::Display for PoolTarget {
 }
 
 /// An Auto Scaling group at one moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolSnapshot {
     /// The fewest instances that the group allows (`MinSize`).
     pub min: u32,
@@ -57,7 +57,8 @@ impl PoolSnapshot {
 }
 
 /// Where a member is in its life within the group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lifecycle {
     /// Being launched.
     Pending,
@@ -72,7 +73,7 @@ pub enum Lifecycle {
 }
 
 /// A member of an Auto Scaling group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PoolInstance {
     /// Identity.
     pub id: InstanceId,
@@ -83,7 +84,8 @@ pub struct PoolInstance {
 }
 
 /// The state of an instance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum InstanceState {
     /// Starting.
     Pending,
@@ -109,7 +111,8 @@ pub struct Instance {
 }
 
 /// How a scaling activity ended, or that it has not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ActivityStatus {
     /// Under way.
     InProgress,
@@ -122,7 +125,7 @@ pub enum ActivityStatus {
 }
 
 /// A scaling activity: something that the group did or tried.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Activity {
     /// Identity.
     pub id: ActivityId,

@@ -56,7 +56,7 @@ impl GroupPhase {
 }
 
 /// What can be seen of the job, read afresh.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupSight {
     /// The group's count and the job's modify index; nothing if the job or the group is gone.
     pub job: Option<(u32, u64)>,
@@ -69,7 +69,8 @@ pub struct GroupSight {
 }
 
 /// How far Nomad has carried out a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rollout {
     /// Its evaluation is not done.
     Evaluating,

@@ -9,6 +9,7 @@
 mod group_scale;
 mod scale_in;
 mod scale_out;
+mod situation;
 
 use std::fmt;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use crate::domain::{AgentName, InstanceId, NodeId, PoolTarget, Resource};
 pub use group_scale::{FOLLOW_LIMIT, GroupPhase, GroupScale, GroupSight, Rollout};
 pub use scale_in::{CallOff, DRAIN_DEADLINE, ScaleIn, ScaleInPhase, ScaleInSight};
 pub use scale_out::{JOIN_DEADLINE, ScaleOut, ScaleOutPhase, ScaleOutSight};
+pub use situation::Situation;
 
 /// How long an outside call may stay without its effect being seen before that counts as a failure.
 pub const EFFECT_LIMIT: Duration = Duration::from_mins(10);
@@ -125,7 +127,8 @@ impl Work {
 }
 
 /// The next thing to do about an operation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Move<W> {
     /// Nothing can be done until the world has moved.
     Wait,
@@ -151,7 +154,8 @@ impl<W> Move<W> {
 }
 
 /// An outside call that changes something.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Call {
     /// Set a group's count, on the job as it is at this index.
     Scale {

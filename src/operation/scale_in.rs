@@ -98,14 +98,14 @@ impl fmt::Display for CallOff {
 }
 
 /// What can be seen of the pool.
-#[derive(Debug, Clone)]
-pub struct ScaleInSight<'a> {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScaleInSight {
     /// The Auto Scaling group, if it still exists.
-    pub group: Option<&'a PoolSnapshot>,
+    pub group: Option<PoolSnapshot>,
     /// The fewest nodes that policy and group allow.
     pub floor: u32,
     /// The node, if Nomad still knows it.
-    pub node: Option<&'a NodeSummary>,
+    pub node: Option<NodeSummary>,
     /// How many allocations still run on it.
     pub occupants: usize,
     /// The state of its instance, if the provider still knows it.
@@ -123,7 +123,7 @@ pub struct ScaleInSight<'a> {
 impl ScaleIn {
     /// The next move.
     #[must_use]
-    pub fn next(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
+    pub fn next(&self, sight: &ScaleInSight) -> Move<Self> {
         match &self.phase {
             ScaleInPhase::Draining => self.draining(sight),
             ScaleInPhase::Emptying => self.emptying(sight),
@@ -139,8 +139,8 @@ impl ScaleIn {
         self.at(ScaleInPhase::Detaching { activity: Some(activity) })
     }
 
-    fn draining(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
-        match sight.node {
+    fn draining(&self, sight: &ScaleInSight) -> Move<Self> {
+        match sight.node.as_ref() {
             None => self.node_gone(),
             Some(node) if !is_in_service(node) => Move::Enter(self.at(ScaleInPhase::Emptying), None),
             Some(_) if sight.in_phase >= DRAIN_DEADLINE => self.call_off(CallOff::Overran),
@@ -148,9 +148,9 @@ impl ScaleIn {
         }
     }
 
-    fn emptying(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
-        let Some(node) = sight.node else { return self.node_gone() };
-        let Some(group) = sight.group else { return self.call_off(CallOff::GroupVanished) };
+    fn emptying(&self, sight: &ScaleInSight) -> Move<Self> {
+        let Some(node) = sight.node.as_ref() else { return self.node_gone() };
+        let Some(group) = sight.group.as_ref() else { return self.call_off(CallOff::GroupVanished) };
         if is_in_service(node) {
             return Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())));
         }
@@ -168,17 +168,17 @@ impl ScaleIn {
         }
     }
 
-    fn detaching(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
-        let Some(group) = sight.group else { return self.call_off(CallOff::GroupVanished) };
+    fn detaching(&self, sight: &ScaleInSight) -> Move<Self> {
+        let Some(group) = sight.group.as_ref() else { return self.call_off(CallOff::GroupVanished) };
         // Membership first: detaching a stranger may cost an innocent instance.
         let Some(member) = group.member(&self.instance) else {
             return Move::Enter(self.at(ScaleInPhase::Terminating), None);
         };
         if member.lifecycle == Lifecycle::Detaching {
             self.wait_for_effect(Failure::NotDetached(self.instance.clone()), sight)
-        } else if sight.demand_returned && sight.node.is_some_and(|node| node.status == NodeStatus::Ready) {
+        } else if sight.demand_returned && sight.node.as_ref().is_some_and(|node| node.status == NodeStatus::Ready) {
             self.call_off(CallOff::DemandReturned)
-        } else if sight.node.is_some_and(is_in_service) {
+        } else if sight.node.as_ref().is_some_and(is_in_service) {
             Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())))
         } else if member.protected {
             self.call_off(CallOff::Protected)
@@ -193,7 +193,7 @@ impl ScaleIn {
         }
     }
 
-    fn terminating(&self, sight: &ScaleInSight<'_>) -> Move<Self> {
+    fn terminating(&self, sight: &ScaleInSight) -> Move<Self> {
         match sight.instance {
             None | Some(InstanceState::Terminated) => Move::Finish(Outcome::Succeeded),
             Some(InstanceState::ShuttingDown) => {
@@ -207,9 +207,9 @@ impl ScaleIn {
         }
     }
 
-    fn calling_off(&self, why: CallOff, sight: &ScaleInSight<'_>) -> Move<Self> {
+    fn calling_off(&self, why: CallOff, sight: &ScaleInSight) -> Move<Self> {
         // A node that is down now may come back, and must not come back drained.
-        let still_out = sight.node.is_some_and(|node| !is_in_service(node));
+        let still_out = sight.node.as_ref().is_some_and(|node| !is_in_service(node));
         if still_out && sight.in_phase < EFFECT_LIMIT {
             return Move::Call(Call::CancelDrain(self.node.clone()));
         }
@@ -225,7 +225,7 @@ impl ScaleIn {
 
     /// Waits for the effect of a call that was taken; past the limit that counts as a failure, and at the threshold it
     /// is the last one.
-    fn wait_for_effect(&self, failure: Failure, sight: &ScaleInSight<'_>) -> Move<Self> {
+    fn wait_for_effect(&self, failure: Failure, sight: &ScaleInSight) -> Move<Self> {
         if sight.in_phase < EFFECT_LIMIT {
             Move::Wait
         } else if sight.failures.saturating_add(1) >= self.retry_threshold {
@@ -307,9 +307,9 @@ mod tests {
 
         fn next(&self, phase: ScaleInPhase) -> Move<ScaleIn> {
             operation(phase).next(&ScaleInSight {
-                group: self.group.as_ref(),
+                group: self.group.clone(),
                 floor: 1,
-                node: self.node.as_ref(),
+                node: self.node.clone(),
                 occupants: self.occupants,
                 instance: self.instance,
                 activity: self.activity,

@@ -92,16 +92,16 @@ impl ScaleOutPhase {
 }
 
 /// What can be seen of the pool.
-#[derive(Debug, Clone)]
-pub struct ScaleOutSight<'a> {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScaleOutSight {
     /// The Auto Scaling group.
-    pub group: &'a PoolSnapshot,
+    pub group: PoolSnapshot,
     /// Instances that have a ready, eligible node.
-    pub joined: &'a BTreeSet<InstanceId>,
+    pub joined: BTreeSet<InstanceId>,
     /// The states of the instances that the provider still knows, among those that were asked for.
-    pub states: &'a BTreeMap<InstanceId, InstanceState>,
+    pub states: BTreeMap<InstanceId, InstanceState>,
     /// What the group tried last since the operation began, if that failed.
-    pub setback: Option<&'a Activity>,
+    pub setback: Option<Activity>,
     /// How long the present time limit has run.
     pub in_phase: Duration,
     /// The resource's failure count.
@@ -111,7 +111,7 @@ pub struct ScaleOutSight<'a> {
 impl ScaleOut {
     /// The next move.
     #[must_use]
-    pub fn next(&self, sight: &ScaleOutSight<'_>) -> Move<Self> {
+    pub fn next(&self, sight: &ScaleOutSight) -> Move<Self> {
         match &self.phase {
             ScaleOutPhase::Requesting => self.requesting(sight),
             ScaleOutPhase::Launching { again } => self.launching(*again, sight),
@@ -122,7 +122,7 @@ impl ScaleOut {
         }
     }
 
-    fn requesting(&self, sight: &ScaleOutSight<'_>) -> Move<Self> {
+    fn requesting(&self, sight: &ScaleOutSight) -> Move<Self> {
         let found = sight.group.desired;
         if found == self.from {
             if sight.in_phase >= EFFECT_LIMIT {
@@ -136,7 +136,7 @@ impl ScaleOut {
         }
     }
 
-    fn launching(&self, again: bool, sight: &ScaleOutSight<'_>) -> Move<Self> {
+    fn launching(&self, again: bool, sight: &ScaleOutSight) -> Move<Self> {
         if let Some(instance) = self.newcomer(sight) {
             let late = again || sight.in_phase >= JOIN_DEADLINE;
             Move::Enter(self.at(ScaleOutPhase::Joining { instance, late }), None)
@@ -153,10 +153,10 @@ impl ScaleOut {
         }
     }
 
-    fn joining(&self, instance: &InstanceId, sight: &ScaleOutSight<'_>) -> Move<Self> {
+    fn joining(&self, instance: &InstanceId, sight: &ScaleOutSight) -> Move<Self> {
         if sight.joined.contains(instance) {
             Move::Finish(Outcome::Succeeded)
-        } else if !is_alive_member(instance, sight.group) {
+        } else if !is_alive_member(instance, &sight.group) {
             let failure = Failure::DiedBeforeJoining(instance.clone());
             if self.is_last_attempt(sight) {
                 // The group replaces it by itself; whatever it launches next, we no longer wait for it.
@@ -174,7 +174,7 @@ impl ScaleOut {
         }
     }
 
-    fn replacing(&self, instance: &InstanceId, sight: &ScaleOutSight<'_>) -> Move<Self> {
+    fn replacing(&self, instance: &InstanceId, sight: &ScaleOutSight) -> Move<Self> {
         match sight.states.get(instance) {
             None | Some(InstanceState::ShuttingDown | InstanceState::Terminated) => {
                 Move::Enter(self.without(instance), None)
@@ -188,7 +188,7 @@ impl ScaleOut {
         }
     }
 
-    fn detaching(instance: &InstanceId, sight: &ScaleOutSight<'_>) -> Move<Self> {
+    fn detaching(instance: &InstanceId, sight: &ScaleOutSight) -> Move<Self> {
         match sight.group.member(instance).map(|member| member.lifecycle) {
             Some(Lifecycle::Detaching) if sight.in_phase < EFFECT_LIMIT => Move::Wait,
             Some(_) if sight.joined.contains(instance) => Move::Finish(Outcome::Succeeded),
@@ -199,7 +199,7 @@ impl ScaleOut {
         }
     }
 
-    fn reverting(&self, sight: &ScaleOutSight<'_>) -> Move<Self> {
+    fn reverting(&self, sight: &ScaleOutSight) -> Move<Self> {
         if let Some(instance) = self.newcomer(sight) {
             // The group could launch after all.
             Move::Enter(self.at(ScaleOutPhase::Joining { instance, late: true }), None)
@@ -211,15 +211,15 @@ impl ScaleOut {
     }
 
     /// The first member, by ID, that was not there before. One whose node is ready goes first.
-    fn newcomer(&self, sight: &ScaleOutSight<'_>) -> Option<InstanceId> {
+    fn newcomer(&self, sight: &ScaleOutSight) -> Option<InstanceId> {
         let newcomers = || {
-            let alive = |id: &&InstanceId| is_alive_member(id, sight.group) && !self.known.contains(*id);
+            let alive = |id: &&InstanceId| is_alive_member(id, &sight.group) && !self.known.contains(*id);
             sight.group.instances.iter().map(|member| &member.id).filter(alive)
         };
         newcomers().filter(|id| sight.joined.contains(*id)).min().or_else(|| newcomers().min()).cloned()
     }
 
-    fn is_last_attempt(&self, sight: &ScaleOutSight<'_>) -> bool {
+    fn is_last_attempt(&self, sight: &ScaleOutSight) -> bool {
         sight.failures.saturating_add(1) >= self.retry_threshold
     }
 
@@ -246,14 +246,14 @@ fn is_not(flag: &bool) -> bool {
 
 /// How long the group may take to launch. Where the provider lacks capacity, each wait is twice as long as the one before:
 /// the group goes on trying by itself, and asking for more would help nobody (P29).
-fn launch_limit(sight: &ScaleOutSight<'_>) -> Duration {
-    let lacks_capacity = sight.setback.is_some_and(|setback| setback.status == ActivityStatus::NoCapacity);
+fn launch_limit(sight: &ScaleOutSight) -> Duration {
+    let lacks_capacity = sight.setback.as_ref().is_some_and(|setback| setback.status == ActivityStatus::NoCapacity);
     let doublings = if lacks_capacity { sight.failures.min(DOUBLINGS) } else { 0 };
     JOIN_DEADLINE * 2_u32.pow(doublings)
 }
 
-fn no_launch(sight: &ScaleOutSight<'_>) -> Failure {
-    Failure::NoLaunch(sight.setback.map(|it| it.message.clone()).unwrap_or_default())
+fn no_launch(sight: &ScaleOutSight) -> Failure {
+    Failure::NoLaunch(sight.setback.as_ref().map(|it| it.message.clone()).unwrap_or_default())
 }
 
 fn is_alive_member(instance: &InstanceId, group: &PoolSnapshot) -> bool {
@@ -320,10 +320,10 @@ mod tests {
 
         fn next(&self, phase: ScaleOutPhase) -> Move<ScaleOut> {
             operation(phase).next(&ScaleOutSight {
-                group: &self.group,
-                joined: &self.joined,
-                states: &self.states,
-                setback: self.setback.as_ref(),
+                group: self.group.clone(),
+                joined: self.joined.clone(),
+                states: self.states.clone(),
+                setback: self.setback.clone(),
                 in_phase: Duration::from_secs(self.seconds),
                 failures: self.failures,
             })

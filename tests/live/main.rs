@@ -24,6 +24,7 @@ mod nomad;
 mod outage;
 mod reload;
 mod served;
+mod side_by_side;
 #[path = "../support/site.rs"]
 mod site;
 mod stand_in;
@@ -90,6 +91,7 @@ const SUITES: &[(&[&str], &[Test])] = &[
     (&["consul"], CONSUL_TESTS),
     (&["consul", "nomad"], NOMAD_TESTS),
     (&["simulator"], SERVED_TESTS),
+    (&["consul", "simulator"], SIDE_BY_SIDE_TESTS),
     #[cfg(feature = "aws")]
     (&["consul", "moto"], AWS_TESTS),
     #[cfg(feature = "aws")]
@@ -133,11 +135,18 @@ const SERVED_TESTS: &[Test] = &[
     ("served_s4_s11_nomad_and_consul_down_for_a_while", served::s4_s11_nomad_and_consul_down_for_a_while),
 ];
 
+const SIDE_BY_SIDE_TESTS: &[Test] =
+    &[("served_consul_answers_as_a_real_one", side_by_side::the_served_consul_answers_as_a_real_one)];
+
 #[cfg(feature = "aws")]
-const SERVED_AWS_TESTS: &[Test] = &[(
-    "served_aws_p18_p22_a_pool_is_scaled_out_and_in_though_aws_is_down_for_a_while",
-    served::p18_p22_a_pool_is_scaled_out_and_in_though_aws_is_down_for_a_while,
-)];
+const SERVED_AWS_TESTS: &[Test] = &[
+    (
+        "served_aws_p18_p22_a_pool_is_scaled_out_and_in_though_aws_is_down_for_a_while",
+        served::p18_p22_a_pool_is_scaled_out_and_in_though_aws_is_down_for_a_while,
+    ),
+    ("served_aws_p24_answers_garbled_broken_and_slow", served::p24_aws_answers_garbled_broken_and_slow),
+    ("served_aws_p18_p22_two_hours_in_eighty_seconds", served::p18_p22_two_hours_in_eighty_seconds),
+];
 
 #[cfg(feature = "aws")]
 const AWS_TESTS: &[Test] = &[

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use base64::{DecodeError, Engine};
 use hyper::Method;
 use replicator::domain::SessionId;
 use replicator::ports::SessionRequest;
@@ -140,7 +140,7 @@ async fn route(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, R
                 _ => Err(not_allowed(asked, "OPTIONS,GET,PUT,DELETE")),
             }
         }
-        ["txn"] if asked.method == Method::PUT => transact(shared, &asked.json::<Vec<Operation>>()?),
+        ["txn"] if asked.method == Method::PUT => transact(shared, &operations(asked)?),
         ["session", "create" | "renew" | "destroy", ..] if asked.method != Method::PUT => {
             Err(not_allowed(asked, "OPTIONS,PUT"))
         }
@@ -227,57 +227,89 @@ fn check_id(id: &SessionId) -> Result<(), Reply> {
     Err(Reply::text(500, "failed session lookup: index error: UUID must be 36 characters"))
 }
 
+fn operations(asked: &Asked) -> Result<Vec<Operation>, Reply> {
+    asked
+        .json()
+        .map_err(|reply| Reply::text(400, format!("Failed to parse body: {}", reply.words().unwrap_or_default())))
+}
+
 /// Carries out all operations, or none: those that only look come first in the check of all.
 fn transact(shared: &Shared, operations: &[Operation]) -> Result<Reply, Reply> {
     let mut world = shared.world();
     let mut errors = Vec::new();
-    let mut writes = Vec::new();
+    let mut writes = 0_usize;
     for (number, operation) in operations.iter().enumerate() {
         let Some(kv) = &operation.kv else { return Err(Reply::not_modelled("transactions of other things than keys")) };
-        let present = world.kv_page(&kv.key, false);
-        let index = present.first().and_then(|entry| entry["ModifyIndex"].as_u64()).unwrap_or(0);
-        let value = || {
-            STANDARD
-                .decode(kv.value.as_deref().unwrap_or_default())
-                .map_err(|error| Reply::text(400, error.to_string()))
-        };
-        let failed = match kv.verb.as_str() {
-            "check-session" if present.is_empty() => {
-                Some(format!("failed to check session, key {:?} doesn't exist", kv.key))
-            }
-            "check-session" if !world.holds_lock(&kv.key, &SessionId::from(kv.session.as_str())) => {
-                let holder = present.first().and_then(|entry| entry["Session"].as_str()).unwrap_or_default();
-                let words = format!(
-                    "failed session check for key {:?}, current session {holder:?} != {:?}",
-                    kv.key, kv.session
-                );
-                Some(words)
-            }
-            "check-index" | "cas" if index != kv.index => {
-                Some(format!("failed to set key {:?}, index is stale", kv.key))
-            }
-            "check-session" | "check-index" => None,
-            "cas" | "set" => {
-                writes.push((kv.key.clone(), value()?));
-                None
-            }
-            other => return Err(Reply::not_modelled(&format!("the verb {other:?} in a transaction"))),
-        };
-        errors.extend(failed.map(|what| json!({"OpIndex": number, "What": what})));
-    }
-    if !errors.is_empty() {
-        return Ok(Reply::json(json!({"Results": null, "Errors": errors})).status(409));
+        if kv.is_write()? {
+            kv.decoded()?;
+            writes += 1;
+        }
+        errors.extend(kv.problem(&world).map(|what| json!({"OpIndex": number, "What": what})));
     }
     let mut results = Vec::new();
-    for (key, value) in writes {
-        world.kv_put(&key, value, 0, &KvCondition::Always);
-        let mut entries = world.kv_page(&key, false);
-        if let Some(entry) = entries.first_mut() {
-            entry["Value"] = Value::Null;
+    for kv in operations.iter().filter_map(|operation| operation.kv.as_ref()).filter(|_| errors.is_empty()) {
+        if kv.is_write()? {
+            world.kv_put(&kv.key, kv.decoded()?, 0, &KvCondition::Always);
         }
-        results.extend(entries.into_iter().map(|entry| json!({"KV": entry})));
+        results.extend(world.kv_page(&kv.key, false).into_iter().map(|mut entry| {
+            entry["Value"] = Value::Null;
+            json!({"KV": entry})
+        }));
     }
-    Ok(with_index(Reply::json(json!({"Results": results, "Errors": null})), world.consul_index()))
+    let or_null = |list: Vec<Value>| if list.is_empty() { Value::Null } else { list.into() };
+    let status = if errors.is_empty() { 200 } else { 409 };
+    let mut page = json!({"Results": or_null(results), "Errors": or_null(errors)});
+    if writes == 0 {
+        // One that only looks tells how current its answer is.
+        page["ConsistencyLevel"] = "".into();
+        (page["Index"], page["KnownLeader"], page["LastContact"]) = (json!(0), json!(true), json!(0));
+    }
+    Ok(Reply::json(page).status(status))
+}
+
+impl KvOperation {
+    /// Whether it changes something; a refusal where it is not modelled.
+    fn is_write(&self) -> Result<bool, Reply> {
+        match self.verb.as_str() {
+            "cas" | "set" => Ok(true),
+            "check-session" | "check-index" => Ok(false),
+            other => Err(Reply::not_modelled(&format!("the verb {other:?} in a transaction"))),
+        }
+    }
+
+    /// The value that it writes.
+    fn decoded(&self) -> Result<Vec<u8>, Reply> {
+        let text = self.value.as_deref().unwrap_or_default();
+        STANDARD.decode(text).map_err(|error| {
+            let at = match error {
+                DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => at,
+                DecodeError::InvalidLength(_) | DecodeError::InvalidPadding => text.len(),
+            };
+            Reply::text(400, format!("Failed to parse body: illegal base64 data at input byte {at}"))
+        })
+    }
+
+    /// What keeps it from being carried out, in Consul's words.
+    fn problem(&self, world: &World) -> Option<String> {
+        let key = &self.key;
+        let present = world.kv_page(key, false);
+        let index = present.first().and_then(|entry| entry["ModifyIndex"].as_u64());
+        let holder = present.first().and_then(|entry| entry["Session"].as_str()).unwrap_or_default();
+        match (self.verb.as_str(), index) {
+            ("check-session", None) => Some(format!("failed to check session, key {key:?} doesn't exist")),
+            ("check-session", Some(_)) if holder != self.session => {
+                Some(format!("failed session check for key {key:?}, current session {holder:?} != {:?}", self.session))
+            }
+            ("check-index", None) => Some(format!("failed to check index, key {key:?} doesn't exist")),
+            ("check-index", Some(index)) if index != self.index => {
+                Some(format!("failed index check for key {key:?}, current modify index {index} != {}", self.index))
+            }
+            ("cas", index) if index.unwrap_or(0) != self.index => {
+                Some(format!("failed to set key {key:?}, index is stale"))
+            }
+            _ => None,
+        }
+    }
 }
 
 fn create_session(shared: &Shared, asked: &Asked) -> Result<Reply, Reply> {

@@ -36,7 +36,7 @@ pub(super) struct Session {
     expires: Millis,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) value: Vec<u8>,
     pub(super) flags: u64,
@@ -45,6 +45,16 @@ pub(super) struct Key {
     /// How often it was locked.
     pub(super) lock_index: u64,
     pub(super) holder: Option<SessionId>,
+}
+
+impl Key {
+    /// A session takes its lock, if it does not have it already.
+    pub(super) fn take(&mut self, session: &SessionId) {
+        if self.holder.as_ref() != Some(session) {
+            self.holder = Some(session.clone());
+            self.lock_index += 1;
+        }
+    }
 }
 
 impl Consul {
@@ -148,21 +158,22 @@ impl World {
         }
     }
 
+    /// Whether a session has the lock of a key, or can have it now; nothing where there is no such session.
+    pub(super) fn may_hold(&self, name: &str, session: &SessionId) -> Option<bool> {
+        self.consul.sessions.get(session)?;
+        Some(match self.consul.holder(name) {
+            Some(holder) => holder == session,
+            None => self.consul.delays.get(name).is_none_or(|until| self.now >= *until),
+        })
+    }
+
     /// Whether the session holds the lock now.
     pub(super) fn acquire(&mut self, name: &str, session: &SessionId) -> Option<bool> {
-        self.consul.sessions.get(session)?;
-        if self.consul.holder(name) == Some(session) {
-            return Some(true);
+        let may = self.may_hold(name, session)?;
+        if may && self.consul.holder(name) != Some(session) {
+            self.change_key(name, |key| key.take(session));
         }
-        let delayed = self.consul.delays.get(name).is_some_and(|until| self.now < *until);
-        if delayed || self.consul.holder(name).is_some() {
-            return Some(false);
-        }
-        self.change_key(name, |key| {
-            key.holder = Some(session.clone());
-            key.lock_index += 1;
-        });
-        Some(true)
+        Some(may)
     }
 
     pub(super) fn release(&mut self, name: &str, session: &SessionId) {

@@ -62,23 +62,32 @@ impl World {
         let holds = match condition {
             KvCondition::Always => true,
             KvCondition::Index(index) => present.map_or(0, |key| key.modify_index) == *index,
-            KvCondition::Acquire(session) => self.acquire(name, session)?,
-            KvCondition::Release(session) => {
-                let held = self.consul.holder(name) == Some(session);
-                self.release(name, session);
-                held
-            }
+            KvCondition::Acquire(session) => self.may_hold(name, session)?,
+            KvCondition::Release(session) => self.consul.holder(name) == Some(session),
         };
         if holds {
-            self.note_state(name, &value);
-            let is_lock = matches!(condition, KvCondition::Acquire(_) | KvCondition::Release(_));
-            self.change_key(name, |key| {
-                (key.value, key.flags) = (value, flags);
-                // A write that has nothing to do with the lock leaves its holder, and forgets how often it was taken.
-                key.lock_index = if is_lock { key.lock_index } else { 0 };
-            });
+            self.write_key(name, value, flags, condition);
         }
         Some(holds)
+    }
+
+    fn write_key(&mut self, name: &str, value: Vec<u8>, flags: u64, condition: &KvCondition) {
+        let mut key = self.consul.keys.get(name).cloned().unwrap_or_default();
+        (key.value, key.flags) = (value, flags);
+        match condition {
+            KvCondition::Acquire(session) => key.take(session),
+            KvCondition::Release(_) => key.holder = None,
+            // A write that has nothing to do with the lock leaves its holder, and forgets how often it was taken.
+            KvCondition::Always | KvCondition::Index(_) => key.lock_index = 0,
+        }
+        // What changes nothing moves no index.
+        if self.consul.keys.get(name) != Some(&key) {
+            self.note_state(name, &key.value);
+            self.change_key(name, |present| {
+                let (create_index, modify_index) = (present.create_index, present.modify_index);
+                *present = Key { create_index, modify_index, ..key };
+            });
+        }
     }
 
     /// Deletes a key, or all below a prefix. Whether its condition held.
@@ -93,11 +102,6 @@ impl World {
             self.delete_key(&key);
         }
         true
-    }
-
-    /// Whether a session holds the lock of a key.
-    pub(crate) fn holds_lock(&self, key: &str, session: &SessionId) -> bool {
-        self.consul.holder(key) == Some(session)
     }
 
     /// `PUT /v1/session/create`.
