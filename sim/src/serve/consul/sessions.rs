@@ -1,0 +1,104 @@
+//! Sessions.
+
+use std::time::Duration;
+
+use hyper::Method;
+use replicator::domain::SessionId;
+use replicator::ports::SessionRequest;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::Shared;
+use super::super::exchange::{Asked, Reply};
+use super::{NODE, check_id, not_allowed, with_index};
+
+/// The shortest TTL, and the longest.
+const TTLS: std::ops::RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(86_400);
+/// Where a session does not say.
+const USUAL_TTL: Duration = Duration::from_secs(86_400);
+const USUAL_LOCK_DELAY: Duration = Duration::from_secs(15);
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase", default)]
+struct SessionBody {
+    name: String,
+    #[serde(rename = "TTL")]
+    ttl: Option<String>,
+    lock_delay: Option<Value>,
+    behavior: String,
+}
+
+/// Answers a request about sessions.
+pub(super) fn answer(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, Reply> {
+    match *path {
+        ["create" | "renew" | "destroy", ..] if asked.method != Method::PUT => Err(not_allowed(asked, "OPTIONS,PUT")),
+        ["create"] => create_session(shared, asked),
+        ["list"] => Ok(sessions(shared, None)),
+        [verb, id] => session(shared, verb, id),
+        _ => Err(Reply::bare(404)),
+    }
+}
+
+fn create_session(shared: &Shared, asked: &Asked) -> Result<Reply, Reply> {
+    let body: SessionBody = if asked.body.is_empty() {
+        SessionBody::default()
+    } else {
+        asked.json().map_err(|reply| undecoded(&reply.words().unwrap_or_default()))?
+    };
+    let span = |text: &str| humantime::parse_duration(text).map_err(|_| format!("time: invalid duration {text:?}"));
+    let ttl = body.ttl.as_deref().filter(|ttl| !ttl.is_empty());
+    let ttl = ttl
+        .map(|ttl| span(ttl).map_err(|problem| Reply::text(500, format!("Session TTL '{ttl}' invalid: {problem}"))))
+        .transpose()?;
+    if let Some(ttl) = ttl.filter(|ttl| !TTLS.contains(ttl)) {
+        let words = format!("Invalid Session TTL '{}', must be between [10s=24h0m0s]", ttl.as_nanos());
+        return Err(Reply::text(500, words));
+    }
+    let lock_delay = match body.lock_delay {
+        None | Some(Value::Null) => USUAL_LOCK_DELAY,
+        Some(Value::String(text)) => span(&text).map_err(|problem| undecoded(&problem))?,
+        Some(number) => Duration::from_nanos(number.as_u64().unwrap_or_default()),
+    };
+    let deletes = match body.behavior.as_str() {
+        "" | "release" => false,
+        "delete" => true,
+        other => return Err(Reply::text(500, format!("Invalid Behavior setting '{other}'"))),
+    };
+    let in_world = |real: Duration| Duration::from_millis(shared.span(real).0);
+    let ttl = in_world(ttl.unwrap_or(USUAL_TTL));
+    let request = SessionRequest { name: body.name, ttl, lock_delay: in_world(lock_delay) };
+    let id = shared.world().new_session(&request, deletes);
+    Ok(Reply::json(json!({"ID": id})))
+}
+
+/// A body that makes no sense, in Consul's words.
+fn undecoded(problem: &str) -> Reply {
+    Reply::text(400, format!("Request decode failed: {problem}"))
+}
+
+fn session(shared: &Shared, verb: &str, id: &str) -> Result<Reply, Reply> {
+    if verb == "node" {
+        return Ok(if id == NODE { sessions(shared, None) } else { with_index(Reply::json(json!([])), 1) });
+    }
+    let id = SessionId::from(id);
+    if verb == "info" {
+        let nothing = |reply: Reply| reply.with("x-consul-index", 1).with("x-consul-knownleader", false);
+        check_id(&id).map_err(|reply| nothing(reply).with("x-consul-lastcontact", 0))?;
+    }
+    match verb {
+        "renew" if !shared.world().keep_session(&id) => Err(Reply::text(404, format!("Session id '{id}' not found"))),
+        "renew" => Ok(Reply::json(shared.world.borrow().sessions_page(Some(&id), shared.options.speed))),
+        "info" => Ok(sessions(shared, Some(&id))),
+        "destroy" => {
+            shared.world().end_session(&id);
+            Ok(Reply::json(true))
+        }
+        _ => Err(Reply::not_modelled(&format!("/v1/session/{verb}"))),
+    }
+}
+
+fn sessions(shared: &Shared, id: Option<&SessionId>) -> Reply {
+    let world = shared.world.borrow();
+    let page = world.sessions_page(id, shared.options.speed);
+    with_index(Reply::json(page), world.consul_index())
+}
