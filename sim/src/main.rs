@@ -151,10 +151,15 @@ fn main() -> ExitCode {
             if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
                 return ExitCode::SUCCESS;
             }
-            eprintln!("error: {error:#}");
+            tell(format_args!("error: {error:#}"));
             ExitCode::from(BAD_INPUT)
         }
     }
+}
+
+/// Says something beside the output, if anybody can hear it.
+fn tell(words: std::fmt::Arguments<'_>) {
+    writeln!(io::stderr(), "{words}").ok();
 }
 
 /// Whether all went as expected.
@@ -176,7 +181,7 @@ fn execute(arguments: &RunArguments) -> anyhow::Result<bool> {
     if let Some(destination) = &arguments.plot {
         let path = destination.path().map_or_else(|| format!("{}.png", scenario.name()).into(), Path::to_owned);
         plot(&scenario, &outcome, &path).with_context(|| format!("cannot draw {}", path.display()))?;
-        eprintln!("plot written to {}", path.display());
+        tell(format_args!("plot written to {}", path.display()));
     }
     Ok(outcome.is_good())
 }

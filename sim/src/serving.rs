@@ -7,6 +7,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, bail};
 use clap::Args;
+use futures_util::future::select_all;
 use replicator_sim::plot::{check_kind, plot};
 use replicator_sim::report::write_served;
 use replicator_sim::run::Outcome;
@@ -16,8 +17,8 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::paint;
 use crate::progress::Progress;
+use crate::{paint, tell};
 
 /// The scenario of the demonstration.
 const DEMO: &str = include_str!("../../scenarios/demo.toml");
@@ -189,17 +190,17 @@ fn invitation(addresses: Addresses) -> String {
     format!("NOMAD_ADDR=http://{nomad}\nCONSUL_HTTP_ADDR=http://{consul}\nAWS_ENDPOINT_URL=http://{aws}")
 }
 
-/// Completes at Ctrl-C, or when somebody ends us otherwise.
+/// Completes at Ctrl-C, or when somebody ends us otherwise: by closing the terminal, too.
 async fn interrupted() {
-    let terminated = signal(SignalKind::terminate());
-    // Without signals to be had there is still the scenario's end.
-    let (Ok(mut terminated), Ok(mut interrupted)) = (terminated, signal(SignalKind::interrupt())) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminated.recv() => {}
-        _ = interrupted.recv() => {}
-    }
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+    let signals = kinds.map(|kind| async move {
+        match signal(kind) {
+            Ok(mut signal) => signal.recv().await,
+            // Without it there is still the scenario's end.
+            Err(_) => std::future::pending().await,
+        };
+    });
+    select_all(signals.map(Box::pin)).await;
 }
 
 /// The agent's binary: the one named, the one beside us, or the one on the `PATH`.
@@ -243,11 +244,12 @@ fn start_agent(binary: &Path, addresses: Addresses, record: Option<&Path>) -> an
 
 fn finish(scenario: &Scenario, outcome: &Outcome, picture: Option<&Path>) -> anyhow::Result<bool> {
     let mut out = std::io::stdout().lock();
-    write_served(&mut out, scenario, outcome, paint())?;
-    out.flush()?;
+    // The picture is drawn though nobody can read the report any more.
+    let told = write_served(&mut out, scenario, outcome, paint()).and_then(|()| out.flush());
     if let Some(path) = picture {
         plot(scenario, outcome, path).with_context(|| format!("cannot draw {}", path.display()))?;
-        eprintln!("plot written to {}", path.display());
+        tell(format_args!("plot written to {}", path.display()));
     }
+    told?;
     Ok(true)
 }

@@ -16,7 +16,7 @@ mod protocol;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -266,10 +266,15 @@ async fn answer(service: Service, shared: &Shared, request: exchange::HttpReques
         },
     };
     if reply.status == 501 {
-        eprintln!("not modelled: {service}: {} {}", asked.method, asked.target());
+        tell(format_args!("not modelled: {service}: {} {}", asked.method, asked.target()));
     }
     shared.protocol.exchange(shared.world.borrow().now, service, &asked, &reply);
     if service == Service::Cloud { reply.into_http() } else { reply.fit(&asked).into_http() }
+}
+
+/// Says something to whoever serves. When nobody can hear it, serving goes on.
+fn tell(words: std::fmt::Arguments<'_>) {
+    writeln!(io::stderr(), "{words}").ok();
 }
 
 /// What a service that is out says; nothing if it is not, or was not for as long as it looks for a leader.

@@ -10,6 +10,7 @@ use replicator::ports::Service;
 use serde_json::{Value, json};
 
 use super::exchange::{Asked, Reply};
+use super::tell;
 use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::time::Millis;
@@ -84,7 +85,10 @@ impl Protocol {
         let mut out = self.out.borrow_mut();
         let Some((path, file)) = out.as_mut() else { return };
         if let Err(problem) = writeln!(file, "{line}").and_then(|()| file.flush()) {
-            eprintln!("cannot write to {}: {problem}; the recording ends here, serving goes on", path.display());
+            tell(format_args!(
+                "cannot write to {}: {problem}; the recording ends here, serving goes on",
+                path.display()
+            ));
             *out = None;
         }
     }
