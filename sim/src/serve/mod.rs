@@ -151,7 +151,11 @@ impl Server {
         let (aws, aws_at) = listen(Service::Cloud, options.aws_port).await?;
         let addresses = Addresses { nomad: nomad_at, consul: consul_at, aws: aws_at };
         let stage = Stage::of(&in_client_time(scenario, options.speed));
-        stage.world.borrow_mut().open_stream();
+        {
+            let mut world = stage.world.borrow_mut();
+            world.open_stream();
+            world.nomad_address = Some(nomad_at.to_string());
+        }
         let protocol = Protocol::begin(options.record.as_deref(), scenario, options.speed)
             .map_err(|problem| ServeError::Record { path: options.record.clone().unwrap_or_default(), problem })?;
         let protocol = Rc::new(protocol);

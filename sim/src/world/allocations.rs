@@ -11,6 +11,14 @@ use crate::time::Millis;
 const DEFAULT_HEALTHY_AFTER: Millis = Millis::secs(10);
 
 impl World {
+    /// Something about an allocation is other than before which the simulated agents do not look at: only who is served
+    /// hears of it, as from a real server.
+    pub(super) fn allocation_is_told(&mut self, allocation: usize, kind: &'static str) {
+        if self.stream.is_some() {
+            self.allocation_changed(allocation, kind);
+        }
+    }
+
     pub(super) fn allocation_changed(&mut self, allocation: usize, kind: &'static str) {
         let index = self.nomad_changed(Topic::Allocations);
         let it = &mut self.nomad.allocations[allocation];
@@ -57,6 +65,7 @@ impl World {
         (it.serving, it.healthy) = (true, Some(self.now));
         let group = it.group;
         self.nomad.groups[group].serving += 1;
+        self.allocation_is_told(allocation, ALLOCATION_UPDATED);
         self.deployment_progresses(self.plan.groups[group].job);
         self.migrate_from_draining_nodes();
     }

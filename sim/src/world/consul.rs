@@ -111,7 +111,15 @@ impl World {
         self.consul.holder(&leader_key(&root()))
     }
 
+    /// Makes a session of a simulated agent.
     pub(super) fn create_session(&mut self, agent: usize, request: &SessionRequest) -> SessionId {
+        let id = self.make_session(request);
+        self.agents[agent].session = Some(id.clone());
+        id
+    }
+
+    /// Makes a session, whoever it is for.
+    pub(super) fn make_session(&mut self, request: &SessionRequest) -> SessionId {
         self.consul.sessions_made += 1;
         let id = SessionId::from(uuid(5, self.consul.sessions_made));
         let ttl = Millis::from(request.ttl);
@@ -120,7 +128,6 @@ impl World {
         let (name, lock_delay) = (request.name.clone(), request.lock_delay.into());
         let session = Session { name, ttl, lock_delay, create_index, deletes: false, expires: Millis(0) };
         self.consul.sessions.insert(id.clone(), session);
-        self.agents[agent].session = Some(id.clone());
         self.renew_session(&id);
         id
     }

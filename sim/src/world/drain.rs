@@ -19,17 +19,23 @@ impl World {
         }
     }
 
-    /// Starts to drain a node, or changes how.
-    pub(super) fn drain_with(&mut self, node: usize, deadline: DrainDeadline, spares_system_jobs: bool) {
+    /// Starts to drain a node, or changes how. The index of that: the drain may have an end with another one already.
+    pub(super) fn drain_with(&mut self, node: usize, deadline: DrainDeadline, spares_system_jobs: bool) -> u64 {
         let now = self.now;
         let it = &mut self.nomad.nodes[node];
         let before = it.last_drain.filter(|_| it.draining);
         let started = before.map_or(now, |drain| drain.started);
+        // A drain that is changed has its whole time again.
+        let force_at = match deadline {
+            DrainDeadline::After { span, .. } => Some(now + span),
+            DrainDeadline::None | DrainDeadline::Force => None,
+        };
         it.last_drain = Some(LastDrain {
             started,
             changed: now,
             course: DrainCourse::Draining,
             deadline,
+            force_at,
             spares_system_jobs,
             forced: false,
         });
@@ -42,23 +48,24 @@ impl World {
         self.node_event(node, "Drain", word, None);
         self.publish_node(node, NODE_DRAIN);
         self.note(|| format!("node {name} is being drained"));
-        match deadline {
-            DrainDeadline::None => {}
-            DrainDeadline::After { span, .. } => self.schedule(started + span, Happening::DrainIsDue(node)),
-            DrainDeadline::Force => return self.force_drain(node),
+        let index = self.nomad.nodes[node].modify_index;
+        if let Some(at) = force_at {
+            self.schedule(at, Happening::DrainIsDue(node));
         }
-        self.migrate_from_draining_nodes();
-        self.finish_drain(node);
+        if deadline == DrainDeadline::Force {
+            self.force_drain(node);
+        } else {
+            self.migrate_from_draining_nodes();
+            self.finish_drain(node);
+        }
+        index
     }
 
     /// The deadline of a drain may be over.
     pub(super) fn drain_is_due(&mut self, node: usize) {
         let it = &self.nomad.nodes[node];
-        let due = |drain: LastDrain| match drain.deadline {
-            DrainDeadline::After { span, .. } => drain.started + span <= self.now,
-            DrainDeadline::None | DrainDeadline::Force => false,
-        };
-        if it.draining && it.last_drain.is_some_and(due) {
+        let is_due = |drain: LastDrain| drain.force_at.is_some_and(|at| at <= self.now);
+        if it.draining && it.last_drain.is_some_and(is_due) {
             self.force_drain(node);
         }
     }

@@ -4,6 +4,7 @@
 use replicator::domain::EvaluationId;
 
 use super::nomad::uuid;
+use super::stream::PLAN_RESULT;
 use super::{Happening, Topic, World};
 use crate::time::Millis;
 
@@ -94,6 +95,7 @@ impl World {
     /// Makes an evaluation of a job; the scheduler takes it up shortly after.
     pub(super) fn evaluate_soon(&mut self, job: usize, trigger: Trigger) -> usize {
         let number = self.make_evaluation(job, trigger, Course::Pending);
+        self.publish_evaluation(number);
         self.schedule(self.now + EVALUATION_TAKES, Happening::Evaluate(number));
         number
     }
@@ -104,6 +106,7 @@ impl World {
         self.evaluate(number);
     }
 
+    /// Makes an evaluation, and tells nobody yet.
     fn make_evaluation(&mut self, job: usize, trigger: Trigger, course: Course) -> usize {
         let number = self.nomad.evaluations.len();
         let index = self.nomad_changed(Topic::Evaluations);
@@ -122,7 +125,6 @@ impl World {
             create_index: index,
             modify_index: index,
         });
-        self.publish_evaluation(number);
         number
     }
 
@@ -132,7 +134,7 @@ impl World {
         if course != Course::Pending {
             return;
         }
-        if trigger.changes_job() {
+        if trigger.changes_job() && self.is_undeployed(job) {
             self.begin_deployment(job);
             self.update_in_place(job);
         }
@@ -141,12 +143,27 @@ impl World {
         self.leave_waiting(number, shortages);
     }
 
+    /// Whether the job's version has not been deployed yet.
+    fn is_undeployed(&self, job: usize) -> bool {
+        let latest = self.nomad.jobs[job].deployment.map(|number| &self.nomad.deployments[number]);
+        latest.is_none_or(|latest| latest.job_version != self.nomad.jobs[job].version)
+    }
+
+    /// Whether the job has a deployment that is active, or is to have one in a moment.
+    pub(super) fn is_deploying(&self, job: usize) -> bool {
+        let is_due = |it: &SimEvaluation| it.job == job && it.course == Course::Pending && it.trigger.changes_job();
+        let recent = self.nomad.evaluations.iter().rev().take_while(|it| it.created + EVALUATION_TAKES >= self.now);
+        self.active_deployment(job).is_some()
+            || self.plan.jobs[job].update.is_some() && self.is_undeployed(job) && recent.into_iter().any(is_due)
+    }
+
     /// A new version changes counts and `meta`, so what runs goes on and is of the new version.
     fn update_in_place(&mut self, job: usize) {
         let version = self.nomad.jobs[job].version;
         for group in self.plan.jobs[job].groups.clone() {
-            for allocation in &self.nomad.groups[group].allocations {
-                self.nomad.allocations[*allocation].version = version;
+            for allocation in self.nomad.groups[group].allocations.clone() {
+                self.nomad.allocations[allocation].version = version;
+                self.allocation_is_told(allocation, PLAN_RESULT);
             }
         }
     }
@@ -163,22 +180,23 @@ impl World {
                 let next = self.make_evaluation(job, Trigger::QueuedAllocations, Course::Blocked);
                 let it = &mut self.nomad.evaluations[next];
                 (it.previous, it.deployment, it.shortages) = (Some(number), deployment, shortages.clone());
+                self.publish_evaluation(next);
                 self.nomad.evaluations[number].next = Some(next);
                 waiting = Some(next);
             }
         }
         self.nomad.evaluations[number].shortages = shortages;
-        self.evaluation_ends(number, course);
+        self.evaluation_is(number, course);
         let before = match waiting {
             Some(waiting) => self.nomad.blocked.insert(job, waiting),
             None => self.nomad.blocked.remove(&job),
         };
         if let Some(before) = before.filter(|before| Some(*before) != waiting && *before != number) {
-            self.evaluation_ends(before, Course::Cancelled);
+            self.evaluation_is(before, Course::Cancelled);
         }
     }
 
-    fn evaluation_ends(&mut self, number: usize, course: Course) {
+    fn evaluation_is(&mut self, number: usize, course: Course) {
         let index = self.nomad_changed(Topic::Evaluations);
         let it = &mut self.nomad.evaluations[number];
         (it.course, it.changed, it.modify_index) = (course, self.now, index);
@@ -188,7 +206,7 @@ impl World {
     /// There is room where there was none: what waits is tried again.
     pub(super) fn capacity_grew(&mut self) {
         for number in std::mem::take(&mut self.nomad.blocked).into_values() {
-            self.nomad.evaluations[number].course = Course::Pending;
+            self.evaluation_is(number, Course::Pending);
             self.schedule(self.now + EVALUATION_TAKES, Happening::Evaluate(number));
         }
     }

@@ -110,6 +110,8 @@ pub(crate) struct World {
     queue: Queue,
     /// Nomad's event stream, where somebody may read it.
     stream: Option<EventStream>,
+    /// Where Nomad is served: clients of it ask nodes directly, and must find them there.
+    pub(crate) nomad_address: Option<String>,
     outages: Outages,
     invariants: Invariants,
     waiters: BTreeMap<Topic, Vec<Waker>>,
@@ -157,6 +159,7 @@ impl World {
             load: Load::new(plan, streams),
             queue: Queue::default(),
             stream: None,
+            nomad_address: None,
             outages: Outages { statistics: vec![0; plan.groups.len()], ..Outages::default() },
             invariants: Invariants::new(plan),
             waiters: BTreeMap::new(),
@@ -207,7 +210,8 @@ impl World {
     /// Lets the next thing happen, if there is one within the run.
     pub(crate) fn step(&mut self) -> Option<()> {
         let (at, happening) = self.queue.pop_until(self.end())?;
-        self.now = at;
+        debug_assert!(at >= self.now, "time goes on: {happening:?} at {at}, and it is {}", self.now);
+        self.now = at.max(self.now);
         match happening {
             Happening::Wake(waker) => waker.wake(),
             Happening::Tick => self.tick(),

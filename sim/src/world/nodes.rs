@@ -57,6 +57,8 @@ pub(super) struct LastDrain {
     pub(super) changed: Millis,
     pub(super) course: DrainCourse,
     pub(super) deadline: DrainDeadline,
+    /// When everything stops at once, if it does.
+    pub(super) force_at: Option<Millis>,
     /// Whether system jobs stay.
     pub(super) spares_system_jobs: bool,
     /// Whether its deadline was reached.

@@ -93,7 +93,7 @@ pub(super) struct SimJob {
     pub(super) modify_index: u64,
     /// How often it was changed.
     pub(super) version: u64,
-    /// When it was last changed.
+    /// When it was last registered; a change of count is no registration.
     pub(super) submitted: Millis,
     pub(super) deployment: Option<usize>,
     pub(super) detail: Option<Arc<Job>>,
@@ -290,9 +290,8 @@ impl World {
     /// A job was changed: it has a new version.
     pub(super) fn job_changed(&mut self, job: usize) -> u64 {
         let index = self.nomad_changed(Topic::Jobs);
-        let now = self.now;
         let it = &mut self.nomad.jobs[job];
-        (it.modify_index, it.submitted) = (index, now);
+        it.modify_index = index;
         it.version += 1;
         it.detail = None;
         self.publish_job(job, JOB_REGISTERED);

@@ -56,8 +56,7 @@ impl ScaleRefused {
     /// In Nomad's words.
     pub(crate) fn to_words(self, count: u32) -> String {
         match self {
-            Self::NoJob => "job not found".to_owned(),
-            Self::NoGroup => "the task group specified for scaling does not exist in job".to_owned(),
+            Self::NoJob | Self::NoGroup => "no such thing".to_owned(),
             Self::TooMany { max } => format!("group count was greater than scaling policy maximum: {count} > {max}"),
             Self::TooFew { min } => format!("group count was less than scaling policy minimum: {count} < {min}"),
             Self::Deploying => "job scaling blocked due to active deployment".to_owned(),
@@ -98,6 +97,14 @@ pub(crate) enum NodeChange {
     Eligibility(Eligibility),
 }
 
+/// Why a node was not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NodeRefused {
+    NoNode,
+    /// While it is being drained it takes no work.
+    Draining,
+}
+
 /// A node was changed.
 pub(crate) struct NodeChanged {
     pub(crate) index: u64,
@@ -136,7 +143,7 @@ impl World {
         let mut refused = None;
         if let Some(count) = order.count {
             self.check_bounds(group, count)?;
-            if self.active_deployment(job).is_some() {
+            if self.is_deploying(job) {
                 refused = Some(ScaleRefused::Deploying);
                 self.nomad.groups[group].count = count;
                 self.nomad.jobs[job].detail = None;
@@ -193,26 +200,33 @@ impl World {
             }
         }
         if changed {
+            let now = self.now;
             self.job_changed(job);
+            self.nomad.jobs[job].submitted = now;
         }
         let evaluation = self.evaluate_soon(job, Trigger::Registration);
         Ok(Registered { evaluation, job_modify_index: self.nomad.jobs[job].modify_index })
     }
 
-    /// Drains a node, calls that off, or lets work in or keeps it out. Nothing where there is no such node.
-    pub(crate) fn change_node(&mut self, id: &str, change: NodeChange) -> Option<NodeChanged> {
-        let node = self.node_number(id)?;
+    /// Drains a node, calls that off, or lets work in or keeps it out.
+    pub(crate) fn change_node(&mut self, id: &str, change: NodeChange) -> Result<NodeChanged, NodeRefused> {
+        let node = self.node_number(id).ok_or(NodeRefused::NoNode)?;
         let before = self.nomad.evaluations.len();
         match change {
             NodeChange::Drain { deadline, spares_system_jobs } => {
-                self.drain_with(node, deadline, spares_system_jobs);
+                // What a drain makes the scheduler look at comes later.
+                let index = self.drain_with(node, deadline, spares_system_jobs);
+                return Ok(NodeChanged { index, evaluations: before..before });
             }
             NodeChange::CallOff { eligible: true } => self.cancel_drain(node),
             NodeChange::CallOff { eligible: false } => self.end_drain(node, DrainCourse::Cancelled, None),
+            NodeChange::Eligibility(Eligibility::Eligible) if self.nomad.nodes[node].draining => {
+                return Err(NodeRefused::Draining);
+            }
             NodeChange::Eligibility(eligibility) => self.set_eligibility(node, eligibility),
         }
-        let made = if matches!(change, NodeChange::Drain { .. }) { before } else { self.nomad.evaluations.len() };
-        Some(NodeChanged { index: self.nomad.nodes[node].modify_index, evaluations: before..made })
+        let index = self.nomad.nodes[node].modify_index;
+        Ok(NodeChanged { index, evaluations: before..self.nomad.evaluations.len() })
     }
 
     fn set_eligibility(&mut self, node: usize, eligibility: Eligibility) {

@@ -3,7 +3,7 @@
 use replicator::domain::DeploymentStatus;
 
 use super::nomad::{DeployedGroup, SimDeployment, uuid};
-use super::stream::PLAN_RESULT;
+use super::stream::{ALLOCATION_UPDATED, PLAN_RESULT};
 use super::{Happening, Topic, World};
 
 impl World {
@@ -56,8 +56,18 @@ impl World {
         let (Some(number), Some(update)) = (self.active_deployment(job), self.plan.jobs[job].update) else { return };
         let progress_by = self.now + update.progress_deadline;
         self.nomad.deployments[number].progress_by = progress_by;
+        self.deployment_is_told(number);
         self.schedule(progress_by, Happening::DeploymentIsDue(number));
         self.check_deployment(number);
+    }
+
+    /// As for allocations: how far a deployment is, who is served hears.
+    fn deployment_is_told(&mut self, number: usize) {
+        if self.stream.is_some() {
+            let index = self.nomad_changed(Topic::Deployments);
+            self.nomad.deployments[number].modify_index = index;
+            self.publish_deployment(number, ALLOCATION_UPDATED);
+        }
     }
 
     pub(super) fn check_deployment(&mut self, number: usize) {

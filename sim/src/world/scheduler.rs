@@ -163,7 +163,7 @@ impl World {
             ended: None,
             changed: self.now,
             stop_reason: None,
-            create_index: 0,
+            create_index: self.nomad.index + 1,
             modify_index: 0,
             version: self.nomad.jobs[self.plan.groups[group].job].version,
             listed: None,
@@ -177,7 +177,6 @@ impl World {
         self.nomad.groups[group].numbers.insert(number);
         self.nomad.live.insert(allocation);
         self.allocation_changed(allocation, PLAN_RESULT);
-        self.nomad.allocations[allocation].create_index = self.nomad.index;
         let name = self.allocation_name(allocation);
         self.note(|| format!("allocation {name} is placed on {node_name}"));
         let start = self.plan.groups[group].start;

@@ -12,7 +12,7 @@ use super::super::Shared;
 use super::super::exchange::{Asked, Reply};
 use super::{check_id, job_key};
 use crate::world::nodes::DrainDeadline;
-use crate::world::orders::{NodeChange, RegisterRefused, Registration, ScaleOrder, ScaleRefused};
+use crate::world::orders::{NodeChange, NodeRefused, RegisterRefused, Registration, ScaleOrder, ScaleRefused};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -141,7 +141,12 @@ fn deadline(shared: &Shared, nanoseconds: i64) -> DrainDeadline {
 fn change_node(shared: &Shared, id: &str, change: NodeChange) -> Result<Reply, Reply> {
     check_id("node", id)?;
     let mut world = shared.world();
-    let changed = world.change_node(id, change).ok_or_else(|| Reply::text(500, "node not found"))?;
+    let changed = world.change_node(id, change).map_err(|refused| match refused {
+        NodeRefused::NoNode => Reply::text(500, "node not found"),
+        NodeRefused::Draining => {
+            Reply::text(500, "can not set node's scheduling eligibility to eligible while it is draining")
+        }
+    })?;
     let of_drain = !matches!(change, NodeChange::Eligibility(_));
     let page = world.node_changed_page(&changed, of_drain);
     Ok(Reply::json(page).with("x-nomad-index", changed.index))

@@ -106,7 +106,7 @@ impl World {
 
     /// `PUT /v1/session/create`.
     pub(crate) fn new_session(&mut self, request: &SessionRequest, deletes: bool) -> SessionId {
-        let id = self.create_session(0, request);
+        let id = self.make_session(request);
         if let Some(session) = self.consul.sessions.get_mut(&id) {
             session.deletes = deletes;
         }
@@ -150,7 +150,7 @@ fn kv_entry(name: &str, entry: &Key) -> Value {
 fn session_entry(id: &SessionId, session: &Session, speed: u64) -> Value {
     let real = |span: Millis| span.0 / speed.max(1);
     json!({
-        "ID": id, "Name": session.name, "Node": "testbed", "LockDelay": real(session.lock_delay) * 1_000_000,
+        "ID": id, "Name": session.name, "Node": "testbed", "LockDelay": real(session.lock_delay).saturating_mul(1_000_000),
         "Behavior": if session.deletes { "delete" } else { "release" }, "TTL": format!("{}s", real(session.ttl) / 1000), "NodeChecks": ["serfHealth"],
         "ServiceChecks": null, "CreateIndex": session.create_index, "ModifyIndex": session.create_index,
     })

@@ -66,7 +66,7 @@ impl World {
         page.remove("Address");
         page.remove("Version");
         page.extend(fields(json!({
-            "HTTPAddr": format!("{address}:4646"), "TLSEnabled": false, "SecretID": "",
+            "HTTPAddr": self.nomad_address.clone().unwrap_or_else(|| format!("{address}:4646")), "TLSEnabled": false, "SecretID": "",
             "Attributes": {
                 "nomad.version": VERSION, "unique.hostname": it.name, "unique.network.ip-address": address,
                 "unique.platform.aws.instance-id": instance.id, "platform.aws.placement.availability-zone":
@@ -118,13 +118,13 @@ impl World {
 }
 
 fn strategy(drain: &LastDrain) -> Value {
-    let (deadline, force_at) = match drain.deadline {
-        DrainDeadline::None => (0, Value::Null),
-        DrainDeadline::After { asked, span } => (nanoseconds(asked), stamp(drain.started + span).into()),
-        DrainDeadline::Force => (-1, Value::Null),
+    let deadline = match drain.deadline {
+        DrainDeadline::None => 0,
+        DrainDeadline::After { asked, .. } => nanoseconds(asked),
+        DrainDeadline::Force => -1,
     };
     json!({
-        "Deadline": deadline, "ForceDeadline": force_at, "IgnoreSystemJobs": drain.spares_system_jobs,
+        "Deadline": deadline, "ForceDeadline": drain.force_at.map(stamp), "IgnoreSystemJobs": drain.spares_system_jobs,
         "StartedAt": stamp(drain.started),
     })
 }
