@@ -257,9 +257,12 @@ impl Story {
         self.served.nomad(path).json()
     }
 
+    /// Waits until the present version of a job is deployed.
     fn await_deployment(&self, job: &str) {
         self.served.eventually("the end of a deployment", |served| {
-            served.nomad(&format!("/v1/job/{job}/deployment")).json()["Status"] != "running"
+            let version = served.nomad(&format!("/v1/job/{job}")).json()["Version"].clone();
+            let deployment = served.nomad(&format!("/v1/job/{job}/deployment")).json();
+            deployment["JobVersion"] == version && deployment["Status"] != "running"
         });
     }
 
@@ -574,16 +577,28 @@ fn registering(story: &mut Story) {
     story.await_deployment("web");
     let unchanged = story.put("job-register", "/v1/jobs", &json!({"Job": after}));
     assert_eq!(unchanged.json()["JobModifyIndex"], after["JobModifyIndex"], "nothing changed");
+    story.await_evaluation(unchanged.json()["EvalID"].as_str().unwrap());
+    assert_eq!(story.json("/v1/job/web/deployment")["JobVersion"], 4, "and so nothing is deployed");
     for (pointer, value) in [
         ("/Job/TaskGroups/0/Tasks/0/Resources/CPU", json!(200)),
         ("/Job/TaskGroups/0/Name", json!("other")),
         ("/Job/Type", json!("batch")),
         ("/Job/ID", json!("new")),
+        ("/Job/Priority", json!(80)),
+        ("/Job/Stop", json!(true)),
+        ("/Job/TaskGroups/0/Tasks/0/Env", json!({"A": "b"})),
+        ("/Job/TaskGroups/0/Update/Canary", json!(1)),
     ] {
         let mut other = json!({"Job": after});
         *other.pointer_mut(pointer).unwrap() = value;
         let answer = story.served.ask(story.served.addresses.nomad, Method::PUT, "/v1/jobs", other.to_string(), &[]);
         assert_eq!(answer.status, 501, "{pointer}: {}", answer.body);
+    }
+    for (count, status) in [(json!("7"), 400), (json!(3.7), 400), (json!(-1), 500)] {
+        let mut wrong = json!({"Job": after});
+        wrong["Job"]["TaskGroups"][0]["Count"] = count;
+        let answer = story.served.ask(story.served.addresses.nomad, Method::PUT, "/v1/jobs", wrong.to_string(), &[]);
+        assert_eq!(answer.status, status, "{}", answer.body);
     }
     let mut outside = json!({"Job": story.json("/v1/job/scaled")});
     outside["Job"]["TaskGroups"][0]["Count"] = json!(6);
@@ -615,6 +630,8 @@ fn draining(story: &mut Story) {
     };
     story.served.eventually("a moment without evaluations under way", done);
     story.get("job-evaluations-draining", "/v1/job/web/evaluations");
+    let refused = story.served.nomad_post(&eligibility, &json!({"Eligibility": "eligible"}));
+    assert!(refused.status == 500 && refused.body.ends_with("while it is draining"), "{}", refused.body);
     story.served.eventually("the drain's end", |served| served.nomad(&page).json()["Drain"] == false);
     let drained = story.get("node-drained", &page).json();
     assert_eq!((&drained["SchedulingEligibility"], &drained["Status"]), (&json!("ineligible"), &json!("ready")));

@@ -40,12 +40,14 @@ const KNOWN: [&str; 23] = [
     "volumes",
 ];
 /// What may stand behind a job's ID, which may hold slashes itself.
-const OF_JOB: [&str; 12] = [
+const OF_JOB: [&str; 14] = [
     "allocations",
     "deployment",
     "deployments",
     "dispatch",
+    "evaluate",
     "evaluations",
+    "force",
     "plan",
     "revert",
     "scale",

@@ -153,7 +153,7 @@ fn change_node(shared: &Shared, id: &str, change: NodeChange) -> Result<Reply, R
 }
 
 /// Takes another version of a job that is there: its counts and its groups' `meta`. A job that is new, or that differs in
-/// something else that the model has, is named and not taken.
+/// something else, is not taken; what differs is named.
 fn register(shared: &Shared, asked: &Asked, named: Option<&str>) -> Result<Reply, Reply> {
     let RegisterBody { job, enforce_index, job_modify_index } = asked.json()?;
     let job = job.filter(|job| !job.is_null()).ok_or_else(|| Reply::text(400, "Job must be specified"))?;
@@ -166,6 +166,9 @@ fn register(shared: &Shared, asked: &Asked, named: Option<&str>) -> Result<Reply
     }
     if job["TaskGroups"].as_array().is_none_or(Vec::is_empty) {
         return Err(Reply::text(500, "1 error occurred:\n\t* Missing job task groups\n\n"));
+    }
+    if !matches!(job["Region"].as_str(), None | Some("" | "global")) {
+        return Err(Reply::text(500, "No path to region"));
     }
     let mut key = job_key(asked, id);
     if let Some(namespace) = job["Namespace"].as_str().filter(|namespace| !namespace.is_empty()) {
@@ -193,33 +196,44 @@ fn register(shared: &Shared, asked: &Asked, named: Option<&str>) -> Result<Reply
     }
 }
 
-/// The counts and `meta` of the groups of a version, where all else that the model has is as it was.
+/// What a job's page tells that is no part of its specification.
+const BOOKKEEPING: [&str; 10] = [
+    "CreateIndex",
+    "JobModifyIndex",
+    "ModifyIndex",
+    "NomadTokenID",
+    "Stable",
+    "Status",
+    "StatusDescription",
+    "SubmitTime",
+    "VaultToken",
+    "Version",
+];
+
+/// The counts and `meta` of the groups of a version, where all else is as it was, or left out.
 fn groups_of(present: &Value, wanted: &Value) -> Result<BTreeMap<String, (u32, Meta)>, Reply> {
-    let other = |what: &str| Reply::not_modelled(&format!("another {what} of a job"));
-    let same = |before: &Value, after: &Value| after.is_null() || before == after;
-    if !same(&present["Type"], &wanted["Type"]) {
-        return Err(other("type"));
-    }
-    let (before, after) = (by_name(&present["TaskGroups"]), by_name(&wanted["TaskGroups"]));
-    if before.keys().ne(after.keys()) {
-        return Err(other("set of groups"));
+    if let Some(what) = difference(present, wanted, "") {
+        return Err(Reply::not_modelled(&format!("another {what} of a job")));
     }
     let mut groups = BTreeMap::new();
-    for (name, wanted) in after {
-        let present = before[name];
-        let (tasks_before, tasks_after) = (by_name(&present["Tasks"]), by_name(&wanted["Tasks"]));
-        if tasks_before.keys().ne(tasks_after.keys()) {
-            return Err(other(&format!("set of tasks in group {name}")));
-        }
-        for (task, wanted) in tasks_after {
-            for resource in ["CPU", "MemoryMB"] {
-                if !same(&tasks_before[task]["Resources"][resource], &wanted["Resources"][resource]) {
-                    return Err(other(&format!("{resource} of task {task} in group {name}")));
-                }
+    for (name, wanted) in by_name(&wanted["TaskGroups"]) {
+        let count = match &wanted["Count"] {
+            Value::Null => 1,
+            Value::Number(number) if number.as_i64().is_some_and(i64::is_negative) => {
+                return Err(Reply::text(
+                    500,
+                    format!(
+                        "1 error occurred:\n\t* Task group {name} validation failed: 1 error occurred:\n\t* Task group count can't be negative\n\n"
+                    ),
+                ));
             }
-        }
-        let count = wanted["Count"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
-        check_bounds(&present["Scaling"], count)?;
+            count => count
+                .as_u64()
+                .and_then(|count| u32::try_from(count).ok())
+                .ok_or_else(|| Reply::text(400, format!("Count of group {name}: {count} is no count")))?,
+        };
+        let present = by_name(&present["TaskGroups"]).get(name).map_or(Value::Null, |group| group["Scaling"].clone());
+        check_scaling(&present, count)?;
         let meta: Option<Meta> = serde_json::from_value(wanted["Meta"].clone())
             .map_err(|error| Reply::text(400, format!("Meta of group {name}: {error}")))?;
         groups.insert(name.to_owned(), (count, meta.unwrap_or_default()));
@@ -227,8 +241,41 @@ fn groups_of(present: &Value, wanted: &Value) -> Result<BTreeMap<String, (u32, M
     Ok(groups)
 }
 
+/// Where a version differs from what is there, but for its groups' counts and `meta`. What it leaves out, or leaves empty, is
+/// as it was.
+fn difference(present: &Value, wanted: &Value, at: &str) -> Option<String> {
+    match (present, wanted) {
+        (_, wanted) if is_empty(wanted) => None,
+        (Value::Object(present), Value::Object(wanted)) => wanted.iter().find_map(|(name, wanted)| {
+            let is_free = at == "TaskGroups" && (name == "Count" || name == "Meta");
+            let is_compared = !is_free && !BOOKKEEPING.contains(&name.as_str());
+            is_compared.then(|| difference(present.get(name).unwrap_or(&Value::Null), wanted, name)).flatten()
+        }),
+        (Value::Array(_), Value::Array(list)) if list.iter().all(|entry| entry["Name"].is_string()) => {
+            let (before, after) = (by_name(present), by_name(wanted));
+            if before.keys().ne(after.keys()) {
+                return Some(at.to_owned());
+            }
+            after.into_iter().find_map(|(name, wanted)| difference(before[name], wanted, at))
+        }
+        (present, wanted) => (present != wanted).then(|| at.to_owned()),
+    }
+}
+
+/// What somebody leaves who has nothing to say: clients write out what their own types have.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(fields) => fields.values().all(is_empty),
+        Value::Bool(true) => false,
+    }
+}
+
 /// Nomad refuses a version whose count is outside its `scaling` block.
-fn check_bounds(scaling: &Value, count: u32) -> Result<(), Reply> {
+fn check_scaling(scaling: &Value, count: u32) -> Result<(), Reply> {
     let bound = |name: &str| scaling[name].as_u64();
     let words = if bound("Min").is_some_and(|min| u64::from(count) < min) {
         "less than minimum count"
