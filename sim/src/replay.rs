@@ -27,7 +27,7 @@ pub enum ReplayError {
     )]
     OfServed,
     /// It is of another format.
-    #[error("the recording is of format {found}, by Replicator {version}; this one reads format {FORMAT}")]
+    #[error("the recording is of format {found}, by Replicator {version}; this one reads up to format {FORMAT}")]
     OtherFormat {
         /// Its format.
         found: u32,
@@ -43,7 +43,7 @@ pub enum ReplayError {
         problem: serde_json::Error,
     },
     /// It has no decisions.
-    #[error("the recording has no decision")]
+    #[error("the recording has no decision and no move")]
     Empty,
 }
 
@@ -115,7 +115,8 @@ pub fn replay(recording: impl BufRead) -> Result<Replay, ReplayError> {
         let is_served = serde_json::from_str::<Value>(&first).is_ok_and(|line| line.get("served").is_some());
         if is_served { ReplayError::OfServed } else { ReplayError::NoHeader(problem) }
     })?;
-    if header.format != FORMAT {
+    // One of the first format has no moves, and is read all the same.
+    if !(1..=FORMAT).contains(&header.format) {
         return Err(ReplayError::OtherFormat { found: header.format, version: header.version });
     }
     let mut replay = Replay { header, decisions: 0, moves: 0, cut_off: false, differences: Vec::new() };
@@ -140,7 +141,7 @@ pub fn replay(recording: impl BufRead) -> Result<Replay, ReplayError> {
         let difference = repeated.map_err(|problem| ReplayError::BadLine { line, problem })?;
         replay.differences.extend(difference.map(|(at, what)| Difference { line, at, what }));
     }
-    if replay.decisions == 0 { Err(ReplayError::Empty) } else { Ok(replay) }
+    if replay.decisions + replay.moves == 0 { Err(ReplayError::Empty) } else { Ok(replay) }
 }
 
 /// Compared as they are written: bit for bit, numbers included.

@@ -287,11 +287,13 @@ fn p18_p22_aws_keeps_its_bounds_and_its_members() {
     let id = named.split("<instanceId>").nth(1).unwrap().split('<').next().unwrap().to_owned();
     let detached = served.aws(&format!("Action=DetachInstances&AutoScalingGroupName=workers&InstanceIds.member.1={id}&ShouldDecrementDesiredCapacity=true"));
     assert!(detached.body.contains("<StatusCode>InProgress</StatusCode>"), "{}", detached.body);
+    let activity = detached.body.split("<ActivityId>").nth(1).unwrap().split('<').next().unwrap();
+    let activity =
+        format!("Action=DescribeScalingActivities&AutoScalingGroupName=workers&ActivityIds.member.1={activity}");
+    assert!(served.aws(&activity).body.contains("<StatusCode>InProgress"));
     served.eventually("the activity's end", |served| {
-        served
-            .aws("Action=DescribeScalingActivities&AutoScalingGroupName=workers")
-            .body
-            .contains("<StatusCode>Successful")
+        let page = served.aws(&activity).body;
+        page.contains("<StatusCode>Successful") && page.contains("<EndTime>")
     });
     assert!(served.aws(&format!("Action=TerminateInstances&InstanceId.1={id}")).body.contains("shutting-down"));
     let gone = served.aws("Action=TerminateInstances&InstanceId.1=i-0");
@@ -312,7 +314,10 @@ fn what_is_not_modelled_and_who_may_not_ask_is_told() {
     assert_eq!(nomad("/v1/node/zzz").body, "node lookup failed: index error: UUID must be 36 characters");
     let consul = served.ask(served.addresses.consul, Method::GET, "/v1/kv/a", "", &[("x-consul-token", "c")]);
     assert_eq!(consul.status, 404);
-    assert_eq!(served.aws("Action=CreateAutoScalingGroup&AutoScalingGroupName=x").status, 501);
+    let made = served.aws("Action=CreateAutoScalingGroup&AutoScalingGroupName=x");
+    assert!(made.status == 501 && made.body.contains("<Code>NotImplemented</Code>"), "{}", made.body);
+    let zones = "Action=UpdateAutoScalingGroup&AutoScalingGroupName=workers&AvailabilityZones.member.1=c";
+    assert_eq!(served.aws(zones).status, 501, "what would change nothing is not said to be done");
     let unsigned = served.ask(served.addresses.aws, Method::POST, "/", "Action=DescribeRegions", &[]);
     assert_eq!(unsigned.status, 403);
 }

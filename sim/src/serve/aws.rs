@@ -15,6 +15,10 @@ const LARGEST_PART: usize = 100;
 /// How many instances of EC2 are.
 const LARGEST_PART_OF_EC2: usize = 1000;
 
+/// What a change of the desired capacity may say. Cooldowns are not honoured: a group's own is not modelled.
+const OF_DESIRED_CAPACITY: [&str; 5] =
+    ["Action", "Version", "AutoScalingGroupName", "DesiredCapacity", "HonorCooldown"];
+
 /// What a request is about.
 struct Request<'a> {
     parameters: BTreeMap<String, String>,
@@ -41,7 +45,10 @@ pub(super) fn answer(shared: &Shared, asked: &Asked) -> Reply {
     };
     match done {
         Ok(Some((result, more))) => success(&action, &result, more),
-        Ok(None) => Reply::not_modelled(&format!("the action {action:?} of AWS, or a parameter of it")),
+        Ok(None) => {
+            let words = format!("this simulated server does not model {action}, or a parameter of it");
+            refusal(&action, &Refused { status: 501, code: "NotImplemented", words })
+        }
         Err(refused) => refusal(&action, &refused),
     }
 }
@@ -137,7 +144,7 @@ impl Request<'_> {
         let decrement = self.is("ShouldDecrementDesiredCapacity");
         Ok(Some(match action {
             "UpdateAutoScalingGroup" | "SetDesiredCapacity" => {
-                if self.parameters.contains_key("MinSize") || self.parameters.contains_key("MaxSize") {
+                if self.parameters.keys().any(|name| !OF_DESIRED_CAPACITY.contains(&name.as_str())) {
                     return Ok(None);
                 }
                 if let Some(desired) = self.number("DesiredCapacity")? {
@@ -147,13 +154,13 @@ impl Request<'_> {
             }
             "DetachInstances" => world.detach_by_order(group, region, &members, decrement)?,
             "TerminateInstanceInAutoScalingGroup" => {
-                world.terminate_member_by_order(self.text("InstanceId"), decrement)?
+                world.terminate_member_by_order(self.text("InstanceId"), region, decrement)?
             }
             "SetInstanceProtection" => {
                 world.protect_by_order(group, region, &members, self.is("ProtectedFromScaleIn"))?;
                 "<SetInstanceProtectionResult/>".to_owned()
             }
-            "TerminateInstances" => world.terminate_by_order(&self.list("InstanceId"))?,
+            "TerminateInstances" => world.terminate_by_order(&self.list("InstanceId"), region)?,
             "DescribeRegions" => format!(
                 "<regionInfo><item><optInStatus>opt-in-not-required</optInStatus><regionName>{0}</regionName>\
                  <regionEndpoint>ec2.{0}.amazonaws.com</regionEndpoint></item></regionInfo>",

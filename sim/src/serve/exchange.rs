@@ -11,7 +11,7 @@ use flate2::write::GzEncoder;
 use futures_util::Stream;
 use http_body_util::{BodyExt, Either, Full, Limited, StreamBody};
 use hyper::body::{Bytes, Frame, Incoming};
-use hyper::{HeaderMap, Method, Request, Response};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -65,6 +65,11 @@ impl Asked {
         &self.target
     }
 
+    /// The query as it was asked, with its question mark where there is one.
+    pub(super) fn query_text(&self) -> String {
+        if self.query_text.is_empty() { String::new() } else { format!("?{}", self.query_text) }
+    }
+
     /// The path's segments, for matching.
     pub(super) fn segments(&self) -> Vec<&str> {
         self.path.iter().map(String::as_str).collect()
@@ -83,14 +88,6 @@ impl Asked {
     /// Whether a parameter is there and not `false`.
     pub(super) fn is_set(&self, name: &str) -> bool {
         self.query.get(name).is_some_and(|value| value != "false")
-    }
-
-    /// A parameter that is a number; nothing where it is not there.
-    pub(super) fn number(&self, name: &str) -> Result<Option<u64>, Reply> {
-        match self.query.get(name) {
-            None => Ok(None),
-            Some(text) => text.parse().map(Some).map_err(|_| Reply::text(400, format!("Invalid {name}"))),
-        }
     }
 
     pub(super) fn header(&self, name: &str) -> &str {
@@ -231,8 +228,12 @@ impl Reply {
             Content::Json(page) => Either::Left(Full::from(written(&page, false))),
             Content::Pieces(pieces) => Either::Right(StreamBody::new(pieces)),
         };
-        // Statuses and headers are our own constants and numbers.
-        response.body(body).unwrap_or_else(|_| Response::new(Either::Left(Full::default())))
+        response.body(body).unwrap_or_else(|_| {
+            // What stands in a header came from outside, and is none.
+            let mut broken = Response::new(Either::Left(Full::default()));
+            *broken.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            broken
+        })
     }
 }
 

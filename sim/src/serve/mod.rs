@@ -57,7 +57,7 @@ const EVERY_TOPIC: &[Topic] = &[
 const COOLDOWN: &str = "replicator_cooldown";
 
 /// How a scenario is served.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// How many seconds of the world pass in one of the clock; at least 1.
     pub speed: u64,
@@ -73,6 +73,19 @@ pub struct Options {
     pub consul_token: Option<String>,
     /// Where to write down what is asked and answered, and what happens in the world: a new file, of JSON lines.
     pub record: Option<PathBuf>,
+}
+
+impl std::fmt::Debug for Options {
+    /// Tokens are left out.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let ports = (self.nomad_port, self.consul_port, self.aws_port);
+        let record = &self.record;
+        f.debug_struct("Options")
+            .field("speed", &self.speed)
+            .field("ports", &ports)
+            .field("record", record)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How long servers look for a leader before they say that there is none.
@@ -270,7 +283,8 @@ async fn answer(service: Service, shared: &Shared, request: exchange::HttpReques
         },
     };
     if reply.status == 501 {
-        tell(format_args!("not modelled: {service}: {} {}", asked.method, asked.target()));
+        let words = reply.words().unwrap_or_default();
+        tell(format_args!("not modelled: {service}: {} {}: {words}", asked.method, asked.target()));
     }
     shared.protocol.exchange(shared.world.borrow().now, service, &asked, &reply);
     if service == Service::Cloud { reply.into_http() } else { reply.fit(&asked).into_http() }
@@ -287,7 +301,7 @@ async fn out_of_order(service: Service, shared: &Shared, asked: &Asked) -> Optio
         return None;
     }
     let (at_once, patience) = match service {
-        Service::Nomad => (nomad::without_leader(asked), NOMAD_LOOKS_FOR),
+        Service::Nomad => (nomad::without_leader(shared, asked), NOMAD_LOOKS_FOR),
         Service::Consul => (consul::without_leader(asked), CONSUL_LOOKS_FOR),
         Service::Cloud => return Some(aws::unavailable()),
     };

@@ -15,8 +15,8 @@ use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::time::Millis;
 
-/// Answers in more bytes than these are told by their length: they can be asked for again.
-const LONGEST_ANSWER: usize = 2000;
+/// Of bodies in more bytes than these only the length is written.
+const LONGEST_BODY: usize = 2000;
 
 /// Writes it down; or does not.
 pub(super) struct Protocol {
@@ -51,7 +51,7 @@ impl Protocol {
         }
     }
 
-    /// Writes an exchange: the answer to what changes something or is refused, and how long the others are.
+    /// Writes an exchange, without what is secret in it. Of what is long only the length.
     pub(super) fn exchange(&self, now: Millis, service: Service, asked: &Asked, reply: &Reply) {
         if self.out.borrow().is_none() {
             return;
@@ -59,8 +59,7 @@ impl Protocol {
         let query: serde_json::Map<String, Value> = asked
             .query
             .iter()
-            // It is none of anybody's business.
-            .map(|(name, value)| (name.clone(), if name == "token" { "…".into() } else { value.as_str().into() }))
+            .map(|(name, value)| (name.clone(), if is_secret(name) { HIDDEN.into() } else { value.as_str().into() }))
             .collect();
         let mut line = json!({
             "at": seconds(now), "service": service.to_string(), "method": asked.method.as_str(),
@@ -70,10 +69,13 @@ impl Protocol {
             line["query"] = query.into();
         }
         if !asked.body.is_empty() {
-            line["body"] = String::from_utf8_lossy(&asked.body).into();
+            match shown(&asked.body) {
+                Some(body) => line["body"] = body.into(),
+                None => line["body_bytes"] = asked.body.len().into(),
+            }
         }
         match reply.words() {
-            Some(words) if words.len() <= LONGEST_ANSWER => line["answer"] = words.into(),
+            Some(words) if words.len() <= LONGEST_BODY => line["answer"] = words.into(),
             Some(words) => line["answer_bytes"] = words.len().into(),
             None => {}
         }
@@ -97,4 +99,62 @@ impl Protocol {
 #[expect(clippy::cast_precision_loss, reason = "milliseconds of a scenario are far below 2^52")]
 fn seconds(at: Millis) -> f64 {
     at.0 as f64 / 1000.0
+}
+
+/// What is written in place of a secret.
+const HIDDEN: &str = "…";
+
+/// Whether something of that name is nobody else's business.
+fn is_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["token", "secret", "password"].iter().any(|word| name.contains(word)) && name != "nexttoken"
+}
+
+/// A body as it may be shown; nothing where it is too long for that.
+fn shown(body: &[u8]) -> Option<String> {
+    if body.len() > LONGEST_BODY {
+        return None;
+    }
+    if let Ok(mut page) = serde_json::from_slice::<Value>(body) {
+        hide(&mut page);
+        return Some(page.to_string());
+    }
+    let text = String::from_utf8_lossy(body);
+    let parts = text.split('&').map(|part| match part.split_once('=') {
+        Some((name, _)) if is_secret(name) => format!("{name}={HIDDEN}"),
+        _ => part.to_owned(),
+    });
+    Some(parts.collect::<Vec<String>>().join("&"))
+}
+
+fn hide(page: &mut Value) {
+    match page {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                // What is empty hides nothing.
+                if is_secret(name) && !value.is_null() && value != "" {
+                    *value = HIDDEN.into();
+                } else {
+                    hide(value);
+                }
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(hide),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_and_long_bodies_are_not_written() {
+        let job = br#"{"Job": {"ID": "a", "VaultToken": "s.1", "ConsulToken": "", "Groups": [{"Password": "p"}]}}"#;
+        let expected = json!({"Job": {"ID": "a", "VaultToken": "…", "ConsulToken": "", "Groups": [{"Password": "…"}]}});
+        assert_eq!(serde_json::from_str::<Value>(&shown(job).unwrap()).unwrap(), expected);
+        let form = b"Action=DescribeInstances&X-Amz-Security-Token=abc&NextToken=3";
+        assert_eq!(shown(form).unwrap(), "Action=DescribeInstances&X-Amz-Security-Token=…&NextToken=3");
+        assert_eq!(shown(&[b'x'; LONGEST_BODY + 1]), None);
+    }
 }

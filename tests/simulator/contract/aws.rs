@@ -82,12 +82,12 @@ fn the_served_aws_answers_as_the_recorded_one() {
     story.ask("describe-instance-status", &status);
     story.ask("describe-regions", "Action=DescribeRegions");
     story.of_group("describe-scaling-activities", "DescribeScalingActivities", "");
-    story.of_group("describe-scaling-activities-by-id", "DescribeScalingActivities", "&ActivityIds.member.1=nope");
+    story.ask("describe-scaling-activities-by-id", "Action=DescribeScalingActivities&ActivityIds.member.1=nope");
 
     story.of_group("set-desired-4", "SetDesiredCapacity", "&DesiredCapacity=4&HonorCooldown=false");
     story.await_members(4);
     story.ask("describe-asg-4", "Action=DescribeAutoScalingGroups&AutoScalingGroupNames.member.1=workers");
-    story.of_group("update-asg-5", "UpdateAutoScalingGroup", "&DesiredCapacity=5&TerminationPolicies.member.1=Default");
+    story.of_group("update-asg-5", "UpdateAutoScalingGroup", "&DesiredCapacity=5");
     story.await_members(5);
     story.of_group("set-desired-honor-cooldown", "SetDesiredCapacity", "&DesiredCapacity=6&HonorCooldown=true");
     story.await_members(6);

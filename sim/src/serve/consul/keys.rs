@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::Shared;
 use super::super::exchange::{Asked, Reply};
-use super::{check_id, not_allowed, with_index};
+use super::{check_id, not_allowed, number, with_index};
 use crate::world::api::KvCondition;
 use crate::world::{Topic, World};
 
@@ -18,15 +18,25 @@ pub(super) async fn answer(shared: &Shared, asked: &Asked, path: &[&str]) -> Res
     if let ["", rest @ ..] = path
         && !rest.is_empty()
     {
-        let cleaned: Vec<&str> = rest.iter().copied().filter(|part| !part.is_empty()).collect();
-        return Ok(Reply::bare(301).with("location", format_args!("/v1/kv/{}", cleaned.join("/"))));
+        let rest = asked.target().trim_start_matches("/v1/kv").trim_start_matches('/');
+        return Ok(Reply::bare(301).with("location", format_args!("/v1/kv/{rest}{}", asked.query_text())));
     }
     let key = path.join("/");
+    if key.is_empty() && asked.method != Method::GET && !asked.is_set("recurse") {
+        return Err(Reply::text(400, "Missing key name"));
+    }
+    let given: Vec<String> = ["cas", "acquire", "release"]
+        .iter()
+        .filter_map(|flag| Some(format!("{flag}={}", asked.query.get(*flag)?)))
+        .collect();
+    if given.len() > 1 {
+        return Err(Reply::text(400, format!("Conflicting flags: {}", given.join("&"))));
+    }
     match asked.method {
         Method::GET => read(shared, asked, &key).await,
         Method::PUT => put(shared, asked, &key),
         Method::DELETE => {
-            let index = asked.number("cas")?;
+            let index = number(asked, "cas")?;
             Ok(Reply::json(shared.world().kv_delete(&key, asked.is_set("recurse"), index)))
         }
         _ => Err(not_allowed(asked, "OPTIONS,GET,PUT,DELETE")),
@@ -63,13 +73,13 @@ fn put(shared: &Shared, asked: &Asked, key: &str) -> Result<Reply, Reply> {
     if let Some(id) = session("acquire") {
         check_id(&id)?;
     }
-    let condition = match (session("acquire"), session("release"), asked.number("cas")?) {
+    let condition = match (session("acquire"), session("release"), number(asked, "cas")?) {
         (Some(session), ..) => KvCondition::Acquire(session),
         (None, Some(session), _) => KvCondition::Release(session),
         (None, None, Some(index)) => KvCondition::Index(index),
         (None, None, None) => KvCondition::Always,
     };
-    let flags = asked.number("flags")?.unwrap_or(0);
+    let flags = number(asked, "flags")?.unwrap_or(0);
     let written = shared.world().kv_put(key, asked.body.to_vec(), flags, &condition);
     let written = written.ok_or_else(|| {
         let named = session("acquire").map(|id| id.to_string()).unwrap_or_default();

@@ -47,8 +47,19 @@ pub(super) async fn answer(shared: &Shared, asked: &Asked) -> Reply {
     let Some((&"v1", path)) = path.split_first() else { return Reply::bare(404) };
     match refusal(shared, asked, path) {
         Some(reply) => reply,
-        None => route(shared, asked, path).await.unwrap_or_else(|reply| reply),
+        None => match nonsense(asked) {
+            Some(reply) => reply,
+            None => route(shared, asked, path).await.unwrap_or_else(|reply| reply),
+        },
     }
+}
+
+/// What Consul refuses of any request.
+fn nonsense(asked: &Asked) -> Option<Reply> {
+    if asked.is_set("stale") && asked.is_set("consistent") {
+        return Some(Reply::text(400, "Cannot specify ?stale with ?consistent, conflicting semantics."));
+    }
+    (!matches!(asked.param("dc"), "" | "dc1")).then(|| Reply::text(500, "No path to datacenter"))
 }
 
 /// What a server without a leader says at once: it looks for one before it says anything else.
@@ -56,7 +67,7 @@ pub(super) fn without_leader(asked: &Asked) -> Option<Reply> {
     match asked.segments()[..] {
         ["v1", "status", "leader"] => Some(Reply::json("")),
         ["v1", "status", "peers"] => Some(Reply::json(json!([RPC]))),
-        ["v1", "agent", ..] => Some(agent_self()),
+        ["v1", "agent", "self"] => Some(agent_self()),
         _ => None,
     }
 }
@@ -88,7 +99,7 @@ async fn route(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, R
     match path {
         ["kv", key @ ..] => keys::answer(shared, asked, key).await,
         ["txn"] if asked.method == Method::PUT => transaction::carry_out(shared, asked),
-        ["session", path @ ..] => sessions::answer(shared, asked, path),
+        ["session", path @ ..] => sessions::answer(shared, asked, path).await,
         ["status", "leader"] => Ok(Reply::json(RPC)),
         ["status", "peers"] => Ok(Reply::json(json!([RPC]))),
         ["agent", "self"] => Ok(agent_self()),
@@ -111,6 +122,12 @@ fn agent_self() -> Reply {
         },
         "Meta": {"consul-network-segment": ""},
     }))
+}
+
+/// A parameter that is a number; nothing where it is not there.
+fn number(asked: &Asked, name: &str) -> Result<Option<u64>, Reply> {
+    let Some(text) = asked.query.get(name) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| Reply::text(500, format!("strconv.ParseUint: parsing {text:?}: invalid syntax")))
 }
 
 fn with_index(reply: Reply, index: u64) -> Reply {

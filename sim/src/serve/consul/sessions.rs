@@ -10,13 +10,15 @@ use serde_json::{Value, json};
 
 use super::super::Shared;
 use super::super::exchange::{Asked, Reply};
-use super::{NODE, check_id, not_allowed, with_index};
+use super::{NODE, UUID, check_id, not_allowed, with_index};
+use crate::world::{Topic, World};
 
 /// The shortest TTL, and the longest.
 const TTLS: std::ops::RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(86_400);
 /// Where a session does not say.
 const USUAL_TTL: Duration = Duration::from_secs(86_400);
 const USUAL_LOCK_DELAY: Duration = Duration::from_secs(15);
+const LONGEST_LOCK_DELAY: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -29,14 +31,27 @@ struct SessionBody {
 }
 
 /// Answers a request about sessions.
-pub(super) fn answer(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, Reply> {
+pub(super) async fn answer(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, Reply> {
     match *path {
         ["create" | "renew" | "destroy", ..] if asked.method != Method::PUT => Err(not_allowed(asked, "OPTIONS,PUT")),
         ["create"] => create_session(shared, asked),
-        ["list"] => Ok(sessions(shared, None)),
+        ["list"] | ["node", NODE] => {
+            waited(shared, asked).await?;
+            Ok(sessions(shared, None))
+        }
+        ["node", _] => Ok(with_index(Reply::json(json!([])), 1)),
+        ["info", _] => {
+            waited(shared, asked).await?;
+            session(shared, "info", path[1])
+        }
         [verb, id] => session(shared, verb, id),
         _ => Err(Reply::bare(404)),
     }
+}
+
+/// Waits for something to change in Consul.
+async fn waited(shared: &Shared, asked: &Asked) -> Result<(), Reply> {
+    shared.blocking(asked, &[Topic::Consul], World::consul_index).await
 }
 
 fn create_session(shared: &Shared, asked: &Asked) -> Result<Reply, Reply> {
@@ -57,8 +72,13 @@ fn create_session(shared: &Shared, asked: &Asked) -> Result<Reply, Reply> {
     let lock_delay = match body.lock_delay {
         None | Some(Value::Null) => USUAL_LOCK_DELAY,
         Some(Value::String(text)) => span(&text).map_err(|problem| undecoded(&problem))?,
-        Some(number) => Duration::from_nanos(number.as_u64().unwrap_or_default()),
+        // A number that small is meant as seconds.
+        Some(number) => match number.as_u64().unwrap_or_default() {
+            seconds @ ..1000 => Duration::from_secs(seconds),
+            nanoseconds => Duration::from_nanos(nanoseconds),
+        },
     };
+    let lock_delay = lock_delay.min(LONGEST_LOCK_DELAY);
     let deletes = match body.behavior.as_str() {
         "" | "release" => false,
         "delete" => true,
@@ -77,13 +97,13 @@ fn undecoded(problem: &str) -> Reply {
 }
 
 fn session(shared: &Shared, verb: &str, id: &str) -> Result<Reply, Reply> {
-    if verb == "node" {
-        return Ok(if id == NODE { sessions(shared, None) } else { with_index(Reply::json(json!([])), 1) });
-    }
     let id = SessionId::from(id);
-    if verb == "info" {
+    if verb == "info" && id.as_str().len() != UUID {
         let nothing = |reply: Reply| reply.with("x-consul-index", 1).with("x-consul-knownleader", false);
         check_id(&id).map_err(|reply| nothing(reply).with("x-consul-lastcontact", 0))?;
+    }
+    if verb == "renew" || verb == "destroy" {
+        check_id(&id)?;
     }
     match verb {
         "renew" if !shared.world().keep_session(&id) => Err(Reply::text(404, format!("Session id '{id}' not found"))),

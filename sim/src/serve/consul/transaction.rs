@@ -10,6 +10,9 @@ use super::super::exchange::{Asked, Reply};
 use crate::world::World;
 use crate::world::api::KvCondition;
 
+/// How many operations a transaction may have.
+const MOST_OPERATIONS: usize = 64;
+
 #[derive(Deserialize)]
 struct Operation {
     #[serde(rename = "KV")]
@@ -38,6 +41,10 @@ fn operations(asked: &Asked) -> Result<Vec<Operation>, Reply> {
 /// Carries out all operations, or none: those that only look come first in the check of all.
 pub(super) fn carry_out(shared: &Shared, asked: &Asked) -> Result<Reply, Reply> {
     let operations = operations(asked)?;
+    if operations.len() > MOST_OPERATIONS {
+        let words = format!("Transaction contains too many operations ({} > {MOST_OPERATIONS})", operations.len());
+        return Err(Reply::text(413, words));
+    }
     let mut world = shared.world();
     let mut errors = Vec::new();
     let mut writes = 0_usize;

@@ -78,8 +78,14 @@ pub(super) async fn answer(shared: &Shared, asked: &Asked) -> Reply {
 
 /// What a server without a leader says at once: it looks for one before it says anything else. A list that may be stale it
 /// gives as it has it, and one that was just started has nothing.
-pub(super) fn without_leader(asked: &Asked) -> Option<Reply> {
+pub(super) fn without_leader(shared: &Shared, asked: &Asked) -> Option<Reply> {
     let path = asked.segments();
+    if path == ["v1", "agent", "self"] {
+        return Some(
+            refusal(shared, asked)
+                .unwrap_or_else(|| read::of_servers(shared, &path[1..]).unwrap_or_else(|reply| reply)),
+        );
+    }
     if asked.method != Method::GET || !asked.is_set("stale") || matches!(path[..], ["v1", "status" | "agent", ..]) {
         return None;
     }

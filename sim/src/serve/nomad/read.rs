@@ -22,7 +22,7 @@ pub(super) async fn page(shared: &Shared, asked: &Asked, path: &[&str]) -> Resul
         ["job", ..] | ["jobs"] => of_jobs(shared, asked, path).await,
         ["node", ..] | ["nodes"] => of_nodes(shared, asked, path).await,
         ["evaluation" | "deployment", ..] | ["evaluations" | "deployments"] => of_changes(shared, asked, path).await,
-        ["scaling", ..] => of_scaling(shared, asked, path),
+        ["scaling", ..] => of_scaling(shared, asked, path).await,
         ["allocations"] => {
             let (namespace, prefix, with) = (namespace(asked), asked.param("prefix"), extra(asked));
             let page = |world: &World| world.allocations_in(namespace, prefix, with).into();
@@ -117,24 +117,25 @@ async fn of_changes(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Rep
     }
 }
 
-/// Policies stay as the scenario has them: nobody waits for one to change.
-fn of_scaling(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, Reply> {
-    let world = shared.world.borrow();
-    let page = match *path {
+/// Policies stay as the scenario has them: who waits for one to change waits for as long as he likes.
+async fn of_scaling(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, Reply> {
+    let page = |world: &World| match *path {
         ["scaling", "policies"] => {
-            world.scaling_policies_page(namespace(asked), asked.param("job"), asked.param("type")).into()
+            let (job, kind, prefix) = (asked.param("job"), asked.param("type"), asked.param("prefix"));
+            Some(Ok(world.scaling_policies_page(namespace(asked), job, kind, prefix).into()))
         }
-        ["scaling", "policy", id] => {
-            check_id("scaling_policy", id)?;
-            world.scaling_policy_page(id).ok_or_else(|| Reply::text(404, "policy not found"))?
-        }
-        _ => return Err(not_modelled(path)),
+        ["scaling", "policy", id] => Some(world.scaling_policy_page(id).ok_or("policy not found")),
+        _ => None,
     };
-    Ok(with_index(Reply::json(page), world.scaling_policies_index()))
+    if page(&shared.world.borrow()).is_none() {
+        return Err(not_modelled(path));
+    }
+    waited(shared, asked, &[], World::scaling_policies_index, |world| page(world).unwrap_or(Err("policy not found")))
+        .await
 }
 
 /// What the servers tell of themselves.
-fn of_servers(shared: &Shared, path: &[&str]) -> Result<Reply, Reply> {
+pub(super) fn of_servers(shared: &Shared, path: &[&str]) -> Result<Reply, Reply> {
     let address = shared.addresses.nomad;
     let (host, port) = (address.ip().to_string(), address.port());
     let rpc = "127.0.0.1:4647";

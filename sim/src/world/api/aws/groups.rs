@@ -170,9 +170,9 @@ impl World {
                 let how = format!("by detaching {}", self.cloud.instances[member].id);
                 self.order_on_pool(pool, self.cloud.groups[pool].desired.saturating_sub(1), &how);
             }
+            let desired = self.cloud.groups[pool].desired;
             let id = self.detach_instance(member);
             if !decrement {
-                let desired = self.cloud.groups[pool].desired + 1;
                 self.set_desired(pool, desired);
             }
             let begun = self.cloud.groups[pool].activities.iter().find(|it| it.activity.id == id);
@@ -182,10 +182,18 @@ impl World {
     }
 
     /// Terminates a member.
-    pub(crate) fn terminate_member_by_order(&mut self, id: &str, decrement: bool) -> Result<String, Refused> {
-        let found = self.cloud.find(&InstanceId::from(id));
-        let member =
-            found.filter(|number| self.cloud.groups[self.cloud.instances[*number].pool].members.contains(number));
+    pub(crate) fn terminate_member_by_order(
+        &mut self,
+        id: &str,
+        region: &str,
+        decrement: bool,
+    ) -> Result<String, Refused> {
+        let found = self.cloud.find(&InstanceId::from(id)).filter(|number| self.region_of(*number) == region);
+        let member = found.filter(|number| {
+            let it = &self.cloud.instances[*number];
+            let is_there = matches!(it.lifecycle, Lifecycle::Pending | Lifecycle::InService) && it.runs();
+            is_there && self.cloud.groups[it.pool].members.contains(number)
+        });
         let stranger =
             || Refused::invalid(format!("Instance Id not found - No managed instance found for instance ID {id}"));
         let member = member.ok_or_else(stranger)?;
@@ -233,10 +241,20 @@ impl World {
         ids: &[String],
         part: &Part,
     ) -> Result<(String, Option<usize>), Refused> {
-        let pool = self.pool_or_refuse(name, region)?;
+        // Without a name those of all groups are meant.
+        let pools = if name.is_empty() {
+            (0..self.plan.pools.len())
+                .filter(|pool| self.plan.pools[*pool].policy.target.region.as_str() == region)
+                .collect()
+        } else {
+            vec![self.pool_or_refuse(name, region)?]
+        };
         let wanted = |it: &&SimActivity| ids.is_empty() || ids.iter().any(|id| id == it.activity.id.as_str());
-        let all = self.cloud.groups[pool].activities.iter().filter(wanted);
-        Ok(part.of("Activities", all.map(|it| activity_xml("member", it, name)).collect()))
+        let all = pools.into_iter().flat_map(|pool| {
+            let name = self.plan.pools[pool].name.as_str();
+            self.cloud.groups[pool].activities.iter().filter(wanted).map(move |it| activity_xml("member", it, name))
+        });
+        Ok(part.of("Activities", all.collect()))
     }
 }
 

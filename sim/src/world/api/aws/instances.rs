@@ -60,14 +60,15 @@ impl World {
         let named = if ids.is_empty() {
             (0..self.cloud.instances.len()).collect()
         } else {
-            ids.iter().map(|id| self.instance_or_refuse(id)).collect::<Result<Vec<_>, _>>()?
+            ids.iter().map(|id| self.instance_or_refuse(id, region)).collect::<Result<Vec<_>, _>>()?
         };
         let here = named.into_iter().filter(|number| self.region_of(*number) == region);
         Ok(here.filter(|number| filters.iter().all(|filter| self.passes(*number, filter))).collect())
     }
 
-    fn instance_or_refuse(&self, id: &str) -> Result<usize, Refused> {
-        self.cloud.find(&InstanceId::from(id)).ok_or_else(|| Refused {
+    fn instance_or_refuse(&self, id: &str, region: &str) -> Result<usize, Refused> {
+        let found = self.cloud.find(&InstanceId::from(id)).filter(|number| self.region_of(*number) == region);
+        found.ok_or_else(|| Refused {
             status: 400,
             code: "InvalidInstanceID.NotFound",
             words: format!("The instance ID '{id}' does not exist"),
@@ -199,8 +200,8 @@ impl World {
     }
 
     /// Terminates instances, all or none of those named.
-    pub(crate) fn terminate_by_order(&mut self, ids: &[String]) -> Result<String, Refused> {
-        let numbers = ids.iter().map(|id| self.instance_or_refuse(id)).collect::<Result<Vec<_>, _>>()?;
+    pub(crate) fn terminate_by_order(&mut self, ids: &[String], region: &str) -> Result<String, Refused> {
+        let numbers = ids.iter().map(|id| self.instance_or_refuse(id, region)).collect::<Result<Vec<_>, _>>()?;
         let mut out = String::new();
         for number in numbers {
             let (before_code, before) = state_of(self.cloud.instances[number].state);

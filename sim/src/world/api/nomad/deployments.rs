@@ -19,7 +19,7 @@ impl World {
         let wanted = all.filter(|(number, it)| {
             let is_latest = self.nomad.jobs[it.job].deployment == Some(*number);
             (is_latest || self.is_listed(Some(it.proven_at)))
-                && self.in_namespace(it.job, namespace)
+                && self.plan.jobs[it.job].key.namespace.as_str() == namespace
                 && it.id.as_str().starts_with(prefix)
         });
         wanted.map(|(number, _)| self.deployment_of(number)).collect()

@@ -17,7 +17,9 @@ impl World {
 
     /// `GET /v1/evaluations`.
     pub(crate) fn evaluations_page(&self, namespace: &str, prefix: &str) -> Vec<Value> {
-        self.listed_evaluations(|it| self.in_namespace(it.job, namespace) && it.id.as_str().starts_with(prefix))
+        // To this list, as to that of deployments, `*` is a name like any other.
+        let is_there = |it: &SimEvaluation| self.plan.jobs[it.job].key.namespace.as_str() == namespace;
+        self.listed_evaluations(|it| is_there(it) && it.id.as_str().starts_with(prefix))
     }
 
     /// `GET /v1/job/ID/evaluations`, the newest first.

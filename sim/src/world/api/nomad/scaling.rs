@@ -73,12 +73,13 @@ impl World {
     }
 
     /// `GET /v1/scaling/policies`: of a namespace, of one job where one is named, of one type where one is.
-    pub(crate) fn scaling_policies_page(&self, namespace: &str, job: &str, kind: &str) -> Vec<Value> {
+    pub(crate) fn scaling_policies_page(&self, namespace: &str, job: &str, kind: &str, prefix: &str) -> Vec<Value> {
         let wanted = |group: &usize| {
             let key = &self.plan.groups[*group].key.job;
             self.in_namespace(self.plan.groups[*group].job, namespace)
                 && (job.is_empty() || key.id.as_str() == job)
                 && (kind.is_empty() || "horizontal".starts_with(kind))
+                && uuid(POLICY, *group).starts_with(prefix)
         };
         let stub = |group| {
             let mut policy = super::fields(self.scaling_policy_of(group)?);
