@@ -28,12 +28,14 @@ pub(super) struct Consul {
 
 pub(super) struct Session {
     pub(super) name: String,
-    pub(super) ttl: Millis,
+    ttl: Millis,
+    /// As it was written; empty where it has none.
+    pub(super) ttl_text: String,
     pub(super) lock_delay: Millis,
     pub(super) create_index: u64,
     /// Whether the keys that it holds go with it.
     pub(super) deletes: bool,
-    expires: Millis,
+    pub(super) expires: Millis,
 }
 
 #[derive(Default, Clone, PartialEq, Eq)]
@@ -126,7 +128,8 @@ impl World {
         self.consul.index += 1;
         let create_index = self.consul.index;
         let (name, lock_delay) = (request.name.clone(), request.lock_delay.into());
-        let session = Session { name, ttl, lock_delay, create_index, deletes: false, expires: Millis(0) };
+        let ttl_text = format!("{}s", request.ttl.as_secs());
+        let session = Session { name, ttl, ttl_text, lock_delay, create_index, deletes: false, expires: Millis(0) };
         self.consul.sessions.insert(id.clone(), session);
         self.renew_session(&id);
         id
@@ -135,6 +138,9 @@ impl World {
     /// Whether there is such a session. Consul may keep a session up to twice its TTL.
     pub(super) fn renew_session(&mut self, id: &SessionId) -> bool {
         let Some(session) = self.consul.sessions.get_mut(id) else { return false };
+        if session.expires == Millis(u64::MAX) {
+            return true;
+        }
         let (min, max) = (session.ttl, session.ttl + session.ttl);
         session.expires = self.now + self.streams.session.delay(Delay::Uniform { min, max });
         let expires = session.expires;

@@ -16,9 +16,7 @@ use crate::world::{Topic, World};
 /// The shortest TTL, and the longest.
 const TTLS: std::ops::RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_secs(86_400);
 /// Where a session does not say.
-const USUAL_TTL: Duration = Duration::from_secs(86_400);
 const USUAL_LOCK_DELAY: Duration = Duration::from_secs(15);
-const LONGEST_LOCK_DELAY: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase", default)]
@@ -78,16 +76,15 @@ fn create_session(shared: &Shared, asked: &Asked) -> Result<Reply, Reply> {
             nanoseconds => Duration::from_nanos(nanoseconds),
         },
     };
-    let lock_delay = lock_delay.min(LONGEST_LOCK_DELAY);
     let deletes = match body.behavior.as_str() {
         "" | "release" => false,
         "delete" => true,
         other => return Err(Reply::text(500, format!("Invalid Behavior setting '{other}'"))),
     };
     let in_world = |real: Duration| Duration::from_millis(shared.span(real).0);
-    let ttl = in_world(ttl.unwrap_or(USUAL_TTL));
+    let ttl = in_world(ttl.unwrap_or_default());
     let request = SessionRequest { name: body.name, ttl, lock_delay: in_world(lock_delay) };
-    let id = shared.world().new_session(&request, deletes);
+    let id = shared.world().new_session(&request, body.ttl.unwrap_or_default(), deletes);
     Ok(Reply::json(json!({"ID": id})))
 }
 

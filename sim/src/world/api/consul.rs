@@ -93,7 +93,8 @@ impl World {
     /// Deletes a key, or all below a prefix. Whether its condition held.
     pub(crate) fn kv_delete(&mut self, name: &str, recurse: bool, index: Option<u64>) -> bool {
         let present = self.consul.keys.get(name).map_or(0, |key| key.modify_index);
-        if index.is_some_and(|index| index != present) {
+        // What is not there is deleted, whatever its index.
+        if index.is_some_and(|index| present != 0 && index != present) {
             return false;
         }
         let gone: Vec<String> =
@@ -105,10 +106,15 @@ impl World {
     }
 
     /// `PUT /v1/session/create`.
-    pub(crate) fn new_session(&mut self, request: &SessionRequest, deletes: bool) -> SessionId {
+    pub(crate) fn new_session(&mut self, request: &SessionRequest, ttl: String, deletes: bool) -> SessionId {
         let id = self.make_session(request);
         if let Some(session) = self.consul.sessions.get_mut(&id) {
             session.deletes = deletes;
+            if ttl.is_empty() {
+                // It has no end.
+                session.expires = Millis(u64::MAX);
+            }
+            session.ttl_text = ttl;
         }
         id
     }
@@ -151,7 +157,7 @@ fn session_entry(id: &SessionId, session: &Session, speed: u64) -> Value {
     let real = |span: Millis| span.0 / speed.max(1);
     json!({
         "ID": id, "Name": session.name, "Node": "testbed", "LockDelay": real(session.lock_delay).saturating_mul(1_000_000),
-        "Behavior": if session.deletes { "delete" } else { "release" }, "TTL": format!("{}s", real(session.ttl) / 1000), "NodeChecks": ["serfHealth"],
+        "Behavior": if session.deletes { "delete" } else { "release" }, "TTL": session.ttl_text, "NodeChecks": ["serfHealth"],
         "ServiceChecks": null, "CreateIndex": session.create_index, "ModifyIndex": session.create_index,
     })
 }
