@@ -35,7 +35,7 @@ use crate::run::Outcome;
 use crate::scenario::Scenario;
 use crate::stage::Stage;
 use crate::time::Millis;
-use crate::world::{Topic, Until, World};
+use crate::world::{Calendar, Topic, Until, World};
 use exchange::{Asked, HttpResponse, Reply};
 use protocol::Protocol;
 
@@ -168,6 +168,9 @@ impl Server {
             let mut world = stage.world.borrow_mut();
             world.open_stream();
             world.nomad_address = Some(nomad_at.to_string());
+            #[expect(clippy::disallowed_methods, reason = "clients compare what they are told with their own clock")]
+            let now = jiff::Timestamp::now();
+            world.calendar = Calendar::from(now);
         }
         let protocol = Protocol::begin(options.record.as_deref(), scenario, options.speed)
             .map_err(|problem| ServeError::Record { path: options.record.clone().unwrap_or_default(), problem })?;

@@ -4,7 +4,7 @@
 //! - `nomad`: its tables; `allocations`, `nodes`: their lives; `evaluations`: why a job is looked at, and what came of it;
 //!   `scheduler`: placement and reconciling; `rollout`: deployments; `drain`: draining nodes; `orders`: what is asked of
 //!   it from outside; `stream`: its event stream; `listed`: the tables as the core's domain types.
-//! - `load`: demand and what it makes tasks use.
+//! - `load`: demand and what it makes tasks use; `calendar`: wall time.
 //! - `cloud`: Auto Scaling groups and instances.
 //! - `consul`: sessions, locks, keys.
 //! - `faults`: what the scenario's events do; `crash`: killing the leader at a call of its own.
@@ -14,6 +14,7 @@
 
 mod allocations;
 pub(crate) mod api;
+mod calendar;
 mod cloud;
 mod consul;
 mod crash;
@@ -45,6 +46,7 @@ use crate::record::{Record, Source};
 use crate::scenario::Plan;
 use crate::time::Millis;
 
+pub(crate) use calendar::Calendar;
 pub use crash::{CrashPoint, LedCall, Side};
 pub(crate) use ports::Until;
 pub use ports::{SimObserver, SimPorts};
@@ -59,9 +61,6 @@ use load::Load;
 use nomad::Nomad;
 use queue::Queue;
 use stream::Stream as EventStream;
-
-/// The wall time at which every run starts: 2026-01-05, a Monday, 00:00 UTC.
-pub(crate) const EPOCH_SECONDS: i64 = 1_767_571_200;
 
 /// What a blocking query waits on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,6 +99,7 @@ struct Outages {
 pub(crate) struct World {
     pub(crate) plan: Rc<Plan>,
     pub(crate) now: Millis,
+    pub(crate) calendar: Calendar,
     pub(crate) record: Record,
     pub(crate) signals: Vec<Signal>,
     pub(crate) agents: Vec<AgentSlot>,
@@ -150,6 +150,7 @@ impl World {
         let mut world = Self {
             plan: plan.clone(),
             now: Millis(0),
+            calendar: Calendar::usual(),
             record: Record::new(plan),
             signals: Vec::new(),
             agents: (0..plan.agents.count).map(|_| AgentSlot::default()).collect(),
@@ -304,8 +305,6 @@ impl World {
     }
 
     fn time_off_by(&self, off: i64) -> Timestamp {
-        let since = i64::try_from(self.now.0).unwrap_or(i64::MAX);
-        let millis = (EPOCH_SECONDS * 1000).saturating_add(since).saturating_add(off);
-        Timestamp::from_millisecond(millis).unwrap_or_default()
+        self.calendar.time_off_by(self.now, off)
     }
 }

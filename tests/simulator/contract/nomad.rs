@@ -358,7 +358,9 @@ fn lists_and_pages(story: &mut Story) {
 
     story.get("nodes", "/v1/nodes");
     story.get("nodes-now", "/v1/nodes");
-    story.get("node", &format!("/v1/node/{node}"));
+    let page = story.get("node", &format!("/v1/node/{node}")).json();
+    let address = story.served.addresses.nomad.to_string();
+    assert_eq!(page["HTTPAddr"], address.as_str(), "clients ask nodes themselves, and must find them");
     story.get("node-allocations", &format!("/v1/node/{node}/allocations"));
 
     story.get("deployments", "/v1/deployments");

@@ -10,7 +10,6 @@ mod nomad;
 use replicator::ports::Service;
 
 use super::{Outages, World};
-use crate::time::Millis;
 
 pub(crate) use aws::{InstanceFilter, Part, Refused, escaped};
 pub(crate) use consul::KvCondition;
@@ -27,20 +26,4 @@ impl World {
         };
         *out > 0
     }
-}
-
-/// The wall time in nanoseconds, as Nomad stores it.
-fn nanos(at: Millis) -> i64 {
-    let epoch = super::EPOCH_SECONDS * 1_000_000_000;
-    epoch.saturating_add(i64::try_from(at.0).unwrap_or(i64::MAX).saturating_mul(1_000_000))
-}
-
-/// The wall time as text.
-fn stamp(at: Millis) -> String {
-    jiff::Timestamp::from_nanosecond(nanos(at).into()).unwrap_or_default().to_string()
-}
-
-/// The same without fractions of a second, as Nomad writes some.
-fn stamp_to_the_second(at: Millis) -> String {
-    stamp(Millis(at.0 / 1000 * 1000))
 }

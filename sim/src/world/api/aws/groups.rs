@@ -5,7 +5,6 @@ use replicator::domain::{ActivityStatus, InstanceId, Lifecycle, Resource};
 use super::{ACCOUNT, INSTANCE_TYPE, Part, Refused, id, tag};
 use crate::time::Millis;
 use crate::world::World;
-use crate::world::api::stamp;
 use crate::world::cloud::SimActivity;
 
 impl World {
@@ -45,7 +44,7 @@ impl World {
             out.push_str(&self.member_xml(*member, None));
         }
         out.push_str("</Instances>");
-        tag(&mut out, "CreatedTime", stamp(Millis(0)));
+        tag(&mut out, "CreatedTime", self.calendar.stamp(Millis(0)));
         out.push_str("<SuspendedProcesses/>");
         tag(&mut out, "VPCZoneIdentifier", id("subnet", pool));
         out.push_str("<EnabledMetrics/><Tags><member>");

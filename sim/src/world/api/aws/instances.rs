@@ -6,7 +6,6 @@ use replicator::domain::{InstanceId, InstanceState};
 
 use super::{ACCOUNT, INSTANCE_TYPE, Part, Refused, id, tag};
 use crate::world::World;
-use crate::world::api::stamp;
 
 /// A filter that is modelled, with the values of which an instance must have one.
 pub(crate) struct InstanceFilter {
@@ -90,7 +89,7 @@ impl World {
     fn reservation_xml(&self, number: usize) -> String {
         let it = &self.cloud.instances[number];
         let (code, state) = state_of(it.state);
-        let launched = stamp(it.launched);
+        let launched = self.calendar.stamp(it.launched);
         let (region, address) = (self.region_of(number), &it.address);
         let (network, volume) = (id("eni", number), id("vol", number));
         let mut out = "<item>".to_owned();

@@ -5,10 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::jobs::kind;
 use super::{fields, numbered};
-use crate::time::Millis;
-use crate::world::World;
-use crate::world::api::{nanos, stamp};
 use crate::world::nomad::{SimAllocation, StopReason};
+use crate::world::{Calendar, World};
 
 /// What a list of allocations has beyond its usual fields.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +75,7 @@ impl World {
         let job = &self.plan.jobs[plan.job];
         let health = it.healthy.filter(|_| job.update.is_some()).map_or(
             Value::Null,
-            |at| json!({"Canary": false, "Healthy": true, "ModifyIndex": it.modify_index, "Timestamp": stamp(at)}),
+            |at| json!({"Canary": false, "Healthy": true, "ModifyIndex": it.modify_index, "Timestamp": self.calendar.stamp(at)}),
         );
         let migrates = (it.stop_reason == Some(StopReason::Migrates)).then_some(true);
         let mut stub = fields(json!({
@@ -91,10 +89,10 @@ impl World {
             "DesiredTransition": {"ForceReschedule": null, "Migrate": migrates, "Reschedule": null},
             "DeploymentStatus": health, "FollowupEvalID": "", "RescheduleTracker": null, "PreemptedAllocations": null,
             "PreemptedByAllocation": "", "CreateIndex": it.create_index, "ModifyIndex": it.modify_index,
-            "CreateTime": nanos(it.created), "ModifyTime": nanos(it.changed),
+            "CreateTime": self.calendar.nanos(it.created), "ModifyTime": self.calendar.nanos(it.changed),
         }));
         if with.task_states {
-            let states = plan.tasks.iter().map(|task| (task.name.to_string(), task_state(it)));
+            let states = plan.tasks.iter().map(|task| (task.name.to_string(), task_state(it, self.calendar)));
             stub.insert("TaskStates".to_owned(), states.collect::<Map<_, _>>().into());
         }
         if with.resources {
@@ -170,7 +168,9 @@ impl World {
     }
 }
 
-fn task_state(it: &SimAllocation) -> Value {
+fn task_state(it: &SimAllocation, calendar: Calendar) -> Value {
+    let stamp = |at| calendar.stamp(at);
+    let event = |kind: &str, words: &str, at| event(kind, words, calendar.nanos(at));
     let began = it.started.map(|at| event("Started", "Task started by client", at));
     let ended = it.ended.map(|at| event("Killed", "Task successfully killed", at));
     let received = event("Received", "Task received by client", it.created);
@@ -186,9 +186,9 @@ fn task_state(it: &SimAllocation) -> Value {
     })
 }
 
-fn event(kind: &str, words: &str, at: Millis) -> Value {
+fn event(kind: &str, words: &str, nanos: i64) -> Value {
     json!({
-        "Type": kind, "DisplayMessage": words, "Time": nanos(at), "Details": {}, "Message": "", "DiskLimit": 0,
+        "Type": kind, "DisplayMessage": words, "Time": nanos, "Details": {}, "Message": "", "DiskLimit": 0,
         "DownloadError": "", "DriverError": "", "DriverMessage": "", "ExitCode": 0, "FailedSibling": "",
         "FailsTask": false, "GenericSource": "", "KillError": "", "KillReason": "", "KillTimeout": 0,
         "RestartReason": "", "SetupError": "", "Signal": 0, "StartDelay": 0, "TaskSignal": "", "TaskSignalReason": "",

@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 
 use super::numbered;
 use crate::world::World;
-use crate::world::api::stamp;
 use crate::world::nomad::CREATED;
 
 impl World {
@@ -59,7 +58,7 @@ impl World {
             let page = json!({
                 "AutoPromote": false, "AutoRevert": false, "DesiredCanaries": 0, "DesiredTotal": of.desired,
                 "HealthyAllocs": of.healthy, "PlacedAllocs": of.placed, "PlacedCanaries": null,
-                "ProgressDeadline": progress, "Promoted": false, "RequireProgressBy": stamp(it.progress_by),
+                "ProgressDeadline": progress, "Promoted": false, "RequireProgressBy": self.calendar.stamp(it.progress_by),
                 "UnhealthyAllocs": 0,
             });
             (self.plan.groups[group].key.group.to_string(), page)

@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 use super::jobs::kind;
 use super::numbered;
 use crate::world::World;
-use crate::world::api::nanos;
 use crate::world::evaluations::{Course, Shortage, SimEvaluation, Trigger};
 
 impl World {
@@ -64,7 +63,7 @@ impl World {
             "ID": it.id, "JobID": plan.key.id, "Namespace": plan.key.namespace, "Type": kind(plan.kind), "Priority": 50,
             "TriggeredBy": trigger, "Status": status, "JobModifyIndex": it.job_modify_index,
             "CreateIndex": it.create_index, "ModifyIndex": it.modify_index, "SnapshotIndex": it.create_index,
-            "CreateTime": nanos(it.created), "ModifyTime": nanos(it.changed),
+            "CreateTime": self.calendar.nanos(it.created), "ModifyTime": self.calendar.nanos(it.changed),
         }));
         // Fields that are only there where there is something in them.
         let mut put = |name: &str, value: Value| page.insert(name.to_owned(), value);

@@ -5,7 +5,6 @@ use replicator::policy::POOL_KEY;
 use serde_json::{Map, Value, json};
 
 use crate::world::World;
-use crate::world::api::nanos;
 use crate::world::nomad::CREATED;
 use crate::world::orders::Registered;
 
@@ -42,7 +41,7 @@ impl World {
             "Datacenters": ["dc1"], "Priority": 50, "Status": self.job_status(job), "StatusDescription": "",
             "Stop": false, "ParentID": "", "Periodic": false, "ParameterizedJob": false, "Multiregion": null,
             "CreateIndex": CREATED, "ModifyIndex": it.modify_index, "JobModifyIndex": it.modify_index,
-            "SubmitTime": nanos(it.submitted), "JobSummary": self.summary_of(job),
+            "SubmitTime": self.calendar.nanos(it.submitted), "JobSummary": self.summary_of(job),
         })
     }
 
@@ -117,7 +116,7 @@ impl World {
                 "MaxParallel": at_once, "MinHealthyTime": 0, "ProgressDeadline": 0,
                 "Stagger": at_once * 30_000_000_000_u64,
             },
-            "VaultNamespace": "", "VaultToken": "", "SubmitTime": nanos(it.submitted), "Version": it.version,
+            "VaultNamespace": "", "VaultToken": "", "SubmitTime": self.calendar.nanos(it.submitted), "Version": it.version,
             "CreateIndex": CREATED, "ModifyIndex": it.modify_index, "JobModifyIndex": it.modify_index,
         })
     }

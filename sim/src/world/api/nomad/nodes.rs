@@ -6,10 +6,9 @@ use replicator::domain::{Eligibility, NodeStatus};
 use serde_json::{Map, Value, json};
 
 use super::{VERSION, fields, numbered};
-use crate::world::World;
-use crate::world::api::{nanos, stamp, stamp_to_the_second};
 use crate::world::nodes::{DrainCourse, DrainDeadline, LastDrain, NodeEvent};
 use crate::world::orders::NodeChanged;
+use crate::world::{Calendar, World};
 
 impl World {
     /// `GET /v1/nodes`.
@@ -30,14 +29,14 @@ impl World {
         let driver = json!({
             "mock_driver": {
                 "Attributes": {"driver.mock": "true"}, "Detected": true, "HealthDescription": "Healthy", "Healthy": true,
-                "UpdateTime": stamp(it.joined),
+                "UpdateTime": self.calendar.stamp(it.joined),
             }
         });
         fields(json!({
             "ID": it.id, "Name": it.name, "Address": self.cloud.instances[it.instance].address, "Datacenter": "dc1",
             "NodeClass": "", "Version": VERSION, "Drain": it.draining, "SchedulingEligibility": eligibility,
             "Status": status, "StatusDescription": "", "Drivers": driver, "HostVolumes": null,
-            "LastDrain": it.last_drain.map_or(Value::Null, |drain| last_drain(&drain)),
+            "LastDrain": it.last_drain.map_or(Value::Null, |drain| last_drain(&drain, self.calendar)),
             "CreateIndex": it.create_index, "ModifyIndex": it.modify_index,
         }))
     }
@@ -74,8 +73,8 @@ impl World {
                 "kernel.name": "linux", "memory.totalbytes": (size.memory.0 * 1_048_576).to_string(),
             },
             "CSIControllerPlugins": null, "CSINodePlugins": null, "ComputedClass": format!("v1:{}", it.pool),
-            "DrainStrategy": drain.map_or(Value::Null, |drain| strategy(&drain)),
-            "Events": it.events.iter().map(event).collect::<Vec<Value>>(),
+            "DrainStrategy": drain.map_or(Value::Null, |drain| strategy(&drain, self.calendar)),
+            "Events": it.events.iter().map(|event| event_page(event, self.calendar)).collect::<Vec<Value>>(),
             "Links": {"consul": format!("dc1.{}", it.name)},
             "Meta": detail.meta,
             "NodeResources": {
@@ -100,7 +99,7 @@ impl World {
                 "CPU": size.cpu.0, "Cores": 0, "Devices": null, "DiskMB": size.disk.0, "IOPS": 0,
                 "MemoryMB": size.memory.0, "MemoryMaxMB": 0, "Networks": networks,
             },
-            "StatusUpdatedAt": nanos(it.changed) / 1_000_000_000,
+            "StatusUpdatedAt": self.calendar.nanos(it.changed) / 1_000_000_000,
         })));
         page.into()
     }
@@ -117,15 +116,15 @@ impl World {
     }
 }
 
-fn strategy(drain: &LastDrain) -> Value {
+fn strategy(drain: &LastDrain, calendar: Calendar) -> Value {
     let deadline = match drain.deadline {
         DrainDeadline::None => 0,
         DrainDeadline::After { asked, .. } => nanoseconds(asked),
         DrainDeadline::Force => -1,
     };
     json!({
-        "Deadline": deadline, "ForceDeadline": drain.force_at.map(stamp), "IgnoreSystemJobs": drain.spares_system_jobs,
-        "StartedAt": stamp(drain.started),
+        "Deadline": deadline, "ForceDeadline": drain.force_at.map(|at| calendar.stamp(at)), "IgnoreSystemJobs": drain.spares_system_jobs,
+        "StartedAt": calendar.stamp(drain.started),
     })
 }
 
@@ -133,21 +132,21 @@ fn nanoseconds(span: Duration) -> i64 {
     i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }
 
-fn last_drain(drain: &LastDrain) -> Value {
+fn last_drain(drain: &LastDrain, calendar: Calendar) -> Value {
     let status = match drain.course {
         DrainCourse::Draining => "draining",
         DrainCourse::Complete => "complete",
         DrainCourse::Cancelled => "canceled",
     };
     json!({
-        "AccessorID": "", "Meta": null, "StartedAt": stamp_to_the_second(drain.started), "Status": status,
-        "UpdatedAt": stamp_to_the_second(drain.changed),
+        "AccessorID": "", "Meta": null, "StartedAt": calendar.stamp_to_the_second(drain.started), "Status": status,
+        "UpdatedAt": calendar.stamp_to_the_second(drain.changed),
     })
 }
 
-fn event(event: &NodeEvent) -> Value {
+fn event_page(event: &NodeEvent, calendar: Calendar) -> Value {
     json!({
         "CreateIndex": event.index, "Details": event.details, "Message": event.message, "Subsystem": event.subsystem,
-        "Timestamp": stamp(event.at),
+        "Timestamp": calendar.stamp(event.at),
     })
 }

@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 
 use super::numbered;
 use crate::world::World;
-use crate::world::api::nanos;
 use crate::world::nomad::{CREATED, ScalingEvent, uuid};
 use crate::world::orders::Scaled;
 
@@ -46,7 +45,7 @@ impl World {
         let evaluation = event.evaluation.map(|number| self.nomad.evaluations[number].id.clone());
         json!({
             "Count": event.to, "PreviousCount": event.from, "CreateIndex": event.index, "Error": event.error,
-            "EvalID": evaluation, "Message": event.message, "Meta": event.meta, "Time": nanos(event.at),
+            "EvalID": evaluation, "Message": event.message, "Meta": event.meta, "Time": self.calendar.nanos(event.at),
         })
     }
 

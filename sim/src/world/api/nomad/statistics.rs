@@ -5,7 +5,6 @@ use serde_json::{Map, Value, json};
 
 use super::numbered;
 use crate::world::World;
-use crate::world::api::nanos;
 
 /// The clock of a simulated core, MHz: percents of use are of one.
 const CORE_MHZ: f64 = 2500.0;
@@ -19,7 +18,7 @@ impl World {
         if !reachable || it.client != ClientStatus::Running {
             return None;
         }
-        let now = nanos(self.now);
+        let now = self.calendar.nanos(self.now);
         let used = self.statistics(number).tasks;
         let total = |of: fn(&TaskUsage) -> f64| used.iter().map(of).sum::<f64>();
         let cpu = total(|task| task.cpu_mhz.unwrap_or(0.0));
