@@ -670,6 +670,41 @@ fn draining(story: &mut Story) {
     assert_eq!(empty.json(), json!([]));
 }
 
+/// What no recording shows, and clients stumbled over.
+#[test]
+fn clients_find_what_they_wait_for() {
+    let served = Served::of_text(SCENARIO, Options::default());
+    let made = served.consul_put("/v1/session/create", r#"{"TTL": "15s"}"#);
+    assert_eq!(made.status, 200, "though the scenario has no agents: {}", made.body);
+
+    let count = |count: u32| json!({"Count": count, "Target": {"Group": "g"}});
+    assert_eq!(served.nomad_post("/v1/job/web/scale", &count(4)).status, 200);
+    let at_once = served.nomad_post("/v1/job/web/scale", &count(5));
+    assert_eq!(at_once.status, 400, "the deployment is as good as there: {}", at_once.body);
+
+    // A node of its own pool, with one allocation that cannot go elsewhere, so that its drain has no end by itself.
+    let nodes = served.nomad("/v1/nodes").json();
+    let small =
+        nodes.as_array().unwrap().iter().find(|node| node["Name"].as_str().unwrap().starts_with("small")).unwrap();
+    let page = format!("/v1/node/{}", small["ID"].as_str().unwrap());
+    let drain = |deadline: i64| {
+        let spec = json!({"DrainSpec": {"Deadline": deadline}});
+        served.nomad_post(&format!("{page}/drain"), &spec).json()["NodeModifyIndex"].as_u64().unwrap()
+    };
+    drain(3_600_000_000_000);
+    let first = served.nomad(&page).json()["DrainStrategy"].clone();
+    drain(7_200_000_000_000);
+    let second = served.nomad(&page).json()["DrainStrategy"].clone();
+    assert_eq!(first["StartedAt"], second["StartedAt"], "it is the same drain");
+    assert!(first["ForceDeadline"].as_str() < second["ForceDeadline"].as_str(), "and it has its whole time again");
+    drain(-1);
+    served.eventually("the forced drain's end", |served| served.nomad(&page).json()["Drain"] == false);
+    let of_drain = drain(0);
+    let ended = served.nomad(&format!("{page}?index={of_drain}&wait=1m"));
+    assert!(ended.index("nomad") > of_drain, "who waits for the end of an empty node's drain hears of it");
+    assert_eq!(ended.json()["Drain"], false);
+}
+
 fn with_tokens(contract: &mut Contract) {
     const TOKEN: &str = "d015db1f-84dd-f523-41fa-83b720f65d75";
     let served = Served::of_text(SCENARIO, Options { nomad_token: Some(TOKEN.into()), ..Options::default() });
