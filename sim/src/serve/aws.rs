@@ -25,8 +25,21 @@ struct Request<'a> {
     region: &'a str,
 }
 
-/// What comes of it: XML, and where the next part of a list begins.
-type Done = (String, Option<usize>);
+/// What comes of it.
+enum Done {
+    /// Nothing is told.
+    Nothing,
+    /// A result, in XML.
+    Result(String),
+    /// A part of a list, and where the next part begins.
+    Part(String, Option<usize>),
+}
+
+impl From<(String, Option<usize>)> for Done {
+    fn from((page, more): (String, Option<usize>)) -> Self {
+        Self::Part(page, more)
+    }
+}
 
 /// Answers one request. The region is the one that it is signed for.
 pub(super) fn answer(shared: &Shared, asked: &Asked) -> Reply {
@@ -44,7 +57,7 @@ pub(super) fn answer(shared: &Shared, asked: &Asked) -> Reply {
         request.carry_out(&mut shared.world(), &action)
     };
     match done {
-        Ok(Some((result, more))) => success(&action, &result, more),
+        Ok(Some(done)) => success(&action, &done),
         Ok(None) => {
             let words = format!("this simulated server does not model {action}, or a parameter of it");
             refusal(&action, &Refused { status: 501, code: "NotImplemented", words })
@@ -108,7 +121,7 @@ impl Request<'_> {
             "DescribeAutoScalingGroups" | "DescribeAutoScalingInstances" | "DescribeScalingActivities" => {
                 self.look_at_groups(world, action)
             }
-            _ => Ok(self.change(world, action)?.map(|result| (result, None))),
+            _ => self.change(world, action),
         }
     }
 
@@ -122,7 +135,7 @@ impl Request<'_> {
             let with_all = self.is("IncludeAllInstances");
             world.instance_status_xml(&ids, &filters, self.region, with_all, &part)?
         };
-        Ok(Some(done))
+        Ok(Some(done.into()))
     }
 
     fn look_at_groups(&self, world: &World, action: &str) -> Result<Option<Done>, Refused> {
@@ -131,18 +144,19 @@ impl Request<'_> {
         }
         let part = self.part("MaxRecords", USUAL_PART, LARGEST_PART)?;
         let (region, group) = (self.region, self.text("AutoScalingGroupName"));
-        Ok(Some(match action {
+        let done = match action {
             "DescribeAutoScalingGroups" => world.groups_xml(&self.list("AutoScalingGroupNames.member"), region, &part),
             "DescribeAutoScalingInstances" => world.members_xml(&self.list("InstanceIds.member"), region, &part),
             _ => world.activities_xml(group, region, &self.list("ActivityIds.member"), &part)?,
-        }))
+        };
+        Ok(Some(done.into()))
     }
 
-    fn change(&self, world: &mut World, action: &str) -> Result<Option<String>, Refused> {
+    fn change(&self, world: &mut World, action: &str) -> Result<Option<Done>, Refused> {
         let (region, group) = (self.region, self.text("AutoScalingGroupName"));
         let members = self.list("InstanceIds.member");
         let decrement = self.is("ShouldDecrementDesiredCapacity");
-        Ok(Some(match action {
+        let result = match action {
             "UpdateAutoScalingGroup" | "SetDesiredCapacity" => {
                 if self.parameters.keys().any(|name| !OF_DESIRED_CAPACITY.contains(&name.as_str())) {
                     return Ok(None);
@@ -150,7 +164,7 @@ impl Request<'_> {
                 if let Some(desired) = self.number("DesiredCapacity")? {
                     world.set_desired_by_order(group, region, u32::try_from(desired).unwrap_or(u32::MAX))?;
                 }
-                String::new()
+                return Ok(Some(Done::Nothing));
             }
             "DetachInstances" => world.detach_by_order(group, region, &members, decrement)?,
             "TerminateInstanceInAutoScalingGroup" => {
@@ -158,7 +172,7 @@ impl Request<'_> {
             }
             "SetInstanceProtection" => {
                 world.protect_by_order(group, region, &members, self.is("ProtectedFromScaleIn"))?;
-                "<SetInstanceProtectionResult/>".to_owned()
+                String::new()
             }
             "TerminateInstances" => world.terminate_by_order(&self.list("InstanceId"), region)?,
             "DescribeRegions" => format!(
@@ -167,22 +181,27 @@ impl Request<'_> {
                 escaped(region)
             ),
             _ => return Ok(None),
-        }))
+        };
+        Ok(Some(Done::Result(result)))
     }
 }
 
-fn success(action: &str, result: &str, more: Option<usize>) -> Reply {
-    let page = if EC2.contains(&action) {
-        let more = more.map(|from| format!("<nextToken>{from}</nextToken>")).unwrap_or_default();
+fn success(action: &str, done: &Done) -> Reply {
+    let is_ec2 = EC2.contains(&action);
+    let token = if is_ec2 { "nextToken" } else { "NextToken" };
+    let result = match done {
+        Done::Nothing => None,
+        Done::Result(page) | Done::Part(page, None) => Some(page.clone()),
+        Done::Part(page, Some(from)) => Some(format!("{page}<{token}>{from}</{token}>")),
+    };
+    let page = if is_ec2 {
+        let result = result.unwrap_or_default();
         format!(
             "<?xml version=\"1.0\" encoding=\"utf-8\"?><{action}Response xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15\">\
-             <requestId>request-id</requestId>{result}{more}</{action}Response>"
+             <requestId>request-id</requestId>{result}</{action}Response>"
         )
     } else {
-        let more = more.map(|from| format!("<NextToken>{from}</NextToken>")).unwrap_or_default();
-        // What has no result says so by having none.
-        let whole = result.is_empty() || result.ends_with("Result/>");
-        let result = if whole { result.to_owned() } else { format!("<{action}Result>{result}{more}</{action}Result>") };
+        let result = result.map(|result| format!("<{action}Result>{result}</{action}Result>")).unwrap_or_default();
         format!(
             "<{action}Response xmlns=\"http://autoscaling.amazonaws.com/doc/2011-01-01/\">{result}\
              <ResponseMetadata><RequestId>request-id</RequestId></ResponseMetadata></{action}Response>"

@@ -136,7 +136,7 @@ impl World {
     }
 
     /// Whether there is such a session. Consul may keep a session up to twice its TTL.
-    pub(super) fn renew_session(&mut self, id: &SessionId) -> bool {
+    pub(crate) fn renew_session(&mut self, id: &SessionId) -> bool {
         let Some(session) = self.consul.sessions.get_mut(id) else { return false };
         if session.expires == Millis(u64::MAX) {
             return true;
@@ -156,7 +156,7 @@ impl World {
     }
 
     /// Destroys a session: its locks are free, after their lock delay.
-    pub(super) fn destroy_session(&mut self, id: &SessionId) {
+    pub(crate) fn destroy_session(&mut self, id: &SessionId) {
         let Some(session) = self.consul.sessions.remove(id) else { return };
         let until = self.now + session.lock_delay;
         let held = |(_, key): &(&String, &Key)| key.holder.as_ref() == Some(id);

@@ -40,23 +40,24 @@ pub(crate) struct Scaled {
 pub(crate) enum ScaleRefused {
     NoJob,
     NoGroup,
+    Count(CountRefused),
+}
+
+/// Why a count was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CountRefused {
     /// More than the group's `scaling` block allows.
-    TooMany {
-        max: u32,
-    },
+    TooMany { max: u32 },
     /// Fewer than that.
-    TooFew {
-        min: u32,
-    },
+    TooFew { min: u32 },
     /// A deployment is under way. The count has changed all the same: see [`World::scale_by_order`].
     Deploying,
 }
 
-impl ScaleRefused {
+impl CountRefused {
     /// In Nomad's words.
     pub(crate) fn to_words(self, count: u32) -> String {
         match self {
-            Self::NoJob | Self::NoGroup => "no such thing".to_owned(),
             Self::TooMany { max } => format!("group count was greater than scaling policy maximum: {count} > {max}"),
             Self::TooFew { min } => format!("group count was less than scaling policy minimum: {count} < {min}"),
             Self::Deploying => "job scaling blocked due to active deployment".to_owned(),
@@ -114,10 +115,10 @@ pub(crate) struct NodeChanged {
 
 impl World {
     /// Whether the group's `scaling` block allows a count.
-    pub(super) fn check_bounds(&self, group: usize, count: u32) -> Result<(), ScaleRefused> {
+    pub(super) fn check_bounds(&self, group: usize, count: u32) -> Result<(), CountRefused> {
         match &self.plan.groups[group].scaling {
-            Some(block) if count < block.min => Err(ScaleRefused::TooFew { min: block.min }),
-            Some(block) if count > block.max => Err(ScaleRefused::TooMany { max: block.max }),
+            Some(block) if count < block.min => Err(CountRefused::TooFew { min: block.min }),
+            Some(block) if count > block.max => Err(CountRefused::TooMany { max: block.max }),
             _ => Ok(()),
         }
     }
@@ -127,8 +128,7 @@ impl World {
     pub(crate) fn scale_by_order(&mut self, order: &ScaleOrder) -> Result<Scaled, ScaleRefused> {
         let job = self.job_number(&order.job).ok_or(ScaleRefused::NoJob)?;
         let key = GroupKey { job: order.job.clone(), group: order.group.as_str().into() };
-        let mut groups = self.plan.jobs[job].groups.clone();
-        let group = groups.find(|group| self.plan.groups[*group].key == key).ok_or(ScaleRefused::NoGroup)?;
+        let group = self.find_group(&key).ok_or(ScaleRefused::NoGroup)?;
         let from = self.nomad.groups[group].count;
         let mut event = ScalingEvent {
             at: self.now,
@@ -142,9 +142,9 @@ impl World {
         };
         let mut refused = None;
         if let Some(count) = order.count {
-            self.check_bounds(group, count)?;
+            self.check_bounds(group, count).map_err(ScaleRefused::Count)?;
             if self.is_deploying(job) {
-                refused = Some(ScaleRefused::Deploying);
+                refused = Some(CountRefused::Deploying);
                 self.nomad.groups[group].count = count;
                 self.nomad.jobs[job].detail = None;
                 self.evaluate_soon(job, Trigger::DeploymentWatcher);
@@ -152,7 +152,7 @@ impl World {
                     "OriginalMessage": order.message, "OriginalCount": count, "OriginalMeta": order.meta,
                 });
                 (event.to, event.error, event.meta) = (None, true, original);
-                "job scaling blocked due to active deployment".clone_into(&mut event.message);
+                event.message = CountRefused::Deploying.to_words(count);
             } else {
                 let resource = Resource::Group(key);
                 self.record.order(self.now, resource, from, count, order.message.clone());
@@ -170,7 +170,7 @@ impl World {
         let events = &mut self.nomad.groups[group].scaled;
         events.insert(0, event);
         events.truncate(MOST_SCALING_EVENTS);
-        refused.map_or(Ok(done), Err)
+        refused.map_or(Ok(done), |refused| Err(ScaleRefused::Count(refused)))
     }
 
     /// Takes another version of a job. One that changes nothing makes an evaluation and no version.

@@ -20,6 +20,7 @@ use replicator::ports::{
 
 use super::evaluations::{Course, Trigger};
 use super::nomad::number_of;
+use super::orders::CountRefused;
 use super::{Happening, Topic, World};
 use crate::invariants::Act;
 use crate::time::Millis;
@@ -52,12 +53,11 @@ impl SimPorts {
     fn call(&self, service: Service, what: &str) -> Result<RefMut<'_, World>, PortError> {
         let mut world = self.world.borrow_mut();
         world.agents[self.agent].calls += 1;
-        let out = match service {
-            Service::Nomad => world.outages.nomad,
-            Service::Consul => world.outages.consul,
-            Service::Cloud => world.outages.cloud,
-        };
-        if out > 0 { Err(PortError::new(service, what, ErrorKind::Unreachable, "no answer")) } else { Ok(world) }
+        if world.is_out(service) {
+            Err(PortError::new(service, what, ErrorKind::Unreachable, "no answer"))
+        } else {
+            Ok(world)
+        }
     }
 
     /// A call: it travels there, takes effect, and its answer travels back. Whoever gives up in between knows nothing.
@@ -109,12 +109,7 @@ impl SimPorts {
         drop(self.call(service, what)?);
         if let Some(wait) = wait {
             let until = self.world.borrow().now + Millis::from(wait.at_most);
-            let is_out = move |world: &World| match service {
-                Service::Nomad => world.outages.nomad > 0,
-                Service::Consul => world.outages.consul > 0,
-                Service::Cloud => world.outages.cloud > 0,
-            };
-            let done = |world: &World| index(world) != wait.past || is_out(world);
+            let done = |world: &World| index(world) != wait.past || world.is_out(service);
             Until { world: &self.world, topics: &[topic], deadline: until, done, timer_set: false }.await;
         }
         let answer = self.call(service, what).map(|mut world| {
@@ -217,7 +212,7 @@ impl Nomad for SimPorts {
 
     async fn job(&self, key: &JobKey) -> Result<Arc<Job>, PortError> {
         self.served(Service::Nomad, "read job", |world| {
-            let job = world.find_job(key).ok_or_else(|| not_found(Service::Nomad, "read job"))?;
+            let job = world.job_number(key).ok_or_else(|| not_found(Service::Nomad, "read job"))?;
             Ok(world.job_detail(job))
         })
         .await
@@ -284,7 +279,7 @@ impl Nomad for SimPorts {
 
     async fn latest_deployment(&self, key: &JobKey) -> Result<Option<Deployment>, PortError> {
         self.served(Service::Nomad, "read deployment", |world| {
-            let number = world.find_job(key).and_then(|job| world.nomad.jobs[job].deployment);
+            let number = world.job_number(key).and_then(|job| world.nomad.jobs[job].deployment);
             Ok(number.map(|number| world.deployment(number)))
         })
         .await
@@ -318,7 +313,7 @@ impl Nomad for SimPorts {
                 return Err(conflict("the job changed meanwhile"));
             }
             if world.active_deployment(job).is_some() {
-                return Err(conflict("job scaling blocked due to active deployment"));
+                return Err(conflict(&CountRefused::Deploying.to_words(request.count)));
             }
             world.check_bounds(group, request.count).map_err(|refused| {
                 let words = refused.to_words(request.count);
@@ -491,11 +486,7 @@ impl Cloud for SimPorts {
 }
 
 impl World {
-    fn find_job(&self, key: &JobKey) -> Option<usize> {
-        self.plan.jobs.iter().position(|job| job.key == *key)
-    }
-
-    fn find_group(&self, key: &replicator::domain::GroupKey) -> Option<usize> {
+    pub(super) fn find_group(&self, key: &replicator::domain::GroupKey) -> Option<usize> {
         self.plan.groups.iter().position(|group| group.key == *key)
     }
 

@@ -51,6 +51,7 @@ struct Subject {
     /// By what else it is found.
     others: Vec<String>,
     index: u64,
+    page: Value,
 }
 
 impl World {
@@ -64,15 +65,19 @@ impl World {
         self.stream.iter().flat_map(|stream| &stream.events)
     }
 
-    fn publish(&mut self, subject: Subject, payload: &Value) {
-        let Some(stream) = &mut self.stream else { return };
-        let Subject { topic, kind, namespace, key, others, index } = subject;
+    /// Keeps a change, where anybody may read it; nothing is put together for nobody.
+    fn publish(&mut self, change: impl FnOnce(&Self) -> Subject) {
+        if self.stream.is_none() {
+            return;
+        }
+        let Subject { topic, kind, namespace, key, others, index, page } = change(self);
         let filter_keys = if others.is_empty() { Value::Null } else { json!(others) };
         let page = json!({
             "Topic": topic, "Type": kind, "Key": key, "Namespace": namespace, "FilterKeys": filter_keys, "Index": index,
-            "Payload": {topic: payload},
+            "Payload": {topic: page},
         });
         let keys = std::iter::once(key).chain(others).collect();
+        let Some(stream) = &mut self.stream else { return };
         stream.events.push_back(StreamEvent { index, topic, namespace, keys, page });
         if stream.events.len() > KEPT {
             stream.events.pop_front();
@@ -81,90 +86,75 @@ impl World {
     }
 
     pub(super) fn publish_job(&mut self, job: usize, kind: &'static str) {
-        if self.stream.is_none() {
-            return;
-        }
-        let (key, index) = (self.plan.jobs[job].key.clone(), self.nomad.jobs[job].modify_index);
-        let subject = Subject {
-            topic: "Job",
-            kind,
-            namespace: key.namespace.to_string(),
-            key: key.id.to_string(),
-            others: Vec::new(),
-            index,
-        };
-        let page = self.job_of(job);
-        self.publish(subject, &page);
+        self.publish(|world| {
+            let key = &world.plan.jobs[job].key;
+            Subject {
+                topic: "Job",
+                kind,
+                namespace: key.namespace.to_string(),
+                key: key.id.to_string(),
+                others: Vec::new(),
+                index: world.nomad.jobs[job].modify_index,
+                page: world.job_of(job),
+            }
+        });
     }
 
     pub(super) fn publish_evaluation(&mut self, number: usize) {
-        if self.stream.is_none() {
-            return;
-        }
-        let it = &self.nomad.evaluations[number];
-        let job = &self.plan.jobs[it.job].key;
-        let subject = Subject {
-            topic: "Evaluation",
-            kind: EVALUATION_UPDATED,
-            namespace: job.namespace.to_string(),
-            key: it.id.to_string(),
-            others: vec![job.id.to_string(), self.deployment_id(it.deployment)],
-            index: it.modify_index,
-        };
-        let page = self.evaluation_of(number);
-        self.publish(subject, &page);
+        self.publish(|world| {
+            let it = &world.nomad.evaluations[number];
+            let job = &world.plan.jobs[it.job].key;
+            Subject {
+                topic: "Evaluation",
+                kind: EVALUATION_UPDATED,
+                namespace: job.namespace.to_string(),
+                key: it.id.to_string(),
+                others: vec![job.id.to_string(), world.deployment_id(it.deployment)],
+                index: it.modify_index,
+                page: world.evaluation_of(number),
+            }
+        });
     }
 
     pub(super) fn publish_allocation(&mut self, number: usize, kind: &'static str) {
-        if self.stream.is_none() {
-            return;
-        }
-        let it = &self.nomad.allocations[number];
-        let job = self.plan.groups[it.group].job;
-        let key = &self.plan.jobs[job].key;
-        let subject = Subject {
-            topic: "Allocation",
-            kind,
-            namespace: key.namespace.to_string(),
-            key: it.id.to_string(),
-            others: vec![key.id.to_string(), self.deployment_id(self.nomad.jobs[job].deployment)],
-            index: it.modify_index,
-        };
-        let mut page = self.allocation_of(number);
-        if let Value::Object(fields) = &mut page {
-            // It would be in every event of every allocation.
-            fields.remove("Job");
-        }
-        self.publish(subject, &page);
+        self.publish(|world| {
+            let it = &world.nomad.allocations[number];
+            let job = world.plan.groups[it.group].job;
+            let key = &world.plan.jobs[job].key;
+            Subject {
+                topic: "Allocation",
+                kind,
+                namespace: key.namespace.to_string(),
+                key: it.id.to_string(),
+                others: vec![key.id.to_string(), world.deployment_id(world.nomad.jobs[job].deployment)],
+                index: it.modify_index,
+                page: world.allocation_of(number).into(),
+            }
+        });
     }
 
     pub(super) fn publish_deployment(&mut self, number: usize, kind: &'static str) {
-        if self.stream.is_none() {
-            return;
-        }
-        let it = &self.nomad.deployments[number];
-        let job = &self.plan.jobs[it.job].key;
-        let subject = Subject {
-            topic: "Deployment",
-            kind,
-            namespace: job.namespace.to_string(),
-            key: it.id.to_string(),
-            others: vec![job.id.to_string()],
-            index: it.modify_index,
-        };
-        let page = self.deployment_of(number);
-        self.publish(subject, &page);
+        self.publish(|world| {
+            let it = &world.nomad.deployments[number];
+            let job = &world.plan.jobs[it.job].key;
+            Subject {
+                topic: "Deployment",
+                kind,
+                namespace: job.namespace.to_string(),
+                key: it.id.to_string(),
+                others: vec![job.id.to_string()],
+                index: it.modify_index,
+                page: world.deployment_of(number),
+            }
+        });
     }
 
     pub(super) fn publish_node(&mut self, node: usize, kind: &'static str) {
-        if self.stream.is_none() {
-            return;
-        }
-        let it = &self.nomad.nodes[node];
-        let (key, index) = (it.id.to_string(), it.modify_index);
-        let subject = Subject { topic: "Node", kind, namespace: String::new(), key, others: Vec::new(), index };
-        let page = self.node_of(node);
-        self.publish(subject, &page);
+        self.publish(|world| {
+            let it = &world.nomad.nodes[node];
+            let (key, index, page) = (it.id.to_string(), it.modify_index, world.node_of(node));
+            Subject { topic: "Node", kind, namespace: String::new(), key, others: Vec::new(), index, page }
+        });
     }
 
     fn deployment_id(&self, number: Option<usize>) -> String {

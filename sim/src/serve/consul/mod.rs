@@ -45,12 +45,9 @@ const KNOWN: [&str; 18] = [
 pub(super) async fn answer(shared: &Shared, asked: &Asked) -> Reply {
     let path = asked.segments();
     let Some((&"v1", path)) = path.split_first() else { return Reply::bare(404) };
-    match refusal(shared, asked, path) {
+    match refusal(shared, asked, path).or_else(|| nonsense(asked)) {
         Some(reply) => reply,
-        None => match nonsense(asked) {
-            Some(reply) => reply,
-            None => route(shared, asked, path).await.unwrap_or_else(|reply| reply),
-        },
+        None => route(shared, asked, path).await.unwrap_or_else(|reply| reply),
     }
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::Shared;
 use super::super::exchange::{Asked, Reply};
-use super::{NODE, UUID, check_id, not_allowed, with_index};
+use super::{NODE, check_id, not_allowed, with_index};
 use crate::world::{Topic, World};
 
 /// The shortest TTL, and the longest.
@@ -38,11 +38,18 @@ pub(super) async fn answer(shared: &Shared, asked: &Asked, path: &[&str]) -> Res
             Ok(sessions(shared, None))
         }
         ["node", _] => Ok(with_index(Reply::json(json!([])), 1)),
-        ["info", _] => {
+        ["info", id] => {
             waited(shared, asked).await?;
-            session(shared, "info", path[1])
+            info(shared, &id.into())
         }
-        [verb, id] => session(shared, verb, id),
+        ["renew", id] => renew(shared, &id.into()),
+        ["destroy", id] => {
+            let id = id.into();
+            check_id(&id)?;
+            shared.world().destroy_session(&id);
+            Ok(Reply::json(true))
+        }
+        [verb, _] => Err(Reply::not_modelled(&format!("/v1/session/{verb}"))),
         _ => Err(Reply::bare(404)),
     }
 }
@@ -93,25 +100,21 @@ fn undecoded(problem: &str) -> Reply {
     Reply::text(400, format!("Request decode failed: {problem}"))
 }
 
-fn session(shared: &Shared, verb: &str, id: &str) -> Result<Reply, Reply> {
-    let id = SessionId::from(id);
-    if verb == "info" && id.as_str().len() != UUID {
-        let nothing = |reply: Reply| reply.with("x-consul-index", 1).with("x-consul-knownleader", false);
-        check_id(&id).map_err(|reply| nothing(reply).with("x-consul-lastcontact", 0))?;
+fn info(shared: &Shared, id: &SessionId) -> Result<Reply, Reply> {
+    // A look-up that comes to nothing tells its index, too.
+    check_id(id).map_err(|reply| {
+        reply.with("x-consul-index", 1).with("x-consul-knownleader", false).with("x-consul-lastcontact", 0)
+    })?;
+    Ok(sessions(shared, Some(id)))
+}
+
+fn renew(shared: &Shared, id: &SessionId) -> Result<Reply, Reply> {
+    check_id(id)?;
+    let mut world = shared.world();
+    if !world.renew_session(id) {
+        return Err(Reply::text(404, format!("Session id '{id}' not found")));
     }
-    if verb == "renew" || verb == "destroy" {
-        check_id(&id)?;
-    }
-    match verb {
-        "renew" if !shared.world().keep_session(&id) => Err(Reply::text(404, format!("Session id '{id}' not found"))),
-        "renew" => Ok(Reply::json(shared.world.borrow().sessions_page(Some(&id), shared.options.speed))),
-        "info" => Ok(sessions(shared, Some(&id))),
-        "destroy" => {
-            shared.world().end_session(&id);
-            Ok(Reply::json(true))
-        }
-        _ => Err(Reply::not_modelled(&format!("/v1/session/{verb}"))),
-    }
+    Ok(Reply::json(world.sessions_page(Some(id), shared.options.speed)))
 }
 
 fn sessions(shared: &Shared, id: Option<&SessionId>) -> Reply {

@@ -14,7 +14,7 @@ use super::Shared;
 use super::exchange::{Asked, Reply};
 
 /// The first part of every path that Nomad has: others it has not heard of.
-const KNOWN: [&str; 23] = [
+const KNOWN: [&str; 26] = [
     "acl",
     "agent",
     "allocation",
@@ -36,7 +36,10 @@ const KNOWN: [&str; 23] = [
     "plugin",
     "regions",
     "scaling",
+    "search",
     "status",
+    "system",
+    "validate",
     "volumes",
 ];
 /// What may stand behind a job's ID, which may hold slashes itself.
@@ -81,10 +84,8 @@ pub(super) async fn answer(shared: &Shared, asked: &Asked) -> Reply {
 pub(super) fn without_leader(shared: &Shared, asked: &Asked) -> Option<Reply> {
     let path = asked.segments();
     if path == ["v1", "agent", "self"] {
-        return Some(
-            refusal(shared, asked)
-                .unwrap_or_else(|| read::of_servers(shared, &path[1..]).unwrap_or_else(|reply| reply)),
-        );
+        let own = || read::of_servers(shared, &path[1..]).unwrap_or_else(|reply| reply);
+        return Some(refusal(shared, asked).unwrap_or_else(own));
     }
     if asked.method != Method::GET || !asked.is_set("stale") || matches!(path[..], ["v1", "status" | "agent", ..]) {
         return None;
@@ -110,23 +111,22 @@ fn refusal(shared: &Shared, asked: &Asked) -> Option<Reply> {
 }
 
 async fn route(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, Reply> {
-    if !path.first().is_some_and(|first| KNOWN.contains(first) || ["search", "validate", "system"].contains(first)) {
+    if !path.first().is_some_and(|first| KNOWN.contains(first)) {
         return Err(Reply::bare(404));
     }
     if !matches!(asked.param("region"), "" | "global") {
         return Err(Reply::text(500, "No path to region"));
     }
-    let id = joined_job_id(path);
-    let of_job: Vec<&str>;
-    let path = match (path, &id) {
-        ([_, rest @ ..], Some(id)) => {
-            of_job = match rest.last() {
-                Some(last) if rest.len() > 1 && OF_JOB.contains(last) => vec!["job", id, last],
-                _ => vec!["job", id],
-            };
-            &of_job
+    let id;
+    let of_job;
+    let path = match path {
+        ["job", rest @ ..] => {
+            let (ids, verb) = of_one_job(rest);
+            id = ids.join("/");
+            of_job = [&["job", id.as_str()], verb].concat();
+            &of_job[..]
         }
-        _ => path,
+        path => path,
     };
     match asked.method {
         Method::GET => read::page(shared, asked, path).await,
@@ -135,14 +135,12 @@ async fn route(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Reply, R
     }
 }
 
-/// The ID of the job that a path is about. It may hold slashes that were not escaped.
-fn joined_job_id(path: &[&str]) -> Option<String> {
-    let ["job", rest @ ..] = path else { return None };
-    let ids = match rest {
-        [ids @ .., last] if !ids.is_empty() && OF_JOB.contains(last) => ids,
-        ids => ids,
-    };
-    Some(ids.join("/"))
+/// The parts of a job's ID, which may hold slashes that were not escaped, and what is asked of the job.
+fn of_one_job<'p, 's>(path: &'p [&'s str]) -> (&'p [&'s str], &'p [&'s str]) {
+    match path {
+        [ids @ .., last] if !ids.is_empty() && OF_JOB.contains(last) => path.split_at(ids.len()),
+        ids => (ids, &[]),
+    }
 }
 
 fn namespace(asked: &Asked) -> &str {

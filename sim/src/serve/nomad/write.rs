@@ -122,7 +122,7 @@ fn scale(shared: &Shared, job: &JobKey, body: ScaleBody) -> Result<Reply, Reply>
             let words = format!("task group {:?} specified for scaling does not exist in job", order.group);
             Err(Reply::text(400, words))
         }
-        Err(refused) => Err(Reply::text(400, refused.to_words(count.unwrap_or(0)))),
+        Err(ScaleRefused::Count(refused)) => Err(Reply::text(400, refused.to_words(count.unwrap_or(0)))),
     }
 }
 

@@ -119,16 +119,6 @@ impl World {
         id
     }
 
-    /// `PUT /v1/session/renew/ID`; nothing where it is gone.
-    pub(crate) fn keep_session(&mut self, id: &SessionId) -> bool {
-        self.renew_session(id)
-    }
-
-    /// `PUT /v1/session/destroy/ID`.
-    pub(crate) fn end_session(&mut self, id: &SessionId) {
-        self.destroy_session(id);
-    }
-
     /// `GET /v1/session/info/ID` and `/list`. `speed` turns the world's time into the client's.
     pub(crate) fn sessions_page(&self, id: Option<&SessionId>, speed: u64) -> Vec<Value> {
         let wanted = self.consul.sessions.iter().filter(|(found, _)| id.is_none_or(|id| *found == id));

@@ -60,13 +60,13 @@ impl World {
     /// `GET /v1/node/ID/allocations`: whole allocations.
     pub(crate) fn node_allocations_page(&self, id: &str) -> Vec<Value> {
         let node = self.node_number(id);
-        self.listed_allocations(|it| Some(it.node) == node).map(|number| self.allocation_of(number)).collect()
+        self.listed_allocations(|it| Some(it.node) == node).map(|number| self.whole_allocation(number)).collect()
     }
 
     /// `GET /v1/allocation/ID`.
     pub(crate) fn allocation_page(&self, id: &str) -> Option<Value> {
         let number = numbered(id, &self.nomad.allocations, |it| it.id.as_str())?;
-        Some(self.allocation_of(number))
+        Some(self.whole_allocation(number))
     }
 
     fn allocation_stub(&self, number: usize, with: Extra) -> Map<String, Value> {
@@ -117,7 +117,16 @@ impl World {
         })
     }
 
-    pub(crate) fn allocation_of(&self, number: usize) -> Value {
+    /// All of an allocation, its job included.
+    fn whole_allocation(&self, number: usize) -> Value {
+        let mut page = self.allocation_of(number);
+        let job = self.plan.groups[self.nomad.allocations[number].group].job;
+        page.insert("Job".to_owned(), self.job_of(job));
+        page.into()
+    }
+
+    /// The same without the job, as the event stream has it.
+    pub(crate) fn allocation_of(&self, number: usize) -> Map<String, Value> {
         let it = &self.nomad.allocations[number];
         let group = &self.plan.groups[it.group];
         let asked = |cpu: u64, memory: u64, disk: u32| {
@@ -147,7 +156,7 @@ impl World {
         let ready = self.nomad.nodes.iter().filter(|node| node.takes_work()).count();
         page.extend(fields(json!({
             "AllocModifyIndex": it.modify_index, "DeploymentID": deployment.unwrap_or_default(),
-            "Job": self.job_of(group.job), "NetworkStatus": {"Address": "", "DNS": null, "InterfaceName": ""},
+            "NetworkStatus": {"Address": "", "DNS": null, "InterfaceName": ""},
             "Metrics": {
                 "AllocationTime": 0, "ClassExhausted": null, "ClassFiltered": null, "CoalescedFailures": 0,
                 "ConstraintFiltered": null, "DimensionExhausted": null, "NodesAvailable": {"dc1": ready},
@@ -164,7 +173,7 @@ impl World {
             "Resources": asked(total.cpu.0, total.memory.0, group.disk), "SharedResources": asked(0, 0, group.disk),
             "TaskResources": tasks.collect::<Map<_, _>>(),
         })));
-        page.into()
+        page
     }
 }
 
