@@ -1,6 +1,7 @@
 //! How fast large clusters are decided: a pool of 5,000 nodes, and groups with 100,000 allocations in all.
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -66,13 +67,22 @@ fn groups_of_100_000_allocations(criterion: &mut Criterion) {
         name: "g".into(),
         count: 1_000,
         meta: Meta::new(),
-        tasks: vec![Task { name: "t".into(), cpu: MegaHertz(500), memory: MebiBytes(256), span: TaskSpan::Throughout }],
+        tasks: vec![Task {
+            name: "t".into(),
+            cpu: MegaHertz(500),
+            memory: MebiBytes(256),
+            cores: 0,
+            span: TaskSpan::Throughout,
+        }],
         disk: MebiBytes(0),
+        scaling: None,
+        needs: Arc::default(),
     };
     let sample = |number: usize| {
         let memory = MemoryStats { rss: Some(number as u64 * 100_000), usage: None };
         Some(AllocationStats {
             tasks: vec![TaskUsage { task: "t".into(), cpu_mhz: Some(number as f64 / 4.0), memory }],
+            collected: true,
         })
     };
     let samples: Vec<_> = (0..ALLOCATIONS_EACH).map(sample).collect();

@@ -38,3 +38,5 @@ pub mod policy;
 pub mod ports;
 pub mod recording;
 pub mod state;
+#[cfg(test)]
+mod testing;

@@ -8,7 +8,7 @@ use crate::domain::Resource;
 use crate::operation::{Move, Situation, Work};
 
 /// The version of the format.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// The first line of a recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -330,7 +330,7 @@ mod tests {
         assert!(matches!(replay(&b"{}\n"[..]), Err(ReplayError::NoHeader(_))));
         assert!(matches!(replay(&b"{\"served\":\"A day\",\"seed\":1}\n"[..]), Err(ReplayError::OfServed)));
         assert!(matches!(replay(recording(&[]).as_bytes()), Err(ReplayError::Empty)));
-        let other = recording(&[]).replace("\"format\":2", "\"format\":7");
+        let other = recording(&[]).replace("\"format\":3", "\"format\":7");
         assert!(matches!(replay(other.as_bytes()), Err(ReplayError::OtherFormat { found: 7, .. })));
         let bad = recording(&[line(&decided(50.0)), "{".to_owned(), line(&decided(50.0))]);
         assert!(matches!(replay(bad.as_bytes()), Err(ReplayError::BadLine { line: 3, .. })));

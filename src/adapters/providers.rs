@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use futures_util::future::LocalBoxFuture;
 
 use crate::domain::{Activity, ActivityId, Instance, InstanceId, PoolSnapshot, PoolTarget, ProviderName};
-use crate::ports::{Cloud, ErrorKind, PortError, Service};
+use crate::ports::{Cloud, ErrorKind, Offer, PortError, Service};
+
+/// The providers that there are, whether or not this build has them.
+const KNOWN: [&str; 1] = ["aws"];
 
 /// The providers that pools may name.
 #[derive(Default)]
@@ -43,69 +46,93 @@ impl Providers {
 }
 
 impl Cloud for Providers {
-    fn offers(&self, provider: &ProviderName) -> bool {
-        self.by_name.contains_key(provider)
+    fn offers(&self, provider: &ProviderName) -> Offer {
+        if self.by_name.contains_key(provider) {
+            Offer::Yes
+        } else if KNOWN.contains(&provider.as_str()) {
+            Offer::NotBuilt
+        } else {
+            Offer::Unknown
+        }
     }
 
-    async fn pool(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
-        self.of(target)?.pool(target).await
+    async fn look(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
+        self.of(target)?.look(target).await
     }
 
-    async fn set_desired(&self, target: &PoolTarget, desired: u32) -> Result<(), PortError> {
-        self.of(target)?.set_desired(target, desired).await
+    async fn grow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError> {
+        self.of(target)?.grow(target, to).await
+    }
+
+    async fn ungrow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError> {
+        self.of(target)?.ungrow(target, to).await
     }
 
     async fn instances(&self, target: &PoolTarget, ids: &[InstanceId]) -> Result<Vec<Instance>, PortError> {
         self.of(target)?.instances(target, ids).await
     }
 
-    async fn detach(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
-        self.of(target)?.detach(target, instance).await
+    async fn take_out(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
+        self.of(target)?.take_out(target, instance).await
+    }
+
+    async fn let_go(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
+        self.of(target)?.let_go(target, instance).await
     }
 
     async fn activities(&self, target: &PoolTarget) -> Result<Vec<Activity>, PortError> {
         self.of(target)?.activities(target).await
     }
 
-    async fn terminate(&self, target: &PoolTarget, instance: &InstanceId) -> Result<(), PortError> {
-        self.of(target)?.terminate(target, instance).await
+    async fn end(&self, target: &PoolTarget, instance: &InstanceId) -> Result<(), PortError> {
+        self.of(target)?.end(target, instance).await
     }
 }
 
 /// The calls of [`Cloud`] about one pool, in a form that providers of different types can stand behind.
 trait Provider {
-    fn pool<'a>(&'a self, target: &'a PoolTarget) -> Answer<'a, PoolSnapshot>;
-    fn set_desired<'a>(&'a self, target: &'a PoolTarget, desired: u32) -> Answer<'a, ()>;
+    fn look<'a>(&'a self, target: &'a PoolTarget) -> Answer<'a, PoolSnapshot>;
+    fn grow<'a>(&'a self, target: &'a PoolTarget, to: u32) -> Answer<'a, ()>;
+    fn ungrow<'a>(&'a self, target: &'a PoolTarget, to: u32) -> Answer<'a, ()>;
     fn instances<'a>(&'a self, target: &'a PoolTarget, ids: &'a [InstanceId]) -> Answer<'a, Vec<Instance>>;
-    fn detach<'a>(&'a self, target: &'a PoolTarget, instance: &'a InstanceId) -> Answer<'a, Option<ActivityId>>;
+    fn take_out<'a>(&'a self, target: &'a PoolTarget, instance: &'a InstanceId) -> Answer<'a, Option<ActivityId>>;
+    fn let_go<'a>(&'a self, target: &'a PoolTarget, instance: &'a InstanceId) -> Answer<'a, Option<ActivityId>>;
     fn activities<'a>(&'a self, target: &'a PoolTarget) -> Answer<'a, Vec<Activity>>;
-    fn terminate<'a>(&'a self, target: &'a PoolTarget, instance: &'a InstanceId) -> Answer<'a, ()>;
+    fn end<'a>(&'a self, target: &'a PoolTarget, instance: &'a InstanceId) -> Answer<'a, ()>;
 }
 
 type Answer<'a, T> = LocalBoxFuture<'a, Result<T, PortError>>;
 
 impl<C: Cloud> Provider for C {
-    fn pool<'a>(&'a self, target: &'a PoolTarget) -> Answer<'a, PoolSnapshot> {
-        Box::pin(Cloud::pool(self, target))
+    fn look<'a>(&'a self, target: &'a PoolTarget) -> Answer<'a, PoolSnapshot> {
+        Box::pin(Cloud::look(self, target))
     }
 
-    fn set_desired<'a>(&'a self, target: &'a PoolTarget, desired: u32) -> Answer<'a, ()> {
-        Box::pin(Cloud::set_desired(self, target, desired))
+    fn grow<'a>(&'a self, target: &'a PoolTarget, to: u32) -> Answer<'a, ()> {
+        Box::pin(Cloud::grow(self, target, to))
+    }
+
+    fn ungrow<'a>(&'a self, target: &'a PoolTarget, to: u32) -> Answer<'a, ()> {
+        Box::pin(Cloud::ungrow(self, target, to))
     }
 
     fn instances<'a>(&'a self, target: &'a PoolTarget, ids: &'a [InstanceId]) -> Answer<'a, Vec<Instance>> {
         Box::pin(Cloud::instances(self, target, ids))
     }
 
-    fn detach<'a>(&'a self, target: &'a PoolTarget, instance: &'a InstanceId) -> Answer<'a, Option<ActivityId>> {
-        Box::pin(Cloud::detach(self, target, instance))
+    fn take_out<'a>(&'a self, target: &'a PoolTarget, instance: &'a InstanceId) -> Answer<'a, Option<ActivityId>> {
+        Box::pin(Cloud::take_out(self, target, instance))
+    }
+
+    fn let_go<'a>(&'a self, target: &'a PoolTarget, instance: &'a InstanceId) -> Answer<'a, Option<ActivityId>> {
+        Box::pin(Cloud::let_go(self, target, instance))
     }
 
     fn activities<'a>(&'a self, target: &'a PoolTarget) -> Answer<'a, Vec<Activity>> {
         Box::pin(Cloud::activities(self, target))
     }
 
-    fn terminate<'a>(&'a self, target: &'a PoolTarget, instance: &'a InstanceId) -> Answer<'a, ()> {
-        Box::pin(Cloud::terminate(self, target, instance))
+    fn end<'a>(&'a self, target: &'a PoolTarget, instance: &'a InstanceId) -> Answer<'a, ()> {
+        Box::pin(Cloud::end(self, target, instance))
     }
 }

@@ -183,13 +183,15 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let GroupPhase::Following { modify_index, .. } = phase else { return Rollout::Evaluating };
         let made = latest.filter(|deployment| deployment.job_modify_index >= *modify_index);
         let made = made.map(|deployment| Rollout::Deployment(deployment.status));
-        let Some(evaluation) = evaluation else {
+        // One that was cancelled left its work to a newer one.
+        let heeded = evaluation.filter(|evaluation| evaluation.status != EvaluationStatus::Cancelled);
+        let Some(evaluation) = heeded else {
             let unseen = if in_phase < EVALUATION_GRACE { Rollout::Evaluating } else { Rollout::NoDeployment };
             return made.unwrap_or(unseen);
         };
         match (evaluation.status, &evaluation.deployment) {
             (EvaluationStatus::Pending, _) => Rollout::Evaluating,
-            (EvaluationStatus::Failed, _) => Rollout::EvaluationFailed,
+            (EvaluationStatus::Failed | EvaluationStatus::Cancelled, _) => Rollout::EvaluationFailed,
             (EvaluationStatus::Complete, None) => made.unwrap_or(Rollout::NoDeployment),
             (EvaluationStatus::Complete, Some(named)) => {
                 let newest = latest.filter(|latest| latest.id == *named).map(|latest| latest.status);

@@ -21,7 +21,7 @@ use crate::operation::{
     Situation, Work,
 };
 use crate::policy::PoolPolicy;
-use crate::ports::{Cloud, ErrorKind, PortError, Ports};
+use crate::ports::{Cloud, ErrorKind, Offer, PortError, Ports};
 
 /// How far the provider's clock may be behind ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
@@ -46,13 +46,13 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     async fn consider_pool(&self, managed: &ManagedPool, subject: &mut Subject<'_>) {
         let policy = &*managed.policy;
         let provider = &policy.target.provider;
-        if !self.ports.cloud().offers(provider) {
+        if self.ports.cloud().offers(provider) != Offer::Yes {
             return self.trouble(subject.resource, format_args!("replicator_provider = {provider:?} is not known"));
         }
         if policy.enabled && !self.introduce(subject).await {
             return;
         }
-        let group = match self.ports.cloud().pool(&policy.target).await {
+        let group = match self.ports.cloud().look(&policy.target).await {
             Ok(group) => group,
             Err(error) => return self.trouble(subject.resource, error),
         };
@@ -94,7 +94,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// Tells how the pool stands while an operation is under way on it; nothing comes of it.
     async fn report_pool(&self, managed: &ManagedPool, subject: &Subject<'_>) {
         let policy = &*managed.policy;
-        if let Ok(group) = self.ports.cloud().pool(&policy.target).await {
+        if let Ok(group) = self.ports.cloud().look(&policy.target).await {
             let observation = managed.observe(GroupBounds::of(policy, &group));
             let standing = self.standing(subject.path, &subject.stored.state);
             self.tell(&Event::Decided(decide_pool(&observation, policy, &standing)));
@@ -249,7 +249,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             self.trouble(&operation.resource, problem);
         }
         // Last, so that what a call rests on is as fresh as can be.
-        let group = self.ports.cloud().pool(&work.target).await?;
+        let group = self.ports.cloud().look(&work.target).await?;
         let sight = ScaleOutSight { group, joined, states, setback, in_phase, failures };
         Ok(Situation::ScaleOut { work: work.clone(), sight })
     }
@@ -274,7 +274,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             _ => None,
         };
         // Last, so that what a call rests on, above all who is a member, is as fresh as can be.
-        let group = match cloud.pool(&work.target).await {
+        let group = match cloud.look(&work.target).await {
             Ok(group) => Some(group),
             Err(error) if error.kind == ErrorKind::NotFound => None,
             Err(error) => return Err(error),

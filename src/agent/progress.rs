@@ -163,6 +163,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     async fn dispatch(&self, resource: &Resource, work: &Work, call: Call) -> Option<Result<Answer, PortError>> {
         let (nomad, cloud) = (self.ports.nomad(), self.ports.cloud());
         let done = |()| Answer::Done;
+        let leaving = |activity: Option<crate::domain::ActivityId>| activity.map_or(Answer::Done, Answer::Detaching);
         Some(match (call, resource, work) {
             (Call::Scale { count, modify_index }, Resource::Group(group), Work::GroupScale(work)) => {
                 let message = work.message.clone();
@@ -171,12 +172,11 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             }
             (Call::Drain(node), ..) => nomad.drain(&node).await.map(done),
             (Call::CancelDrain(node), ..) => nomad.cancel_drain(&node).await.map(done),
-            (Call::SetDesired(desired), ..) => cloud.set_desired(work.target()?, desired).await.map(done),
-            (Call::Terminate(instance), ..) => cloud.terminate(work.target()?, &instance).await.map(done),
-            (Call::Detach(instance), ..) => cloud
-                .detach(work.target()?, &instance)
-                .await
-                .map(|activity| activity.map_or(Answer::Done, Answer::Detaching)),
+            (Call::Grow(desired), ..) => cloud.grow(work.target()?, desired).await.map(done),
+            (Call::Ungrow(desired), ..) => cloud.ungrow(work.target()?, desired).await.map(done),
+            (Call::End(instance), ..) => cloud.end(work.target()?, &instance).await.map(done),
+            (Call::TakeOut(instance), ..) => cloud.take_out(work.target()?, &instance).await.map(leaving),
+            (Call::LetGo(instance), ..) => cloud.let_go(work.target()?, &instance).await.map(leaving),
             (Call::Scale { .. }, ..) => return None,
         })
     }
@@ -282,9 +282,9 @@ fn is_detaching_unnamed(work: &ScaleIn) -> bool {
 fn describe(call: &Call) -> String {
     match call {
         Call::Scale { count, .. } => format!("set count to {count}"),
-        Call::SetDesired(desired) => format!("set desired capacity to {desired}"),
-        Call::Terminate(instance) => format!("terminate {instance}"),
-        Call::Detach(instance) => format!("detach {instance}"),
+        Call::Grow(desired) | Call::Ungrow(desired) => format!("set desired capacity to {desired}"),
+        Call::End(instance) => format!("terminate {instance}"),
+        Call::TakeOut(instance) | Call::LetGo(instance) => format!("detach {instance}"),
         Call::Drain(node) => format!("drain {node}"),
         Call::CancelDrain(node) => format!("call off the drain of {node}"),
     }

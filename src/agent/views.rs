@@ -343,11 +343,8 @@ fn settle<T>(reading: Reading<T>) -> (Option<T>, Option<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ClientStatus, DesiredStatus, Eligibility, Meta, NodeStatus, NodeSummary};
-
-    fn meta(pairs: &[(&str, &str)]) -> Meta {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
-    }
+    use crate::domain::{DesiredStatus, Eligibility, Meta, NodeStatus, NodeSummary};
+    use crate::testing::{deployment, meta, task_group};
 
     fn pool_meta(cooldown: &str) -> Meta {
         meta(&[
@@ -360,20 +357,9 @@ mod tests {
     }
 
     fn node(id: &str, modify_index: u64, meta: Meta) -> Arc<Node> {
-        Arc::new(Node {
-            summary: NodeSummary {
-                id: id.into(),
-                name: id.to_owned(),
-                status: NodeStatus::Ready,
-                draining: false,
-                eligibility: Eligibility::Eligible,
-                modify_index,
-            },
-            meta,
-            capacity: Resources::new(1000, 2000, 0),
-            instance: Some(format!("i-{id}").into()),
-            address: None,
-        })
+        let mut node = Node { meta, ..crate::testing::node(id) };
+        node.summary.modify_index = modify_index;
+        Arc::new(node)
     }
 
     fn views(nodes: Vec<Arc<Node>>) -> (Views, Vec<Event>) {
@@ -385,15 +371,7 @@ mod tests {
     }
 
     fn allocation(id: &str, node: &str, desired: DesiredStatus) -> Arc<Allocation> {
-        Arc::new(Allocation {
-            id: id.into(),
-            group: GroupKey { job: JobKey::in_default("web"), group: "g".into() },
-            kind: JobKind::Service,
-            node: node.into(),
-            desired,
-            client: ClientStatus::Running,
-            resources: Resources::new(300, 100, 0),
-        })
+        Arc::new(Allocation { desired, ..crate::testing::allocation(id, node) })
     }
 
     fn service() -> Arc<Job> {
@@ -401,18 +379,6 @@ mod tests {
         let mut group_meta: Meta =
             keys.iter().enumerate().map(|(n, key)| (format!("replicator_{key}"), (n + 1).to_string())).collect();
         group_meta.extend(meta(&[("replicator_enabled", "true"), ("replicator_notification_uid", "REP1")]));
-        let group = |name: &str, meta: Meta| TaskGroup {
-            name: name.into(),
-            count: 2,
-            meta,
-            tasks: vec![crate::domain::Task {
-                name: "t".into(),
-                cpu: crate::domain::MegaHertz(300),
-                memory: crate::domain::MebiBytes(100),
-                span: crate::domain::TaskSpan::Throughout,
-            }],
-            disk: crate::domain::MebiBytes(0),
-        };
         let broken = meta(&[("replicator_enabled", "true")]);
         Arc::new(Job {
             summary: JobSummary {
@@ -422,7 +388,7 @@ mod tests {
                 stopped: false,
                 modify_index: 1,
             },
-            groups: vec![group("g", group_meta), group("other", Meta::new()), group("broken", broken)],
+            groups: vec![task_group("g", group_meta), task_group("other", Meta::new()), task_group("broken", broken)],
         })
     }
 
@@ -511,13 +477,6 @@ mod tests {
 
     #[test]
     fn j6_only_the_latest_deployment_of_a_job_counts() {
-        let deployment = |id: &str, create_index, status| Deployment {
-            id: id.into(),
-            job: JobKey::in_default("web"),
-            job_modify_index: 1,
-            create_index,
-            status,
-        };
         let mut views = Views::default();
         let old = deployment("old", 1, DeploymentStatus::Running);
         views.set_deployments(&[deployment("new", 2, DeploymentStatus::Successful), old.clone()]);

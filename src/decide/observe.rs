@@ -63,28 +63,17 @@ impl Mean {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{MebiBytes, MegaHertz, MemoryStats, TaskUsage};
+    use crate::domain::{MemoryStats, TaskUsage};
 
     fn group() -> TaskGroup {
-        let task = |name: &str| Task {
-            name: name.into(),
-            cpu: MegaHertz(500),
-            memory: MebiBytes(256),
-            span: TaskSpan::Throughout,
-        };
-        TaskGroup {
-            name: "g".into(),
-            count: 3,
-            meta: crate::domain::Meta::new(),
-            tasks: vec![task("web"), task("log")],
-            disk: MebiBytes(0),
-        }
+        let tasks = ["web", "log"].map(|name| crate::testing::task(name, 500, 256));
+        TaskGroup { count: 3, tasks: tasks.into(), ..crate::testing::task_group("g", crate::domain::Meta::new()) }
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "a sample is what may be missing")]
     fn sample(cpu_mhz: Option<f64>, memory_mib: Option<u64>) -> Option<AllocationStats> {
         let memory = MemoryStats { rss: memory_mib.map(|mib| mib * 1024 * 1024), usage: None };
-        Some(AllocationStats { tasks: vec![TaskUsage { task: "web".into(), cpu_mhz, memory }] })
+        Some(AllocationStats { tasks: vec![TaskUsage { task: "web".into(), cpu_mhz, memory }], collected: true })
     }
 
     fn percent(value: f64, missing: usize) -> TaskAverage {
@@ -120,7 +109,7 @@ mod tests {
     #[test]
     fn j7_of_a_task_that_asks_for_nothing_nothing_can_be_said() {
         let mut group = group();
-        group.tasks[0].cpu = MegaHertz(0);
+        group.tasks[0].cpu = crate::domain::MegaHertz(0);
         let seen = observe_group(&group, false, &[sample(Some(10.0), Some(64))]);
         assert_eq!(seen.tasks[0].cpu.percent, None);
     }

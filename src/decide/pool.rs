@@ -345,7 +345,13 @@ mod tests {
 
     #[test]
     fn p5_the_tighter_bound_holds() {
-        let group = PoolSnapshot { min: 2, max: 8, desired: 4, instances: vec![], suspended: vec!["Launch".into()] };
+        let group = PoolSnapshot {
+            min: 2,
+            max: 8,
+            desired: 4,
+            suspended: vec!["Launch".into()],
+            ..crate::testing::snapshot(&[])
+        };
         let bounds = |min, max| {
             let bounds = GroupBounds::of(&PoolPolicy { min, max, ..policy() }, &group);
             (bounds.min, bounds.max)

@@ -1,13 +1,14 @@
 //! Jobs, their allocations, and what Nomad does with them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AllocationId, DeploymentId, EvaluationId, GroupKey, GroupName, JobKey, MebiBytes, MegaHertz, NodeId, Resources,
-    TaskName,
+    AllocationId, DeploymentId, EvaluationId, GroupKey, GroupName, Holdings, JobKey, MebiBytes, MegaHertz, NodeId,
+    Requirements, Resources, TaskName,
 };
 
 /// The `meta` of a task group or of a node: text to text.
@@ -72,6 +73,21 @@ pub struct TaskGroup {
     pub tasks: Vec<Task>,
     /// Disk that an allocation of the group takes, in MiB.
     pub disk: MebiBytes,
+    /// Nomad's own bounds of the count, where the group has a `scaling` block.
+    pub scaling: Option<ScalingBlock>,
+    /// What it asks of its node beside amounts.
+    pub needs: Arc<Requirements>,
+}
+
+/// A group's `scaling` block: Nomad refuses a count outside its bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScalingBlock {
+    /// The fewest allocations.
+    pub min: u32,
+    /// The most allocations; absent: no bound.
+    pub max: Option<u32>,
+    /// Whether an autoscaler shall act on the group.
+    pub enabled: bool,
 }
 
 impl TaskGroup {
@@ -81,7 +97,7 @@ impl TaskGroup {
         let mut sum: Resources = self
             .tasks
             .iter()
-            .map(|task| Resources { cpu: task.cpu, memory: task.memory, ..Resources::default() })
+            .map(|task| Resources { cpu: task.cpu, memory: task.memory, cores: task.cores, ..Resources::default() })
             .sum();
         sum.disk = self.disk;
         sum
@@ -93,8 +109,10 @@ impl TaskGroup {
 pub struct Task {
     /// Name.
     pub name: TaskName,
-    /// CPU it asks for, in MHz.
+    /// CPU it asks for, in MHz; 0 of a task that asks for whole cores instead.
     pub cpu: MegaHertz,
+    /// Whole cores it asks for.
+    pub cores: u32,
     /// Memory it asks for, in MiB.
     pub memory: MebiBytes,
     /// Whether it runs as long as its allocation does.
@@ -156,6 +174,45 @@ pub struct Allocation {
     pub client: ClientStatus,
     /// What it takes on its node.
     pub resources: Resources,
+    /// What each of its tasks takes, where the server tells.
+    pub tasks: Arc<[TaskShare]>,
+    /// Ports and devices that it holds; nothing where it holds none.
+    pub holdings: Option<Arc<Holdings>>,
+    /// Whether a task of it is alive although it has ended as a whole: a `poststop` task. Lists do not tell.
+    pub lingers: bool,
+    /// Whether the server did not say what it takes, so that its node may be fuller than it looks.
+    pub opaque: bool,
+}
+
+/// What a task of an allocation takes on its node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskShare {
+    /// The task.
+    pub task: TaskName,
+    /// CPU in MHz, worked out by the client for a task that asks for cores.
+    pub cpu: MegaHertz,
+    /// Memory in MiB: what scheduling counts, not what it may reach (`memory_max`).
+    pub memory: MebiBytes,
+}
+
+/// An allocation of which something may be alive on its node, with what moving it asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Occupant {
+    /// The allocation.
+    pub allocation: Allocation,
+    /// What its group asks of a node beside amounts, in the version of the job that it runs.
+    pub needs: Arc<Requirements>,
+}
+
+/// Allocations of a group that Nomad could not place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BlockedWork {
+    /// The group.
+    pub group: GroupKey,
+    /// How many of them.
+    pub count: u32,
+    /// What was missing, in Nomad's words, such as `memory exhausted on 2 nodes`.
+    pub lacks: String,
 }
 
 impl Allocation {
@@ -175,7 +232,7 @@ impl Allocation {
     /// says otherwise; a node is only empty when nothing occupies it (P22).
     #[must_use]
     pub fn occupies_node(&self) -> bool {
-        matches!(self.client, ClientStatus::Pending | ClientStatus::Running | ClientStatus::Unknown)
+        self.lingers || matches!(self.client, ClientStatus::Pending | ClientStatus::Running | ClientStatus::Unknown)
     }
 }
 
@@ -184,6 +241,9 @@ impl Allocation {
 pub struct AllocationStats {
     /// One entry a task that the client has statistics for.
     pub tasks: Vec<TaskUsage>,
+    /// Whether the client collects statistics at all. One that does not (`publish_allocation_metrics` in its `telemetry`
+    /// block, off by default since Nomad 1.10.2) answers zeros for ever.
+    pub collected: bool,
 }
 
 /// What one task uses.
@@ -262,6 +322,18 @@ pub struct Deployment {
     pub create_index: u64,
     /// State.
     pub status: DeploymentStatus,
+    /// Why it will not end by itself, if that can be seen.
+    pub hang: Option<Hang>,
+}
+
+/// Why a deployment stays active without anything to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hang {
+    /// Its canaries wait for somebody to promote them.
+    AwaitsPromotion,
+    /// All that it wants is healthy, and yet Nomad does not end it.
+    AllHealthy,
 }
 
 /// The state of an evaluation.
@@ -271,8 +343,10 @@ pub enum EvaluationStatus {
     Pending,
     /// Done.
     Complete,
-    /// Failed or cancelled.
+    /// Failed.
     Failed,
+    /// A newer one has taken its place.
+    Cancelled,
 }
 
 /// An evaluation: Nomad's answer to a change of a job.
@@ -308,17 +382,12 @@ mod tests {
 
     #[test]
     fn p22_an_allocation_told_to_stop_still_occupies_its_node() {
-        let mut allocation = Allocation {
-            id: "a".into(),
-            group: GroupKey { job: JobKey::in_default("web"), group: "g".into() },
-            kind: JobKind::Service,
-            node: "n".into(),
-            desired: DesiredStatus::Stop,
-            client: ClientStatus::Running,
-            resources: Resources::default(),
-        };
+        let mut allocation = Allocation { desired: DesiredStatus::Stop, ..crate::testing::allocation("a", "n") };
         assert!(allocation.is_terminal() && allocation.occupies_node() && !allocation.is_running());
         allocation.client = ClientStatus::Complete;
         assert!(allocation.is_terminal() && !allocation.occupies_node());
+        allocation.client = ClientStatus::Failed;
+        allocation.lingers = true;
+        assert!(allocation.occupies_node(), "a poststop task of it is alive");
     }
 }

@@ -5,6 +5,7 @@
 mod ids;
 mod job;
 mod node;
+mod placement;
 mod pool;
 mod time;
 mod units;
@@ -14,10 +15,12 @@ pub use ids::{
     Namespace, NodeId, PoolName, ProviderName, RegionName, Resource, SessionId, TaskName,
 };
 pub use job::{
-    Allocation, AllocationStats, ClientStatus, Deployment, DeploymentStatus, DesiredStatus, Evaluation,
-    EvaluationStatus, Job, JobKind, JobSummary, MemoryStats, Meta, Task, TaskGroup, TaskSpan, TaskUsage,
+    Allocation, AllocationStats, BlockedWork, ClientStatus, Deployment, DeploymentStatus, DesiredStatus, Evaluation,
+    EvaluationStatus, Hang, Job, JobKind, JobSummary, MemoryStats, Meta, Occupant, ScalingBlock, Task, TaskGroup,
+    TaskShare, TaskSpan, TaskUsage,
 };
 pub use node::{Eligibility, Node, NodeStatus, NodeSummary};
+pub use placement::{Constraint, Holdings, INSTANCE_TYPE, Place, Requirements};
 pub use pool::{Activity, ActivityStatus, Instance, InstanceState, Lifecycle, PoolInstance, PoolSnapshot, PoolTarget};
 pub use time::Monotonic;
 pub use units::{MebiBytes, MegaHertz, Percent, Resources};

@@ -1,8 +1,10 @@
 //! Nomad's client nodes.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::{InstanceId, Meta, NodeId, Resources};
+use super::{InstanceId, Meta, NodeId, Place, Resources};
 
 /// The state of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,4 +68,6 @@ pub struct Node {
     pub instance: Option<InstanceId>,
     /// Its address, to find the instance by where the client does not know its ID.
     pub address: Option<String>,
+    /// Where it is and what it has, for what asks for that.
+    pub place: Arc<Place>,
 }

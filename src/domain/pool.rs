@@ -37,6 +37,13 @@ pub struct PoolSnapshot {
     pub instances: Vec<PoolInstance>,
     /// Names of suspended processes, such as `Launch`: what the group will not do.
     pub suspended: Vec<String>,
+    /// Whether members count with weights of their own towards the desired capacity, so that it is no number of nodes.
+    #[serde(default)]
+    pub weighted: bool,
+    /// What the provider itself is doing to all members, such as an instance refresh; nothing where it is not, or may not be
+    /// asked.
+    #[serde(default)]
+    pub overhaul: Option<String>,
 }
 
 /// The process of an Auto Scaling group without which a scale-out comes to nothing.
@@ -47,6 +54,11 @@ impl PoolSnapshot {
     #[must_use]
     pub fn launch_suspended(&self) -> Option<&str> {
         self.suspended.iter().map(String::as_str).find(|name| *name == LAUNCH)
+    }
+
+    /// Members that are, or are about to become, nodes.
+    pub fn serving(&self) -> impl Iterator<Item = &PoolInstance> {
+        self.instances.iter().filter(|member| member.lifecycle.counts())
     }
 
     /// The member of that ID.
@@ -68,8 +80,20 @@ pub enum Lifecycle {
     Terminating,
     /// Being detached from the group.
     Detaching,
-    /// Anything else: standby, warmed …
+    /// Kept out of service by somebody, yet a member.
+    Standby,
+    /// Of a warm pool: stopped or hibernated until it is needed; not yet a node.
+    Warmed,
+    /// Anything else.
     Other,
+}
+
+impl Lifecycle {
+    /// Whether a member in this state is, or is about to become, a node of the pool.
+    #[must_use]
+    pub fn counts(self) -> bool {
+        matches!(self, Self::Pending | Self::InService)
+    }
 }
 
 /// A member of an Auto Scaling group.
@@ -81,6 +105,9 @@ pub struct PoolInstance {
     pub lifecycle: Lifecycle,
     /// Whether it is protected from scale-in.
     pub protected: bool,
+    /// Its availability zone, where the provider tells.
+    #[serde(default)]
+    pub zone: Option<String>,
 }
 
 /// The state of an instance.

@@ -48,13 +48,21 @@ pub struct Resources {
     pub memory: MebiBytes,
     /// Disk in MiB.
     pub disk: MebiBytes,
+    /// Whole cores that are reserved for tasks with `cores`; their MHz count under `cpu` as well.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cores: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Resources {
     /// Resources of so many MHz of CPU, and MiB of memory and disk.
     #[must_use]
     pub fn new(cpu_mhz: u64, memory_mib: u64, disk_mib: u64) -> Self {
-        Self { cpu: MegaHertz(cpu_mhz), memory: MebiBytes(memory_mib), disk: MebiBytes(disk_mib) }
+        Self { cpu: MegaHertz(cpu_mhz), memory: MebiBytes(memory_mib), disk: MebiBytes(disk_mib), cores: 0 }
     }
 
     /// What is left after `taken`; never below zero.
@@ -64,13 +72,14 @@ impl Resources {
             cpu: MegaHertz(self.cpu.0.saturating_sub(taken.cpu.0)),
             memory: MebiBytes(self.memory.0.saturating_sub(taken.memory.0)),
             disk: MebiBytes(self.disk.0.saturating_sub(taken.disk.0)),
+            cores: self.cores.saturating_sub(taken.cores),
         }
     }
 
     /// Whether `wanted` fits into these resources, in every dimension.
     #[must_use]
     pub fn holds(self, wanted: Self) -> bool {
-        wanted.cpu <= self.cpu && wanted.memory <= self.memory && wanted.disk <= self.disk
+        wanted.cpu <= self.cpu && wanted.memory <= self.memory && wanted.disk <= self.disk && wanted.cores <= self.cores
     }
 }
 
@@ -82,6 +91,7 @@ impl Add for Resources {
             cpu: MegaHertz(self.cpu.0.saturating_add(other.cpu.0)),
             memory: MebiBytes(self.memory.0.saturating_add(other.memory.0)),
             disk: MebiBytes(self.disk.0.saturating_add(other.disk.0)),
+            cores: self.cores.saturating_add(other.cores),
         }
     }
 }

@@ -164,12 +164,16 @@ pub enum Call {
         /// The job modify index that must not have changed.
         modify_index: u64,
     },
-    /// Set the pool's desired capacity.
-    SetDesired(u32),
+    /// Let the pool grow to this desired capacity.
+    Grow(u32),
+    /// Put the desired capacity back, since nothing came of it.
+    Ungrow(u32),
     /// Terminate an instance.
-    Terminate(InstanceId),
-    /// Detach an instance and lower the desired capacity.
-    Detach(InstanceId),
+    End(InstanceId),
+    /// Take an instance out of the pool, which lowers the desired capacity, to terminate it next.
+    TakeOut(InstanceId),
+    /// Let an instance go from the pool, which lowers the desired capacity, and keep it for troubleshooting.
+    LetGo(InstanceId),
     /// Drain a node.
     Drain(NodeId),
     /// Call a drain off.

@@ -189,7 +189,7 @@ impl ScaleIn {
         {
             self.call_off(CallOff::NotDetached)
         } else {
-            Move::Call(Call::Detach(self.instance.clone()))
+            Move::Call(Call::TakeOut(self.instance.clone()))
         }
     }
 
@@ -203,7 +203,7 @@ impl ScaleIn {
             Some(_) if sight.occupants > 0 || sight.in_phase >= EFFECT_LIMIT => {
                 self.wait_for_effect(Failure::NotTerminated(self.instance.clone()), sight)
             }
-            Some(_) => Move::Call(Call::Terminate(self.instance.clone())),
+            Some(_) => Move::Call(Call::End(self.instance.clone())),
         }
     }
 
@@ -256,7 +256,7 @@ fn is_in_service(node: &NodeSummary) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::PoolInstance;
+    use crate::testing::{node, snapshot};
 
     #[derive(Clone)]
     struct Scene {
@@ -272,17 +272,8 @@ mod tests {
 
     /// The pool has members `i` and `j`; node `n` runs on `i`.
     fn scene(draining: bool, eligibility: Eligibility) -> Scene {
-        let member = |id: &str| PoolInstance { id: id.into(), lifecycle: Lifecycle::InService, protected: false };
-        let group =
-            PoolSnapshot { min: 1, max: 9, desired: 2, instances: vec![member("i"), member("j")], suspended: vec![] };
-        let node = NodeSummary {
-            id: "n".into(),
-            name: "n".into(),
-            status: NodeStatus::Ready,
-            draining,
-            eligibility,
-            modify_index: 1,
-        };
+        let group = snapshot(&["i", "j"]);
+        let node = NodeSummary { draining, eligibility, ..node("n").summary };
         Scene {
             group: Some(group),
             node: Some(node),
@@ -349,9 +340,9 @@ mod tests {
         assert_eq!(draining.next(Draining), entering(Emptying), "resumed after the call took effect");
         assert_eq!(draining.next(Emptying), Move::Wait);
         assert_eq!(drained().next(Emptying), entering(DETACHING));
-        assert_eq!(drained().next(DETACHING), Move::Call(Call::Detach("i".into())));
+        assert_eq!(drained().next(DETACHING), Move::Call(Call::TakeOut("i".into())));
         assert_eq!(alone.next(DETACHING), entering(Terminating), "no stranger is ever detached");
-        assert_eq!(alone.next(Terminating), Move::Call(Call::Terminate("i".into())));
+        assert_eq!(alone.next(Terminating), Move::Call(Call::End("i".into())));
         let shutting_down = alone.clone().with(|s| s.instance = Some(InstanceState::ShuttingDown));
         assert_eq!(shutting_down.next(Terminating), Move::Wait);
         let terminated = alone.with(|s| s.instance = Some(InstanceState::Terminated));
@@ -417,7 +408,7 @@ mod tests {
         assert_eq!(down.next(calling), Move::Call(Call::CancelDrain("n".into())));
         let no_group = drained().with(|s| s.group = None);
         assert_eq!(no_group.next(ScaleInPhase::Emptying), calling_off(CallOff::GroupVanished));
-        assert_eq!(no_group.next(ScaleInPhase::Terminating), Move::Call(Call::Terminate("i".into())));
+        assert_eq!(no_group.next(ScaleInPhase::Terminating), Move::Call(Call::End("i".into())));
     }
 
     #[test]

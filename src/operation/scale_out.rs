@@ -128,7 +128,7 @@ impl ScaleOut {
             if sight.in_phase >= EFFECT_LIMIT {
                 return Move::Finish(Outcome::Failed(no_launch(sight)));
             }
-            Move::Call(Call::SetDesired(self.to))
+            Move::Call(Call::Grow(self.to))
         } else if found == self.to {
             Move::Enter(self.at(ScaleOutPhase::Launching { again: false }), None)
         } else {
@@ -184,7 +184,7 @@ impl ScaleOut {
             Some(_) if sight.in_phase >= EFFECT_LIMIT => {
                 Move::Finish(Outcome::Failed(Failure::NotTerminated(instance.clone())))
             }
-            Some(_) => Move::Call(Call::Terminate(instance.clone())),
+            Some(_) => Move::Call(Call::End(instance.clone())),
         }
     }
 
@@ -192,7 +192,7 @@ impl ScaleOut {
         match sight.group.member(instance).map(|member| member.lifecycle) {
             Some(Lifecycle::Detaching) if sight.in_phase < EFFECT_LIMIT => Move::Wait,
             Some(_) if sight.joined.contains(instance) => Move::Finish(Outcome::Succeeded),
-            Some(_) if sight.in_phase < EFFECT_LIMIT => Move::Call(Call::Detach(instance.clone())),
+            Some(_) if sight.in_phase < EFFECT_LIMIT => Move::Call(Call::LetGo(instance.clone())),
             // It still is a member: nobody shall be told that it is out.
             Some(_) => Move::Finish(Outcome::Failed(Failure::NotDetached(instance.clone()))),
             None => Move::Finish(Outcome::Failed(Failure::DidNotJoin(instance.clone()))),
@@ -204,7 +204,7 @@ impl ScaleOut {
             // The group could launch after all.
             Move::Enter(self.at(ScaleOutPhase::Joining { instance, late: true }), None)
         } else if sight.group.desired == self.to && sight.in_phase < EFFECT_LIMIT {
-            Move::Call(Call::SetDesired(self.from))
+            Move::Call(Call::Ungrow(self.from))
         } else {
             Move::Finish(Outcome::Failed(no_launch(sight)))
         }
@@ -265,7 +265,6 @@ fn is_alive_member(instance: &InstanceId, group: &PoolSnapshot) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::PoolInstance;
     use crate::operation::Work;
 
     /// What is seen: members of the group, who joined, how long, how many failures before.
@@ -282,12 +281,8 @@ mod tests {
     const AGAIN: ScaleOutPhase = ScaleOutPhase::Launching { again: true };
 
     fn scene(desired: u32, members: &[&str]) -> Scene {
-        let instances = members
-            .iter()
-            .map(|id| PoolInstance { id: (*id).into(), lifecycle: Lifecycle::InService, protected: false })
-            .collect();
         Scene {
-            group: PoolSnapshot { min: 1, max: 9, desired, instances, suspended: vec![] },
+            group: PoolSnapshot { desired, ..crate::testing::snapshot(members) },
             setback: None,
             joined: BTreeSet::from(["a".into()]),
             states: members.iter().map(|id| ((*id).into(), InstanceState::Running)).collect(),
@@ -346,7 +341,7 @@ mod tests {
     #[test]
     fn p18_raises_the_desired_capacity_by_one_and_once() {
         use ScaleOutPhase::Requesting;
-        assert_eq!(scene(1, &["a"]).next(Requesting), Move::Call(Call::SetDesired(2)));
+        assert_eq!(scene(1, &["a"]).next(Requesting), Move::Call(Call::Grow(2)));
         assert_eq!(scene(2, &["a"]).next(Requesting), entering(LAUNCHING), "resumed after the call took effect");
     }
 
@@ -382,7 +377,7 @@ mod tests {
         let late = scene(2, &["a", "b"]).after(300);
         let expected = Move::Enter(operation(Replacing { instance: b() }), Some(Failure::DidNotJoin(b())));
         assert_eq!(late.next(Joining { instance: b(), late: false }), expected);
-        assert_eq!(late.next(Replacing { instance: b() }), Move::Call(Call::Terminate(b())));
+        assert_eq!(late.next(Replacing { instance: b() }), Move::Call(Call::End(b())));
         let gone = scene(2, &["a"]);
         assert_eq!(
             gone.next(Replacing { instance: b() }),
@@ -399,7 +394,7 @@ mod tests {
         use ScaleOutPhase::{Detaching, Joining};
         let last = scene(2, &["a", "b"]).after(300).failures(2);
         assert_eq!(last.next(Joining { instance: b(), late: false }), entering(Detaching { instance: b() }));
-        assert_eq!(scene(2, &["a", "b"]).next(Detaching { instance: b() }), Move::Call(Call::Detach(b())));
+        assert_eq!(scene(2, &["a", "b"]).next(Detaching { instance: b() }), Move::Call(Call::LetGo(b())));
         let failed = Move::Finish(Outcome::Failed(Failure::DidNotJoin(b())));
         assert_eq!(scene(1, &["a"]).next(Detaching { instance: b() }), failed);
         let stuck = scene(2, &["a", "b"]).after(EFFECT_LIMIT.as_secs()).next(Detaching { instance: b() });
@@ -413,7 +408,7 @@ mod tests {
         let again = Move::Enter(operation(AGAIN), Some(none.clone()));
         assert_eq!(scene(2, &["a"]).after(300).next(LAUNCHING), again);
         assert_eq!(scene(2, &["a"]).after(300).failures(2).next(LAUNCHING), entering(Reverting));
-        assert_eq!(scene(2, &["a"]).next(Reverting), Move::Call(Call::SetDesired(1)));
+        assert_eq!(scene(2, &["a"]).next(Reverting), Move::Call(Call::Ungrow(1)));
         let after_all = scene(2, &["a", "b"]).after(400).next(Reverting);
         assert_eq!(after_all, entering(ScaleOutPhase::Joining { instance: b(), late: true }), "with time to join");
         assert_eq!(scene(1, &["a"]).next(Reverting), Move::Finish(Outcome::Failed(none)));

@@ -7,24 +7,42 @@ use crate::domain::{Activity, ActivityId, Instance, InstanceId, PoolSnapshot, Po
 #[allow(async_fn_in_trait, reason = "the core is one task and asks no Send of its futures")]
 pub trait Cloud {
     /// Whether pools of this provider can be scaled (P24).
-    fn offers(&self, provider: &ProviderName) -> bool;
+    fn offers(&self, provider: &ProviderName) -> Offer;
 
-    /// The Auto Scaling group as it is now.
-    async fn pool(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError>;
+    /// Looks at the pool as it is now.
+    async fn look(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError>;
 
-    /// Sets the desired capacity, and nothing else. Asking again is harmless.
-    async fn set_desired(&self, target: &PoolTarget, desired: u32) -> Result<(), PortError>;
+    /// Lets the pool grow to so many instances. Asking again is harmless.
+    async fn grow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError>;
+
+    /// Wants so many instances again and no more, since what was asked for before never came. Asking again is harmless.
+    async fn ungrow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError>;
 
     /// The instances of these IDs that the provider still knows.
     async fn instances(&self, target: &PoolTarget, ids: &[InstanceId]) -> Result<Vec<Instance>, PortError>;
 
-    /// Takes a member out of its group and lowers the desired capacity by one. The caller made sure that it is a
-    /// member. Answers the activity that does it, where the provider names one.
-    async fn detach(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError>;
+    /// Takes a member out of the pool, which then wants one fewer; the instance is to be ended next. The caller made sure
+    /// that it is a member. Answers the activity that does it, where the provider names one.
+    async fn take_out(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError>;
 
-    /// The group's latest scaling activities, in any order. May be incomplete or empty.
+    /// Lets a member go from the pool, which then wants one fewer; the instance is kept, so that somebody can look into
+    /// it (P20). Otherwise as [`Cloud::take_out`].
+    async fn let_go(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError>;
+
+    /// What the pool did or tried of late, in any order. May be incomplete or empty.
     async fn activities(&self, target: &PoolTarget) -> Result<Vec<Activity>, PortError>;
 
-    /// Terminates an instance. Asking again is harmless.
-    async fn terminate(&self, target: &PoolTarget, instance: &InstanceId) -> Result<(), PortError>;
+    /// Ends an instance for good. Asking again is harmless.
+    async fn end(&self, target: &PoolTarget, instance: &InstanceId) -> Result<(), PortError>;
+}
+
+/// Whether pools of a provider can be scaled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offer {
+    /// They can.
+    Yes,
+    /// They could, in a build that has this provider.
+    NotBuilt,
+    /// Nobody knows a provider of that name.
+    Unknown,
 }

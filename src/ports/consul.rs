@@ -1,9 +1,17 @@
 //! What the core asks of Consul: sessions, a lock, and a key-value store with compare-and-set.
+//!
+//! No more is promised than a store without transactions over two keys can keep: compare-and-set of a key, a lock, values
+//! below 64 KiB ([`LARGEST_VALUE`]). So a new leader claims a resource's key by a write of its own before it acts on what
+//! stands there, and whatever a former leader still writes is refused by compare-and-set (S3). Consul can do more, and
+//! does: it ties each write to the session that holds the lock as well.
 
 use std::time::Duration;
 
 use super::{Indexed, PortError, Wait};
 use crate::domain::SessionId;
+
+/// The most bytes that a value may have.
+pub const LARGEST_VALUE: usize = 64 * 1024;
 
 /// Consul, one datacenter of it.
 #[allow(async_fn_in_trait, reason = "the core is one task and asks no Send of its futures")]
@@ -29,8 +37,12 @@ pub trait Consul {
     /// All entries below `prefix`, sorted by key. A blocking query where a [`Wait`] is given.
     async fn list(&self, prefix: &str, wait: Option<Wait>) -> Result<Indexed<Vec<KvEntry>>, PortError>;
 
-    /// Writes one key, if it is still at the index expected and the guard's lock still held: both or nothing (S3).
+    /// Writes one key, if it is still at the index expected, and, where the store can tell both at once, the guard's lock
+    /// still held (S3).
     async fn write(&self, write: &Write) -> Result<WriteOutcome, PortError>;
+
+    /// Removes one key, under the same conditions.
+    async fn delete(&self, deletion: &Deletion) -> Result<WriteOutcome, PortError>;
 }
 
 /// What a session shall be like.
@@ -72,6 +84,17 @@ pub struct Write {
     /// Its new value.
     pub value: Vec<u8>,
     /// The modify index it must still have; 0: it must not exist.
+    pub expected_index: u64,
+    /// The lock that must be held as well.
+    pub guard: Guard,
+}
+
+/// A removal of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// The key.
+    pub key: String,
+    /// The modify index it must still have.
     pub expected_index: u64,
     /// The lock that must be held as well.
     pub guard: Guard,

@@ -34,6 +34,8 @@ pub enum ErrorKind {
     NotFound,
     /// The thing changed meanwhile, or is in a state that forbids the call.
     Conflict,
+    /// Refused for good: the same call will be refused again.
+    Refused,
     /// Not permitted.
     Denied,
     /// No answer, or one from a server that does not know the truth (no leader, S11). The call may have taken effect.
@@ -49,6 +51,7 @@ impl fmt::Display for ErrorKind {
         f.write_str(match self {
             Self::NotFound => "not found",
             Self::Conflict => "conflict",
+            Self::Refused => "refused",
             Self::Denied => "permission denied",
             Self::Unreachable => "unreachable",
             Self::RateLimited => "rate limited",

@@ -10,8 +10,8 @@ mod error;
 mod nomad;
 
 pub use clock::{Clock, timeout};
-pub use cloud::Cloud;
-pub use consul::{Consul, Guard, KvEntry, LockState, SessionRequest, Write, WriteOutcome};
+pub use cloud::{Cloud, Offer};
+pub use consul::{Consul, Deletion, Guard, KvEntry, LARGEST_VALUE, LockState, SessionRequest, Write, WriteOutcome};
 pub use error::{ErrorKind, PortError, Service};
 pub use nomad::{Nomad, ScaleAccepted, ScaleRequest};
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Indexed, PortError, Wait};
 use crate::domain::{
-    Allocation, AllocationId, AllocationStats, Deployment, Evaluation, EvaluationId, GroupKey, Job, JobKey, JobSummary,
-    Node, NodeId, NodeSummary,
+    Allocation, AllocationId, AllocationStats, BlockedWork, Deployment, Evaluation, EvaluationId, GroupKey, Job,
+    JobKey, JobSummary, Node, NodeId, NodeSummary, Occupant,
 };
 
 /// Nomad, one region of it.
@@ -28,6 +28,12 @@ pub trait Nomad {
 
     /// All allocations, with what they take.
     async fn allocations(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Arc<Allocation>]>>, PortError>;
+
+    /// All allocations of a node of which something may be alive, as the leader knows them now: what an act rests on (P22).
+    async fn occupants(&self, node: &NodeId) -> Result<Vec<Occupant>, PortError>;
+
+    /// All work that could not be placed: one call, whatever its amount. Servers that cannot tell answer with nothing.
+    async fn blocked(&self) -> Result<Vec<BlockedWork>, PortError>;
 
     /// What an allocation uses right now. Only its own client knows; this is the one call per allocation there is.
     async fn allocation_stats(&self, id: &AllocationId) -> Result<AllocationStats, PortError>;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use replicator::domain::SessionId;
-use replicator::ports::{Guard, KvEntry, LockState, SessionRequest, Write, WriteOutcome};
+use replicator::ports::{Deletion, Guard, KvEntry, LockState, SessionRequest, Write, WriteOutcome};
 use replicator::state::{Failsafe, ResourceState, leader_key, pool_policy_key};
 
 use super::nomad::uuid;
@@ -207,6 +207,20 @@ impl World {
         self.check_state_write(Source::Agent(agent), &write.key, &write.value);
         let value = write.value.clone();
         WriteOutcome::Written(self.change_key(&write.key, |key| key.value = value))
+    }
+
+    /// A removal by an agent, under the same conditions as a write.
+    pub(super) fn delete(&mut self, deletion: &Deletion) -> WriteOutcome {
+        if !self.consul.guard_holds(&deletion.guard) {
+            return WriteOutcome::LockLost;
+        }
+        match self.consul.keys.get(&deletion.key) {
+            Some(key) if key.modify_index == deletion.expected_index => {
+                self.delete_key(&deletion.key);
+                WriteOutcome::Written(self.consul.index)
+            }
+            _ => WriteOutcome::Changed,
+        }
     }
 
     /// The resources' states, by their keys.

@@ -1,6 +1,8 @@
 //! Evaluations: why the scheduler looks at a job, and what came of it. What could not be placed is left to an evaluation
 //! that waits for room, as in Nomad.
 
+use std::fmt;
+
 use replicator::domain::EvaluationId;
 
 use super::nomad::uuid;
@@ -83,6 +85,20 @@ pub(super) struct Refusals {
     pub(super) lack_cpu: u32,
     pub(super) lack_memory: u32,
     pub(super) lack_disk: u32,
+}
+
+impl fmt::Display for Refusals {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lacks = [("cpu", self.lack_cpu), ("memory", self.lack_memory), ("disk", self.lack_disk)];
+        let mut words = lacks.iter().filter(|(_, nodes)| *nodes > 0).peekable();
+        if words.peek().is_none() {
+            return f.write_str("no node will do");
+        }
+        for (number, (name, nodes)) in words.enumerate() {
+            write!(f, "{}{name} exhausted on {nodes} nodes", if number == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
 }
 
 impl Refusals {

@@ -3,13 +3,69 @@
 use std::sync::Arc;
 
 use replicator::domain::{
-    Allocation, Job, JobSummary, MebiBytes, MegaHertz, Node, NodeSummary, Task, TaskGroup, TaskSpan,
+    Allocation, BlockedWork, Constraint, Job, JobSummary, MebiBytes, MegaHertz, Node, NodeSummary, Place, Requirements,
+    ScalingBlock, Task, TaskGroup, TaskShare, TaskSpan,
 };
 
+use replicator::policy::POOL_KEY;
+
 use super::World;
-use crate::scenario::PolicyHome;
+use crate::scenario::{Plan, PolicyHome};
+
+/// The datacenter of all nodes and jobs.
+const DATACENTER: &str = "dc1";
+
+/// What never changes about groups and pools, as the port shows it: made once.
+pub(super) struct Fixed {
+    needs: Vec<Arc<Requirements>>,
+    shares: Vec<Arc<[TaskShare]>>,
+    places: Vec<Arc<Place>>,
+}
+
+impl Fixed {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let needs = plan.groups.iter().map(|group| {
+            let pool = &plan.pools[plan.jobs[group.job].pool];
+            let in_its_pool = Constraint {
+                left: format!("${{meta.{POOL_KEY}}}"),
+                operator: "=".to_owned(),
+                right: pool.name.to_string(),
+                of_group: false,
+            };
+            Arc::new(Requirements {
+                datacenters: vec![DATACENTER.to_owned()],
+                constraints: vec![in_its_pool],
+                ..Requirements::default()
+            })
+        });
+        let share = |task: &crate::scenario::TaskPlan| TaskShare {
+            task: task.name.clone(),
+            cpu: MegaHertz(task.cpu.into()),
+            memory: MebiBytes(task.memory.into()),
+        };
+        let shares = plan.groups.iter().map(|group| group.tasks.iter().map(share).collect());
+        let place = || Arc::new(Place { datacenter: DATACENTER.to_owned(), ..Place::default() });
+        Self { needs: needs.collect(), shares: shares.collect(), places: plan.pools.iter().map(|_| place()).collect() }
+    }
+}
 
 impl World {
+    pub(super) fn needs_of(&self, group: usize) -> Arc<Requirements> {
+        self.fixed.needs[group].clone()
+    }
+
+    /// All work that waits for room.
+    pub(super) fn blocked_work(&self) -> Vec<BlockedWork> {
+        let waiting = self.nomad.blocked.values().flat_map(|number| &self.nomad.evaluations[*number].shortages);
+        waiting
+            .map(|shortage| BlockedWork {
+                group: self.plan.groups[shortage.group].key.clone(),
+                count: shortage.queued,
+                lacks: shortage.nodes.to_string(),
+            })
+            .collect()
+    }
+
     pub(super) fn job_summary(&self, job: usize) -> JobSummary {
         JobSummary {
             key: self.plan.jobs[job].key.clone(),
@@ -37,10 +93,17 @@ impl World {
                         name: task.name.clone(),
                         cpu: MegaHertz(task.cpu.into()),
                         memory: MebiBytes(task.memory.into()),
+                        cores: 0,
                         span: TaskSpan::Throughout,
                     })
                     .collect(),
                 disk: MebiBytes(plan.disk.into()),
+                scaling: plan.scaling.as_ref().map(|block| ScalingBlock {
+                    min: block.min,
+                    max: Some(block.max),
+                    enabled: block.enabled,
+                }),
+                needs: self.needs_of(group),
             }
         });
         let detail = Arc::new(Job { summary: self.job_summary(job), groups: groups.collect() });
@@ -73,6 +136,7 @@ impl World {
             capacity: pool.capacity(),
             instance: Some(instance.id.clone()),
             address: Some(instance.address.clone()),
+            place: self.fixed.places[it.pool].clone(),
         }
     }
 
@@ -90,6 +154,10 @@ impl World {
             desired: it.desired,
             client: it.client,
             resources: plan.resources(),
+            tasks: self.fixed.shares[it.group].clone(),
+            holdings: None,
+            lingers: false,
+            opaque: false,
         });
         self.nomad.allocations[allocation].listed = Some(listed.clone());
         listed

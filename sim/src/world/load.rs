@@ -69,7 +69,7 @@ impl World {
                 memory: MemoryStats { rss, usage: None },
             }
         });
-        AllocationStats { tasks: tasks.collect() }
+        AllocationStats { tasks: tasks.collect(), collected: true }
     }
 
     pub(super) fn record_sample(&mut self) {

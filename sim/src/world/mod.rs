@@ -116,6 +116,7 @@ pub(crate) struct World {
     invariants: Invariants,
     waiters: BTreeMap<Topic, Vec<Waker>>,
     streams: WorldStreams,
+    fixed: listed::Fixed,
     pub(crate) crash: crash::Crash,
     /// How long the run goes on after the scenario's end, without load.
     pub(crate) settle: Millis,
@@ -170,6 +171,7 @@ impl World {
                 heartbeat: streams.heartbeat(),
                 session: streams.session(),
             },
+            fixed: listed::Fixed::of(plan),
             crash: crash::Crash::default(),
             settle: Millis(0),
         };

@@ -9,13 +9,13 @@ use std::task::{Context, Poll};
 use jiff::Timestamp;
 use replicator::agent::{Event, Observer};
 use replicator::domain::{
-    Activity, ActivityId, Allocation, AllocationId, AllocationStats, ClientStatus, Deployment, Evaluation,
+    Activity, ActivityId, Allocation, AllocationId, AllocationStats, BlockedWork, ClientStatus, Deployment, Evaluation,
     EvaluationId, EvaluationStatus, Instance, InstanceId, InstanceState, Job, JobKey, JobSummary, Lifecycle, Monotonic,
-    Node, NodeId, NodeSummary, PoolInstance, PoolSnapshot, PoolTarget, ProviderName, SessionId,
+    Node, NodeId, NodeSummary, Occupant, PoolInstance, PoolSnapshot, PoolTarget, ProviderName, SessionId,
 };
 use replicator::ports::{
-    Clock, Cloud, Consul, ErrorKind, Indexed, KvEntry, LockState, Nomad, PortError, Ports, ScaleAccepted, ScaleRequest,
-    Service, SessionRequest, Wait, Write, WriteOutcome,
+    Clock, Cloud, Consul, Deletion, ErrorKind, Indexed, KvEntry, LockState, Nomad, Offer, PortError, Ports,
+    ScaleAccepted, ScaleRequest, Service, SessionRequest, Wait, Write, WriteOutcome,
 };
 
 use super::evaluations::{Course, Trigger};
@@ -248,6 +248,23 @@ impl Nomad for SimPorts {
         self.blocking(Service::Nomad, "list allocations", Topic::Allocations, wait, index, read).await
     }
 
+    async fn occupants(&self, node: &NodeId) -> Result<Vec<Occupant>, PortError> {
+        self.served(Service::Nomad, "read allocations of node", |world| {
+            let Some(node) = world.find_node(node) else { return Ok(Vec::new()) };
+            let there: Vec<usize> = world.nomad.nodes[node].allocations.iter().copied().collect();
+            let occupant = |world: &mut World, number: usize| Occupant {
+                allocation: (*world.listed_allocation(number)).clone(),
+                needs: world.needs_of(world.nomad.allocations[number].group),
+            };
+            Ok(there.into_iter().map(|number| occupant(world, number)).collect())
+        })
+        .await
+    }
+
+    async fn blocked(&self) -> Result<Vec<BlockedWork>, PortError> {
+        self.served(Service::Nomad, "list blocked evaluations", |world| Ok(world.blocked_work())).await
+    }
+
     async fn allocation_stats(&self, id: &AllocationId) -> Result<AllocationStats, PortError> {
         self.served(Service::Nomad, "read statistics", |world| {
             let number = number_of(id.as_str()).filter(|number| *number < world.nomad.allocations.len());
@@ -292,7 +309,7 @@ impl Nomad for SimPorts {
             let status = match it.course {
                 Course::Pending | Course::Blocked => EvaluationStatus::Pending,
                 Course::Complete => EvaluationStatus::Complete,
-                Course::Cancelled => EvaluationStatus::Failed,
+                Course::Cancelled => EvaluationStatus::Cancelled,
             };
             Ok(Evaluation {
                 id: it.id.clone(),
@@ -399,20 +416,30 @@ impl Consul for SimPorts {
     async fn write(&self, write: &Write) -> Result<WriteOutcome, PortError> {
         self.served(Service::Consul, "write key", |world| Ok(world.write(self.agent, write))).await
     }
+
+    async fn delete(&self, deletion: &Deletion) -> Result<WriteOutcome, PortError> {
+        self.served(Service::Consul, "delete key", |world| Ok(world.delete(deletion))).await
+    }
 }
 
 impl Cloud for SimPorts {
-    fn offers(&self, provider: &ProviderName) -> bool {
-        self.world.borrow().plan.pools.iter().any(|pool| pool.policy.target.provider == *provider)
+    fn offers(&self, provider: &ProviderName) -> Offer {
+        let known = self.world.borrow().plan.pools.iter().any(|pool| pool.policy.target.provider == *provider);
+        if known { Offer::Yes } else { Offer::Unknown }
     }
 
-    async fn pool(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
+    async fn look(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
         self.served(Service::Cloud, "describe group", |world| {
             let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "describe group"))?;
             let (plan, group) = (&world.plan.pools[pool], &world.cloud.groups[pool]);
             let member = |instance: &usize| {
                 let it = &world.cloud.instances[*instance];
-                PoolInstance { id: it.id.clone(), lifecycle: it.lifecycle, protected: it.protected }
+                PoolInstance {
+                    id: it.id.clone(),
+                    lifecycle: it.lifecycle,
+                    protected: it.protected,
+                    zone: plan.zones.get(it.zone).cloned(),
+                }
             };
             Ok(PoolSnapshot {
                 min: plan.min,
@@ -420,19 +447,25 @@ impl Cloud for SimPorts {
                 desired: group.desired,
                 instances: group.members.iter().map(member).collect(),
                 suspended: Vec::new(),
+                weighted: false,
+                overhaul: None,
             })
         })
         .await
     }
 
-    async fn set_desired(&self, target: &PoolTarget, desired: u32) -> Result<(), PortError> {
+    async fn grow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError> {
         self.served(Service::Cloud, "set desired capacity", |world| {
             let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "set desired capacity"))?;
-            world.act_as_leader(self.agent, &Act::SetDesired { agent: self.agent, pool: &target.name, to: desired });
-            world.set_desired(pool, desired);
+            world.act_as_leader(self.agent, &Act::SetDesired { agent: self.agent, pool: &target.name, to });
+            world.set_desired(pool, to);
             Ok(())
         })
         .await
+    }
+
+    async fn ungrow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError> {
+        self.grow(target, to).await
     }
 
     async fn instances(&self, _: &PoolTarget, ids: &[InstanceId]) -> Result<Vec<Instance>, PortError> {
@@ -446,7 +479,7 @@ impl Cloud for SimPorts {
         .await
     }
 
-    async fn detach(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
+    async fn take_out(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
         self.served(Service::Cloud, "detach instance", |world| {
             let number = world.cloud.find(instance).ok_or_else(|| not_found(Service::Cloud, "detach instance"))?;
             let it = &world.cloud.instances[number];
@@ -463,6 +496,10 @@ impl Cloud for SimPorts {
         .await
     }
 
+    async fn let_go(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
+        self.take_out(target, instance).await
+    }
+
     async fn activities(&self, target: &PoolTarget) -> Result<Vec<Activity>, PortError> {
         self.served(Service::Cloud, "describe activities", |world| {
             let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "describe activities"))?;
@@ -471,7 +508,7 @@ impl Cloud for SimPorts {
         .await
     }
 
-    async fn terminate(&self, target: &PoolTarget, instance: &InstanceId) -> Result<(), PortError> {
+    async fn end(&self, target: &PoolTarget, instance: &InstanceId) -> Result<(), PortError> {
         self.served(Service::Cloud, "terminate instance", |world| {
             let number = world.cloud.find(instance).ok_or_else(|| not_found(Service::Cloud, "terminate instance"))?;
             let again = !matches!(world.cloud.instances[number].state, InstanceState::Pending | InstanceState::Running);
@@ -506,6 +543,7 @@ impl World {
             job_modify_index: it.job_modify_index,
             create_index: it.create_index,
             status: it.status,
+            hang: None,
         }
     }
 

@@ -21,7 +21,7 @@ use aws_sdk_ec2::types::Filter;
 use tokio::sync::OnceCell;
 
 use crate::domain::{Activity, ActivityId, Instance, InstanceId, PoolSnapshot, PoolTarget, ProviderName, RegionName};
-use crate::ports::{Cloud, ErrorKind, PortError, Service};
+use crate::ports::{Cloud, ErrorKind, Offer, PortError, Service};
 
 /// The name by which pools ask for AWS.
 pub const PROVIDER: &str = "aws";
@@ -115,11 +115,11 @@ macro_rules! once {
 }
 
 impl Cloud for AwsCloud {
-    fn offers(&self, provider: &ProviderName) -> bool {
-        provider.as_str() == PROVIDER
+    fn offers(&self, provider: &ProviderName) -> Offer {
+        if provider.as_str() == PROVIDER { Offer::Yes } else { Offer::Unknown }
     }
 
-    async fn pool(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
+    async fn look(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
         let call = || format!("describe Auto Scaling group {target}");
         let clients = self.clients(&target.region).await;
         let request = clients.scaling.describe_auto_scaling_groups().auto_scaling_group_names(target.name.as_str());
@@ -135,15 +135,19 @@ impl Cloud for AwsCloud {
         Err(PortError::new(Service::Cloud, call(), ErrorKind::NotFound, message))
     }
 
-    async fn set_desired(&self, target: &PoolTarget, desired: u32) -> Result<(), PortError> {
-        let call = || format!("set desired capacity of {target} to {desired}");
-        let wanted = i32::try_from(desired)
+    async fn grow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError> {
+        let call = || format!("set desired capacity of {target} to {to}");
+        let wanted = i32::try_from(to)
             .map_err(|error| PortError::new(Service::Cloud, call(), ErrorKind::Other, error.to_string()))?;
         let clients = self.clients(&target.region).await;
         let request = clients.scaling.update_auto_scaling_group();
         let request = request.auto_scaling_group_name(target.name.as_str()).desired_capacity(wanted);
         once!(aws_sdk_autoscaling, request).map_err(|error| error::port_error(call(), &error))?;
         Ok(())
+    }
+
+    async fn ungrow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError> {
+        self.grow(target, to).await
     }
 
     async fn instances(&self, target: &PoolTarget, ids: &[InstanceId]) -> Result<Vec<Instance>, PortError> {
@@ -170,13 +174,18 @@ impl Cloud for AwsCloud {
         Ok(found)
     }
 
-    async fn detach(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
+    async fn take_out(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
         let clients = self.clients(&target.region).await;
         let request = clients.scaling.detach_instances().auto_scaling_group_name(target.name.as_str());
         let request = request.instance_ids(instance.as_str()).should_decrement_desired_capacity(true);
         let answer = once!(aws_sdk_autoscaling, request)
             .map_err(|error| error::port_error(format!("detach {instance} from {target}"), &error))?;
         Ok(answer.activities().first().and_then(|activity| activity.activity_id()).map(ActivityId::from))
+    }
+
+    async fn let_go(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
+        // A detached instance lives on; ending it is another call.
+        self.take_out(target, instance).await
     }
 
     async fn activities(&self, target: &PoolTarget) -> Result<Vec<Activity>, PortError> {
@@ -190,7 +199,7 @@ impl Cloud for AwsCloud {
         Ok(answer.activities().iter().filter_map(translate::activity).collect())
     }
 
-    async fn terminate(&self, target: &PoolTarget, instance: &InstanceId) -> Result<(), PortError> {
+    async fn end(&self, target: &PoolTarget, instance: &InstanceId) -> Result<(), PortError> {
         let clients = self.clients(&target.region).await;
         let request = clients.ec2.terminate_instances().instance_ids(instance.as_str());
         match once!(aws_sdk_ec2, request) {

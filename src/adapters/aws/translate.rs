@@ -18,6 +18,7 @@ pub(super) fn pool(group: &AutoScalingGroup) -> Result<PoolSnapshot, String> {
             id: id.into(),
             lifecycle: instance.lifecycle_state().map_or(Lifecycle::Other, |state| lifecycle(state.as_str())),
             protected: instance.protected_from_scale_in().unwrap_or(false),
+            zone: instance.availability_zone().filter(|zone| !zone.is_empty()).map(str::to_owned),
         })
     };
     let instances: Result<Vec<_>, &str> = group.instances().iter().map(member).collect();
@@ -28,6 +29,8 @@ pub(super) fn pool(group: &AutoScalingGroup) -> Result<PoolSnapshot, String> {
         desired: size("DesiredCapacity", group.desired_capacity())?,
         instances: instances?,
         suspended: suspended.map(str::to_owned).collect(),
+        weighted: false,
+        overhaul: None,
     })
 }
 

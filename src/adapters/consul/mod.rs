@@ -15,7 +15,8 @@ use serde_json::json;
 use super::http::{Answer, ConnectError, Endpoint, Http, Request};
 use crate::domain::SessionId;
 use crate::ports::{
-    Consul, ErrorKind, Indexed, KvEntry, LockState, PortError, Service, SessionRequest, Wait, Write, WriteOutcome,
+    Consul, Deletion, ErrorKind, Indexed, KvEntry, LockState, PortError, Service, SessionRequest, Wait, Write,
+    WriteOutcome,
 };
 use refusal::kind_of;
 
@@ -111,6 +112,14 @@ impl Connection {
         self.request(Method::PUT, &path, format!("{verb} session {session}"))
     }
 
+    /// Makes a guarded change of one key.
+    async fn transact(&self, operations: &serde_json::Value, call: String) -> Result<WriteOutcome, PortError> {
+        let put = self.request(Method::PUT, &["v1", "txn"], call).accept(&[409]);
+        let answer = put.json(operations)?.send().await?;
+        let outcome: wire::Transaction = answer.json()?;
+        outcome.into_outcome().map_err(|problem| answer.error(problem.kind, problem.message))
+    }
+
     /// Whether a key may be read. Consul answers a listing that the token does not permit as if nothing were there;
     /// reading a single key tells.
     async fn may_read(&self, prefix: &str) -> Result<(), PortError> {
@@ -174,12 +183,11 @@ impl Consul for ConsulClient {
     }
 
     async fn write(&self, write: &Write) -> Result<WriteOutcome, PortError> {
-        let connection = self.connection();
-        let operations = wire::guarded_write(write);
-        let put = connection.request(Method::PUT, &["v1", "txn"], format!("write {}", write.key)).accept(&[409]);
-        let answer = put.json(&operations)?.send().await?;
-        let outcome: wire::Transaction = answer.json()?;
-        outcome.into_outcome().map_err(|problem| answer.error(problem.kind, problem.message))
+        self.connection().transact(&wire::guarded_write(write), format!("write {}", write.key)).await
+    }
+
+    async fn delete(&self, deletion: &Deletion) -> Result<WriteOutcome, PortError> {
+        self.connection().transact(&wire::guarded_deletion(deletion), format!("delete {}", deletion.key)).await
     }
 }
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::ports::{ErrorKind, KvEntry, Write, WriteOutcome};
+use crate::ports::{Deletion, ErrorKind, Guard, KvEntry, Write, WriteOutcome};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Session {
@@ -37,7 +37,7 @@ impl Entry {
 /// matters: it tells which of the two failed.
 pub(super) fn guarded_write(write: &Write) -> Value {
     json!([
-        { "KV": { "Verb": "check-session", "Key": write.guard.key, "Session": write.guard.session } },
+        check(&write.guard),
         {
             "KV": {
                 "Verb": "cas",
@@ -47,6 +47,18 @@ pub(super) fn guarded_write(write: &Write) -> Value {
             }
         },
     ])
+}
+
+/// The operations of a removal under the same conditions.
+pub(super) fn guarded_deletion(deletion: &Deletion) -> Value {
+    json!([
+        check(&deletion.guard),
+        { "KV": { "Verb": "delete-cas", "Key": deletion.key, "Index": deletion.expected_index } },
+    ])
+}
+
+fn check(guard: &Guard) -> Value {
+    json!({ "KV": { "Verb": "check-session", "Key": guard.key, "Session": guard.session } })
 }
 
 /// The answer to a transaction.

@@ -92,5 +92,17 @@ fn translate(stub: AllocationStub, known: &Known, default: &Namespace) -> Result
     let namespace = stub.namespace.filter(|name| !name.is_empty()).map_or_else(|| default.clone(), Namespace::from);
     let job = JobKey { namespace, id: stub.job_id.into() };
     let group = GroupKey { job, group: stub.task_group.into() };
-    Ok(Allocation { id, group, kind, node: stub.node_id.into(), desired, client, resources })
+    Ok(Allocation {
+        id,
+        group,
+        kind,
+        node: stub.node_id.into(),
+        desired,
+        client,
+        resources,
+        tasks: Arc::default(),
+        holdings: None,
+        lingers: false,
+        opaque: false,
+    })
 }

@@ -23,8 +23,8 @@ use serde_json::json;
 
 use super::http::{Answer, ConnectError, Endpoint, Http, Request};
 use crate::domain::{
-    Allocation, AllocationId, AllocationStats, Deployment, Evaluation, EvaluationId, Job, JobKey, JobSummary,
-    Namespace, Node, NodeId, NodeSummary,
+    Allocation, AllocationId, AllocationStats, BlockedWork, Deployment, Evaluation, EvaluationId, Job, JobKey,
+    JobSummary, Namespace, Node, NodeId, NodeSummary, Occupant,
 };
 use crate::ports::{ErrorKind, Indexed, Nomad, PortError, ScaleAccepted, ScaleRequest, Service, Wait};
 use refusal::kind_of;
@@ -162,6 +162,18 @@ impl Nomad for NomadClient {
             legacy::Problem::Bad(problem) => answer.error(ErrorKind::Other, problem),
         })?;
         Ok(Indexed { index, value: list.into() })
+    }
+
+    async fn occupants(&self, node: &NodeId) -> Result<Vec<Occupant>, PortError> {
+        let session = self.session();
+        let path = ["v1", "node", node.as_str(), "allocations"];
+        let call = format!("list allocations of node {node}");
+        let answer = session.get(&path, call, None, Consistency::Leader).send().await?;
+        answer.json().map(|_: Vec<serde_json::Value>| Vec::new())
+    }
+
+    async fn blocked(&self) -> Result<Vec<BlockedWork>, PortError> {
+        Ok(Vec::new())
     }
 
     async fn allocation_stats(&self, id: &AllocationId) -> Result<AllocationStats, PortError> {

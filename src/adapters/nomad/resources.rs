@@ -109,7 +109,12 @@ impl Allocated {
 }
 
 fn largest(a: Resources, b: Resources) -> Resources {
-    Resources { cpu: a.cpu.max(b.cpu), memory: a.memory.max(b.memory), disk: a.disk.max(b.disk) }
+    Resources {
+        cpu: a.cpu.max(b.cpu),
+        memory: a.memory.max(b.memory),
+        disk: a.disk.max(b.disk),
+        cores: a.cores.max(b.cores),
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 #![allow(clippy::struct_field_names, reason = "the names are Nomad's")]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -174,6 +175,8 @@ impl Group {
             meta: self.meta.unwrap_or_default(),
             tasks: self.tasks.unwrap_or_default().into_iter().map(TaskPage::into_domain).collect(),
             disk: MebiBytes(self.ephemeral_disk.map_or(0, |disk| amount(disk.size))),
+            scaling: None,
+            needs: Arc::default(),
         })
     }
 }
@@ -186,6 +189,7 @@ impl TaskPage {
             name: self.name.into(),
             cpu: MegaHertz(amount(resources.cpu)),
             memory: MebiBytes(amount(resources.memory)),
+            cores: 0,
             span: if brief { TaskSpan::Briefly } else { TaskSpan::Throughout },
         }
     }
@@ -260,6 +264,7 @@ impl Node {
             address: attribute("unique.network.ip-address").or(of_http.filter(|host| !host.is_empty())),
             meta: self.meta.unwrap_or_default(),
             capacity,
+            place: Arc::default(),
             summary: self.head.into_summary()?,
         })
     }
@@ -400,7 +405,7 @@ impl From<Statistics> for AllocationStats {
                 memory: usage.memory_stats.map(MemoryStats::from).unwrap_or_default(),
             }
         });
-        Self { tasks: tasks.collect() }
+        Self { tasks: tasks.collect(), collected: true }
     }
 }
 
@@ -430,6 +435,7 @@ impl Deployment {
             },
             job_modify_index: self.job_spec_modify_index.unwrap_or(self.job_modify_index),
             create_index: self.create_index,
+            hang: None,
             status: match self.status.as_str() {
                 "pending" | "initializing" => DeploymentStatus::Pending,
                 "paused" => DeploymentStatus::Paused,
@@ -463,7 +469,8 @@ impl Evaluation {
             id: id_of(self.id)?.into(),
             status: match self.status.as_str() {
                 "complete" => EvaluationStatus::Complete,
-                "failed" | "canceled" | "cancelled" => EvaluationStatus::Failed,
+                "failed" => EvaluationStatus::Failed,
+                "canceled" | "cancelled" => EvaluationStatus::Cancelled,
                 _ => EvaluationStatus::Pending,
             },
             deployment: self.deployment_id.filter(|id| !id.is_empty()).map(Into::into),

@@ -59,6 +59,10 @@ pub(super) fn carry_out(shared: &Shared, asked: &Asked) -> Result<Reply, Reply> 
     let mut results = Vec::new();
     for kv in operations.iter().filter_map(|operation| operation.kv.as_ref()).filter(|_| errors.is_empty()) {
         if kv.is_write()? {
+            if kv.is_deletion() {
+                world.kv_delete(&kv.key, false, None);
+                continue;
+            }
             world.kv_put(&kv.key, kv.decoded()?, 0, &KvCondition::Always);
         }
         results.extend(world.kv_page(&kv.key, false).into_iter().map(|mut entry| {
@@ -81,10 +85,15 @@ impl KvOperation {
     /// Whether it changes something; a refusal where it is not modelled.
     fn is_write(&self) -> Result<bool, Reply> {
         match self.verb.as_str() {
-            "cas" | "set" => Ok(true),
+            "cas" | "set" | "delete-cas" => Ok(true),
             "check-session" | "check-index" => Ok(false),
             other => Err(Reply::not_modelled(&format!("the verb {other:?} in a transaction"))),
         }
+    }
+
+    /// Whether it removes its key, of which nothing is told afterwards.
+    fn is_deletion(&self) -> bool {
+        self.verb == "delete-cas"
     }
 
     /// The value that it writes.
@@ -113,6 +122,9 @@ impl KvOperation {
             ("check-index", None) => Some(format!("failed to check index, key {key:?} doesn't exist")),
             ("check-index", Some(index)) if index != self.index => {
                 Some(format!("failed index check for key {key:?}, current modify index {index} != {}", self.index))
+            }
+            ("delete-cas", index) if index.unwrap_or(0) != self.index => {
+                Some(format!("failed to delete key {key:?}, index is stale"))
             }
             ("cas", index) if index.unwrap_or(0) != self.index => {
                 Some(format!("failed to set key {key:?}, index is stale"))

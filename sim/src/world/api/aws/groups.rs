@@ -69,6 +69,8 @@ impl World {
             Lifecycle::InService => "InService",
             Lifecycle::Terminating => "Terminating",
             Lifecycle::Detaching => "Detaching",
+            Lifecycle::Standby => "Standby",
+            Lifecycle::Warmed => "Warmed:Stopped",
             Lifecycle::Other => "Terminated",
         };
         let mut out = "<member>".to_owned();
