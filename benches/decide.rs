@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use replicator::decide::{GroupBounds, NodeLoad, PoolObservation, Standing, decide_group, decide_pool, observe_group};
+use replicator::decide::{
+    GroupBounds, NodeLoad, PoolObservation, Sample, Standing, decide_group, decide_pool, observe_group,
+};
 use replicator::domain::{
     AllocationStats, GroupKey, JobKey, MebiBytes, MegaHertz, MemoryStats, Meta, Percent, PoolTarget, Resources, Task,
     TaskGroup, TaskSpan, TaskUsage,
@@ -50,15 +52,27 @@ fn pool_of_5000_nodes(criterion: &mut Criterion) {
         node: format!("{number:08x}").into(),
         capacity: Resources::new(4_000, 8_192, 0),
         used: Resources::new(number % 4_000, number % 8_192, 0),
+        system: Resources::default(),
     };
     let observation = PoolObservation {
         nodes: (0..NODES).map(node).collect(),
         reserve: Resources::new(20_000, 40_000, 0),
-        bounds: GroupBounds { min: 1, max: 6_000, group_min: 1, desired: 5_000, launch_suspended: None },
+        bounds: GroupBounds {
+            min: 1,
+            max: 6_000,
+            group_min: 1,
+            desired: 5_000,
+            launch_suspended: None,
+            weighted: false,
+            overhaul: None,
+        },
+        coming: 0,
+        waiting: 0,
+        odd: vec![],
     };
     let policy = pool_policy();
     criterion.bench_function("decide_pool_of_5000_nodes", |bencher| {
-        bencher.iter(|| decide_pool(black_box(&observation), &policy, &Standing::default()));
+        bencher.iter(|| decide_pool(black_box(&observation), &policy, &[], &Standing::default()));
     });
 }
 
@@ -80,10 +94,8 @@ fn groups_of_100_000_allocations(criterion: &mut Criterion) {
     };
     let sample = |number: usize| {
         let memory = MemoryStats { rss: Some(number as u64 * 100_000), usage: None };
-        Some(AllocationStats {
-            tasks: vec![TaskUsage { task: "t".into(), cpu_mhz: Some(number as f64 / 4.0), memory }],
-            collected: true,
-        })
+        let tasks = vec![TaskUsage { task: "t".into(), cpu_mhz: Some(number as f64 / 4.0), memory }];
+        Sample { shares: Arc::default(), stats: Some(AllocationStats { tasks, collected: true }) }
     };
     let samples: Vec<_> = (0..ALLOCATIONS_EACH).map(sample).collect();
     let key = GroupKey { job: JobKey::in_default("j"), group: "g".into() };
@@ -91,7 +103,7 @@ fn groups_of_100_000_allocations(criterion: &mut Criterion) {
     criterion.bench_function("decide_100_groups_of_1000_allocations", |bencher| {
         bencher.iter(|| {
             for _ in 0..GROUPS {
-                let observation = observe_group(&group, false, black_box(&samples));
+                let observation = observe_group(&group, black_box(&samples));
                 black_box(decide_group(&key, &observation, &policy, &Standing::default()).scalein_requests);
             }
         });

@@ -343,7 +343,7 @@ fn kind_of_stop(stop: &Stop) -> u32 {
     match stop {
         Stop::Failsafe => 0,
         Stop::Operating => 1,
-        Stop::Deploying => 2,
+        Stop::Deploying { .. } => 2,
         Stop::Cooldown { .. } => 3,
         Stop::NotYet { .. } => 4,
         Stop::AtMaximum { .. } => 5,
@@ -352,7 +352,15 @@ fn kind_of_stop(stop: &Stop) -> u32 {
         Stop::CapacityNeeded => 8,
         Stop::NoVictim => 9,
         Stop::Suspended { .. } => 10,
-        Stop::Concurrency { .. } => 11,
+        Stop::NoPlace { .. } => 11,
+        Stop::Coming { .. } => 12,
+        Stop::OddNodes { .. } => 13,
+        Stop::Disagreement => 14,
+        Stop::Weighted => 15,
+        Stop::Unsatisfiable { .. } => 16,
+        Stop::Overhaul { .. } => 17,
+        Stop::ScaleInPaused { .. } => 18,
+        Stop::SetToZero => 19,
     }
 }
 

@@ -201,7 +201,14 @@ mod tests {
         let task = TaskObservation { task: "t".into(), cpu: average(cpu), memory: average(0.1 + 0.2) };
         let case = Case::Group {
             key: GroupKey { job: JobKey::in_default("web"), group: "g".into() },
-            observation: GroupObservation { count: 2, running: 2, deploying: false, tasks: vec![task] },
+            observation: GroupObservation {
+                count: 2,
+                running: 2,
+                deploying: false,
+                hang: None,
+                uncollected: 0,
+                tasks: vec![task],
+            },
             policy: GroupPolicy {
                 enabled: true,
                 min: 1,
@@ -241,13 +248,33 @@ mod tests {
     #[test]
     fn a_share_of_nothing_is_repeated_too() {
         // One node, and that one may fail: nothing is allowed without it.
-        let node =
-            NodeLoad { node: "n".into(), capacity: Resources::new(1000, 1000, 0), used: Resources::new(10, 10, 0) };
-        let bounds = GroupBounds { min: 0, max: 9, group_min: 0, desired: 2, launch_suspended: None };
+        let node = NodeLoad {
+            node: "n".into(),
+            capacity: Resources::new(1000, 1000, 0),
+            used: Resources::new(10, 10, 0),
+            system: Resources::default(),
+        };
+        let bounds = GroupBounds {
+            min: 0,
+            max: 9,
+            group_min: 0,
+            desired: 2,
+            launch_suspended: None,
+            weighted: false,
+            overhaul: None,
+        };
         let nodes = [node.clone(), NodeLoad { node: "m".into(), ..node }].into();
         let target = PoolTarget { provider: "aws".into(), region: "r".into(), name: "p".into() };
         let case = Case::Pool {
-            observation: PoolObservation { nodes, reserve: Resources::default(), bounds },
+            observation: PoolObservation {
+                nodes,
+                reserve: Resources::default(),
+                bounds,
+                coming: 0,
+                waiting: 0,
+                odd: vec![],
+            },
+            others: vec![],
             policy: PoolPolicy {
                 target,
                 enabled: true,
@@ -298,6 +325,10 @@ mod tests {
                 job,
                 deploying: false,
                 rollout: Rollout::Evaluating,
+                hang: None,
+                lacks_room: false,
+                ailing: None,
+                withdrawn: false,
                 in_phase: Duration::from_millis(1500),
             };
             let situation = Situation::GroupScale { work: work.clone(), sight };

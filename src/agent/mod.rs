@@ -4,30 +4,25 @@
 //! same order, so that the simulator replays it exactly. Leadership comes in terms; everything that belongs to a term
 //! is dropped with it (L6).
 //!
-//! - `leadership`: campaigning for the lock, keeping it, giving it up.
+//! Separate pieces with plain data between them, each testable alone:
+//!
+//! - `lead`: campaigning for the lock, keeping it, giving it up.
+//! - `watch`: blocking queries that keep the views current; what is known of the cluster, and the policies in it.
+//! - `keep`: the resources' states in Consul, and how long ago their times were.
+//! - `evaluate`: every resource at its interval: what is observed, what is decided, whether something begins.
+//! - `act`: what is done about it: the writes that carry an operation from phase to phase, and the calls between them.
+//! - `tell`: what the agent tells the world, and what lasts and should not go unsaid.
 //! - `term`: what one term of leadership holds, and who may act.
-//! - `feeds`: blocking queries that keep the views current.
-//! - `views`: what is known of the cluster, and the policies in it.
-//! - `store`: the resources' states in Consul.
-//! - `rounds`: evaluations at their intervals, each resource on its own.
-//! - `groups`, `pools`: one evaluation of a task group, of a pool.
-//! - `shadow`: the state of what is not enabled, as it would be.
-//! - `progress`: the writes that carry an operation from phase to phase.
-//! - `elapsed`: how long ago something was, whatever the wall clock does.
-//! - `event`: what the agent tells the world.
 
-mod elapsed;
-mod event;
-mod feeds;
-mod groups;
-mod leadership;
-mod pools;
-mod progress;
-mod rounds;
-mod shadow;
-mod store;
+mod act;
+mod evaluate;
+mod keep;
+mod lead;
+mod tell;
 mod term;
-mod views;
+#[cfg(test)]
+pub(crate) mod testing;
+mod watch;
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -40,10 +35,13 @@ use futures_util::future::{Either, select};
 use crate::domain::{AgentName, AllocationId, SessionId};
 use crate::ports::{Clock, PortError, Ports};
 
-pub use event::{AlertAction, AlertNotice, Event, Feed, Leadership, LossCause, Observer};
-pub use leadership::{LEASE, LOCK_DELAY, RENEW_EVERY, SESSION_TTL};
+pub use lead::{LEASE, LOCK_DELAY, RENEW_EVERY, SESSION_TTL};
+pub use tell::{
+    AlertAction, AlertNotice, Both, Course, Event, Feed, Leadership, LossCause, Matter, Observer, Reason, Reasons,
+};
 
-use leadership::{Lease, Won};
+use keep::Elapsed;
+use lead::{Lease, Won};
 use term::Term;
 
 /// How an agent is set up. Read anew at every round, so that it can be changed while the agent leads.
@@ -110,6 +108,8 @@ pub struct Agent<P, O> {
     awaits_change: Cell<Option<Waker>>,
     /// What was last wrong with the lock, so that it is told once.
     lock_trouble: RefCell<Option<PortError>>,
+    /// How long ago times in states were, as this agent has seen them.
+    elapsed: RefCell<Elapsed>,
 }
 
 impl<P: Ports, O: Observer> Agent<P, O> {
@@ -124,6 +124,7 @@ impl<P: Ports, O: Observer> Agent<P, O> {
             stale: Cell::new(false),
             awaits_change: Cell::new(None),
             lock_trouble: RefCell::new(None),
+            elapsed: RefCell::default(),
         }
     }
 
@@ -180,7 +181,7 @@ impl<P: Ports, O: Observer> Agent<P, O> {
         let lease = Lease::from(won.renewed);
         let mut kept = pin!(self.keep(won, &lease));
         let cause = loop {
-            let term = Term::new(&self.ports, &self.observer, &self.config, won, &lease);
+            let term = Term::new(&self.ports, &self.observer, &self.config, &self.elapsed, won, &lease);
             let (work, changed) = (pin!(term.work()), pin!(self.reconfigured()));
             match select(kept.as_mut(), select(work, changed)).await {
                 Either::Left((cause, _)) | Either::Right((Either::Left((cause, _)), _)) => break cause,

@@ -1,21 +1,22 @@
 //! One term of leadership: what it holds, and whether it may still act (L4).
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::time::Duration;
 
 use futures_util::future::{join, join3};
 use jiff::Timestamp;
 
-use super::elapsed::{Elapsed, Mark};
-use super::event::{Event, Feed, LossCause, Observer};
-use super::leadership::{Lease, Won, guard};
-use super::store::{Store, Stored};
-use super::views::Views;
-use super::{AgentConfig, rounds};
+use super::AgentConfig;
+use super::act::Places;
+use super::evaluate::{housekeeping, rounds};
+use super::keep::{Elapsed, Mark, Store, Stored};
+use super::lead::{Lease, Won, guard};
+use super::tell::{Concern, Event, Feed, LossCause, Matter, Observer, Vigil};
+use super::watch::{Arrivals, Views};
 use crate::decide::{Case, Standing};
-use crate::domain::Resource;
+use crate::domain::{PoolName, Resource};
 use crate::operation::{Move, Operation, Situation, Work};
 use crate::ports::{Clock, PortError, Ports};
 use crate::state::{ResourceState, path_of};
@@ -24,27 +25,26 @@ use crate::state::{ResourceState, path_of};
 pub(super) struct Term<'a, P, O> {
     pub(super) ports: &'a P,
     pub(super) config: &'a RefCell<AgentConfig>,
+    observer: &'a O,
+    pub(super) lease: &'a Lease,
     pub(super) views: RefCell<Views>,
     pub(super) store: Store,
     /// States of resources whose policy is disabled, as they would be: never written (J5, P26).
     pub(super) shadows: RefCell<BTreeMap<String, ResourceState>>,
     /// What was last told to be wrong with each feed.
     pub(super) feed_troubles: RefCell<BTreeMap<Feed, Option<PortError>>>,
-    observer: &'a O,
-    pub(super) lease: &'a Lease,
-    elapsed: RefCell<Elapsed>,
-    /// How many operations are about to begin.
-    reserved: Cell<usize>,
-}
-
-/// Room for one operation that is about to begin.
-#[must_use]
-pub(super) struct Reservation<'a>(&'a Cell<usize>);
-
-impl Drop for Reservation<'_> {
-    fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
-    }
+    /// How long ago times in states were. Outlives the term, as what this agent wrote itself does.
+    elapsed: &'a RefCell<Elapsed>,
+    pub(super) arrivals: RefCell<Arrivals>,
+    vigil: RefCell<Vigil>,
+    /// Pools of which it is known in which order an earlier leader saw their policies.
+    pub(super) recalled: RefCell<BTreeSet<PoolName>>,
+    /// Places for calls that change something (J21).
+    pub(super) calls: Places,
+    /// Places for statistics, of all groups together.
+    pub(super) statistics: Places,
+    /// When the term began.
+    pub(super) began: crate::domain::Monotonic,
 }
 
 impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
@@ -52,20 +52,26 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
         ports: &'a P,
         observer: &'a O,
         config: &'a RefCell<AgentConfig>,
+        elapsed: &'a RefCell<Elapsed>,
         won: &Won,
         lease: &'a Lease,
     ) -> Self {
         Self {
             ports,
             config,
-            views: RefCell::new(Views::default()),
-            store: Store::new(guard(config, &won.session)),
-            shadows: RefCell::new(BTreeMap::new()),
             observer,
-            feed_troubles: RefCell::default(),
             lease,
-            elapsed: RefCell::new(Elapsed::default()),
-            reserved: Cell::new(0),
+            views: RefCell::default(),
+            store: Store::new(guard(config, &won.session)),
+            shadows: RefCell::default(),
+            feed_troubles: RefCell::default(),
+            elapsed,
+            arrivals: RefCell::default(),
+            vigil: RefCell::default(),
+            recalled: RefCell::default(),
+            calls: Places::default(),
+            statistics: Places::default(),
+            began: ports.clock().monotonic(),
         }
     }
 
@@ -75,7 +81,8 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             join3(self.follow_jobs(), self.follow_nodes(), self.follow_allocations()),
             join3(self.follow_deployments(), self.follow_states(), self.follow_pool_policies()),
         );
-        let (_, (never, _)) = join(watching, join(rounds::of_groups(self), rounds::of_pools(self))).await;
+        let working = join3(rounds::of_groups(self), rounds::of_pools(self), housekeeping::keep(self));
+        let (_, (_, (never, ..))) = join(watching, join(self.follow_blocked(), working)).await;
         match never {}
     }
 
@@ -104,6 +111,29 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
         self.tell(&Event::Trouble { resource: resource.clone(), problem: problem.to_string() });
     }
 
+    /// Takes all that an operator would want to know of a resource now, and tells what of it lasts (S16).
+    pub(super) fn concern(&self, resource: &Resource, concerns: Vec<Concern>) {
+        let notices = self.vigil.borrow_mut().look(resource, concerns, self.ports.clock().monotonic());
+        for notice in notices {
+            let (resource, matter) = (resource.clone(), notice.matter);
+            self.tell(&Event::Lasting { resource, matter, words: notice.words, course: notice.course });
+        }
+    }
+
+    /// Resources that something of this kind was noted of.
+    pub(super) fn concerned_by(&self, matter: Matter) -> Vec<Resource> {
+        self.vigil.borrow().concerned_by(matter)
+    }
+
+    /// Forgets what is only remembered of resources and states that are gone (S15).
+    pub(super) fn forget_all_but(&self, kept: &BTreeSet<Resource>) {
+        let paths: BTreeSet<String> = kept.iter().map(|resource| self.path_of(resource)).collect();
+        self.elapsed.borrow_mut().retain(|path| paths.contains(path) || self.store.knows(path));
+        self.shadows.borrow_mut().retain(|path, _| paths.contains(path));
+        self.vigil.borrow_mut().retain(|resource| kept.contains(resource));
+        self.arrivals.borrow_mut().retain(|pool| kept.contains(&Resource::Pool(pool.clone())));
+    }
+
     pub(super) fn path_of(&self, resource: &Resource) -> String {
         path_of(&self.config.borrow().root, resource)
     }
@@ -122,14 +152,17 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
     }
 
     /// What a decision needs to know of a state, as of now.
-    pub(super) fn standing(&self, path: &str, state: &ResourceState) -> Standing {
+    pub(super) fn standing(&self, path: &str, state: &ResourceState, cooldown: Duration) -> Standing {
         let since = |time| self.elapsed(path, Mark::ScalingEvent, time);
+        let pause = state.pause_after_scalein_failures(cooldown);
+        let failed_ago = state.last_scalein_failure.map(|time| self.elapsed(path, Mark::ScaleInFailure, time));
         Standing {
             failsafe: state.failsafe_mode,
             operating: state.operation.is_some(),
             since_last_event: state.last_scaling_event.map(since),
             scalein_requests: state.scalein_requests,
             scaleout_requests: state.scaleout_requests,
+            scalein_pause: failed_ago.map_or(Duration::ZERO, |ago| pause.saturating_sub(ago)),
         }
     }
 
@@ -137,16 +170,25 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
         self.elapsed.borrow_mut().since(path, mark, time, self.ports.clock())
     }
 
-    /// How long the time limit of an operation's phase has run. A limit on our own calls only runs while we make
-    /// them: time in which nobody led does not count.
-    pub(super) fn in_phase(&self, path: &str, operation: &Operation) -> Duration {
-        let mut elapsed = self.elapsed.borrow_mut();
-        let since_begun = elapsed.since(path, Mark::Phase, operation.since, self.ports.clock());
-        if operation.work.awaits_own_call() {
-            elapsed.watched(path, Mark::Phase, self.ports.clock())
-        } else {
-            since_begun
+    /// Lets times that this agent has just written count from now, whatever the wall clock does next (S10).
+    pub(super) fn see_times(&self, path: &str, state: &ResourceState) {
+        let phase = state.operation.as_ref().map(|operation| operation.since);
+        let marks = [
+            (Mark::ScalingEvent, state.last_scaling_event),
+            (Mark::ScaleInFailure, state.last_scalein_failure),
+            (Mark::Phase, phase),
+        ];
+        for (mark, time) in marks {
+            if let Some(time) = time {
+                self.elapsed.borrow_mut().since(path, mark, time, self.ports.clock());
+            }
         }
+    }
+
+    /// How long the time limit of an operation's phase has run, as far as this leader has seen: time in which nobody led, or
+    /// which another's clock tells of, does not count (S10).
+    pub(super) fn in_phase(&self, path: &str, operation: &Operation) -> Duration {
+        self.elapsed(path, Mark::Phase, operation.since)
     }
 
     /// Whether an operation stands still because its resource is in failsafe (S7). Time spent so counts towards no
@@ -158,17 +200,5 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             self.elapsed.borrow_mut().restart(path, Mark::Phase, operation.since, self.ports.clock());
         }
         state.failsafe_mode
-    }
-
-    /// Room for another operation to begin (J21), or the limit that is reached. Room is kept for as long as the answer
-    /// is held: until the operation stands in the state.
-    pub(super) fn reserve(&self) -> Result<Reservation<'_>, usize> {
-        let limit = self.config.borrow().concurrency;
-        if self.store.busy_operations() + self.reserved.get() < limit {
-            self.reserved.set(self.reserved.get() + 1);
-            Ok(Reservation(&self.reserved))
-        } else {
-            Err(limit)
-        }
     }
 }

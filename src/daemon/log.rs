@@ -18,7 +18,7 @@ use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
 
-use crate::agent::{AlertAction, AlertNotice, Event, Leadership, Observer};
+use crate::agent::{AlertAction, AlertNotice, Course, Event, Leadership, Observer};
 use crate::config::{Level, LogFormat};
 use crate::decide::{Decision, Verdict};
 use crate::domain::Resource;
@@ -195,13 +195,19 @@ impl Observer for LogObserver {
             Event::Entered { resource, phase, failure: None } => debug!(%resource, phase, "{event}"),
             Event::Entered { resource, phase, failure: Some(_) } => warn!(%resource, phase, "{event}"),
             Event::Called { resource, call, error } => self.called(resource, call, error.as_ref(), event, at),
-            Event::Finished { resource, direction, outcome } => {
+            Event::Finished { resource, direction, outcome, .. } => {
                 self.forget(resource, Topic::Trouble);
                 match outcome {
                     Outcome::Failed(_) => warn!(%resource, %direction, "{event}"),
                     Outcome::Succeeded | Outcome::Abandoned(_) => info!(%resource, %direction, "{event}"),
                 }
             }
+            Event::Failsafe { subject, entered: true, by, reason } => {
+                warn!(subject, by, reason, "{event}");
+            }
+            Event::Failsafe { subject, entered: false, by, reason } => info!(subject, by, reason, "{event}"),
+            Event::Lasting { resource, course: Course::IsOver { .. }, .. } => info!(%resource, "{event}"),
+            Event::Lasting { resource, .. } => warn!(%resource, "{event}"),
             Event::Alert(notice) => alert(notice),
             Event::Trouble { resource, problem } => {
                 if self.is_news(resource, Topic::Trouble, problem, at) {

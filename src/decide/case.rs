@@ -27,6 +27,9 @@ pub enum Case {
         observation: PoolObservation,
         /// What is wanted; it names the pool.
         policy: PoolPolicy,
+        /// What other nodes of it want.
+        #[serde(default)]
+        others: Vec<PoolPolicy>,
         /// What its state was.
         standing: Standing,
     },
@@ -37,7 +40,7 @@ impl Case {
     pub fn decide(&self) -> Decision {
         match self {
             Self::Group { key, observation, policy, standing } => decide_group(key, observation, policy, standing),
-            Self::Pool { observation, policy, standing } => decide_pool(observation, policy, standing),
+            Self::Pool { observation, policy, others, standing } => decide_pool(observation, policy, others, standing),
         }
     }
 }

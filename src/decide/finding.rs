@@ -22,15 +22,19 @@ pub enum Rule {
     P11,
     /// In only if the remaining nodes can carry the load with a margin.
     P12,
+    /// Out while work waits for room that a node would give.
+    P30,
+    /// A pool outside its bounds is brought back.
+    P33,
 }
 
 impl Rule {
     /// Whether the rule is a reason to go that way.
     pub(super) fn speaks_for(self, direction: Direction) -> bool {
         match self {
-            Self::J8 | Self::P10 => direction == Direction::Out,
+            Self::J8 | Self::P10 | Self::P30 => direction == Direction::Out,
             Self::J9 | Self::P11 | Self::P12 => direction == Direction::In,
-            Self::J11 => true,
+            Self::J11 | Self::P33 => true,
         }
     }
 }
@@ -45,6 +49,10 @@ pub enum Quantity {
     TaskMemory(TaskName),
     /// A group's count.
     Count,
+    /// A pool's desired capacity.
+    Desired,
+    /// Allocations that wait for room in a pool.
+    Waiting,
     /// CPU that a pool's allocations take, in MHz.
     PoolCpu,
     /// Memory that a pool's allocations take, in MiB.
@@ -61,7 +69,7 @@ impl Quantity {
             Self::TaskCpu(_) | Self::TaskMemory(_) | Self::RemainingCpu | Self::RemainingMemory => " %",
             Self::PoolCpu => " MHz",
             Self::PoolMemory => " MiB",
-            Self::Count => "",
+            Self::Count | Self::Desired | Self::Waiting => "",
         }
     }
 }
@@ -72,6 +80,8 @@ impl fmt::Display for Quantity {
             Self::TaskCpu(task) => write!(f, "CPU of task {task}"),
             Self::TaskMemory(task) => write!(f, "memory of task {task}"),
             Self::Count => f.write_str("count"),
+            Self::Desired => f.write_str("desired capacity"),
+            Self::Waiting => f.write_str("allocations that wait for room"),
             Self::PoolCpu => f.write_str("CPU used"),
             Self::PoolMemory => f.write_str("memory used"),
             Self::RemainingCpu => f.write_str("CPU used on the remaining nodes"),

@@ -1,10 +1,10 @@
-//! Whether to scale a task group: rules J6 to J13.
+//! Whether to scale a task group: rules J6 to J13, J22 to J24.
 
 use serde::{Deserialize, Serialize};
 
 use crate::decide::finding::{Finding, Quantity, Relation, Rule};
 use crate::decide::{Decision, Standing, Step, Stop, Verdict, cooldown, verdict};
-use crate::domain::{GroupKey, Percent, Resource, TaskName};
+use crate::domain::{GroupKey, Hang, Percent, Resource, TaskName};
 use crate::policy::GroupPolicy;
 
 /// What is seen of a task group.
@@ -16,6 +16,12 @@ pub struct GroupObservation {
     pub running: usize,
     /// Whether the job's latest deployment is active (J6).
     pub deploying: bool,
+    /// Why that deployment will not end by itself, if that can be seen.
+    #[serde(default)]
+    pub hang: Option<Hang>,
+    /// How many running allocations are on clients that collect no statistics (J12).
+    #[serde(default)]
+    pub uncollected: usize,
     /// What each task uses.
     pub tasks: Vec<TaskObservation>,
 }
@@ -40,6 +46,10 @@ pub struct TaskAverage {
     pub missing: usize,
 }
 
+/// The fewest that scaling in leaves, whatever the policy says: a group at 0 has no statistics, and no rule of threshold
+/// leads back from there (J24).
+const LEAST: u32 = 1;
+
 /// Decides whether a group's count should change by one, or be brought back within its bounds.
 pub fn decide_group(
     key: &GroupKey,
@@ -54,7 +64,7 @@ pub fn decide_group(
             let mut stops = ask.stops;
             stops.extend(standing.failsafe.then_some(Stop::Failsafe));
             stops.extend(standing.operating.then_some(Stop::Operating));
-            stops.extend(observation.deploying.then_some(Stop::Deploying));
+            stops.extend(observation.deploying.then_some(Stop::Deploying { hang: observation.hang }));
             stops.extend(cooldown(standing, policy.cooldown));
             verdict(step, stops, policy.enabled)
         }
@@ -79,6 +89,9 @@ struct Ask {
 
 impl Ask {
     fn of(observation: &GroupObservation, policy: &GroupPolicy) -> Self {
+        if observation.count == 0 && policy.max > 0 {
+            return Self::at_zero(policy);
+        }
         if let Some(ask) = Self::back_within_bounds(observation.count, policy) {
             return ask;
         }
@@ -99,6 +112,12 @@ impl Ask {
             (None, vec![])
         };
         Self { step, otherwise: Verdict::Stay, stops, findings }
+    }
+
+    /// J23: nothing of ours ever sets 0, so somebody else did.
+    fn at_zero(policy: &GroupPolicy) -> Self {
+        let step = Step { from: 0, to: policy.min.max(LEAST) };
+        Self { step: Some(step), otherwise: Verdict::Stay, stops: vec![Stop::SetToZero], findings: vec![] }
     }
 
     /// J11: whatever the metrics say.
@@ -124,8 +143,9 @@ impl Ask {
 
 fn stops_in(observation: &GroupObservation, policy: &GroupPolicy) -> Vec<Stop> {
     let mut stops = Vec::new();
-    if observation.count <= policy.min {
-        stops.push(Stop::AtMinimum { min: policy.min });
+    let min = policy.min.max(LEAST);
+    if observation.count <= min {
+        stops.push(Stop::AtMinimum { min });
     }
     let missing = observation.tasks.iter().map(|task| task.cpu.missing.max(task.memory.missing)).max().unwrap_or(0);
     if missing > 0 {
@@ -198,6 +218,8 @@ mod tests {
             count,
             running: count as usize,
             deploying: false,
+            hang: None,
+            uncollected: 0,
             tasks: tasks
                 .iter()
                 .enumerate()
@@ -245,7 +267,6 @@ mod tests {
 
     #[test]
     fn j11_a_count_outside_is_brought_back_whatever_the_metrics_say() {
-        assert_eq!(decided(&group(0, &[])), act(0, 1));
         assert_eq!(decided(&group(14, &[(99.0, 99.0)])), act(14, 10));
     }
 
@@ -286,7 +307,7 @@ mod tests {
         let operating = Standing { operating: true, ..Standing::default() };
         assert_eq!(with(&observation, operating), Verdict::Hold(step, vec![Stop::Operating]));
         observation.deploying = true;
-        assert_eq!(with(&observation, Standing::default()), Verdict::Hold(step, vec![Stop::Deploying]));
+        assert_eq!(with(&observation, Standing::default()), Verdict::Hold(step, vec![Stop::Deploying { hang: None }]));
     }
 
     #[test]
@@ -301,6 +322,31 @@ mod tests {
         let decision = decide_group(&key(), &group(3, &[(90.0, 10.0)]), &policy(), &Standing::default());
         assert_eq!(decision.findings.len(), 4, "every comparison is there, not only those that hold");
         assert_eq!(decision.to_string(), "group web/g: out 3 -> 4; CPU of task t0 90 % > 80 % (J8)");
+    }
+
+    #[test]
+    fn j23_a_count_of_0_is_somebodys_wish() {
+        let stays = Verdict::Hold(Step { from: 0, to: 2 }, vec![Stop::SetToZero]);
+        let two = GroupPolicy { min: 2, ..policy() };
+        let decide = |policy| decide_group(&key(), &group(0, &[]), policy, &Standing::default()).verdict;
+        assert_eq!(decide(&two), stays);
+        let none = Verdict::Hold(Step { from: 0, to: 1 }, vec![Stop::SetToZero]);
+        assert_eq!(decide(&GroupPolicy { min: 0, ..policy() }), none, "a minimum of 0 makes no difference");
+    }
+
+    #[test]
+    fn j24_nothing_is_scaled_in_to_0() {
+        let none = GroupPolicy { min: 0, ..policy() };
+        let decide = |count| decide_group(&key(), &group(count, &[(1.0, 1.0)]), &none, &Standing::default()).verdict;
+        assert_eq!(decide(1), Verdict::Hold(Step { from: 1, to: 0 }, vec![Stop::AtMinimum { min: 1 }]));
+        assert_eq!(decide(2), Verdict::Act(Step { from: 2, to: 1 }));
+    }
+
+    #[test]
+    fn j6_a_deployment_that_will_not_end_by_itself_is_told_apart() {
+        let busy = GroupObservation { deploying: true, hang: Some(Hang::AwaitsPromotion), ..group(2, &[(95.0, 1.0)]) };
+        let Verdict::Hold(_, stops) = decided(&busy) else { panic!("a deployment is active") };
+        assert_eq!(stops[0].to_string(), "a deployment is active and waits to be promoted (J6)");
     }
 
     proptest! {

@@ -5,9 +5,11 @@
 //! data; none computes it again.
 
 mod case;
+mod constraint;
 mod finding;
 mod group;
 mod observe;
+pub mod placement;
 mod pool;
 mod victim;
 
@@ -16,14 +18,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::Resource;
+use crate::domain::{Hang, Resource};
 
 pub use case::Case;
 pub use finding::{Finding, Quantity, Relation, Rule};
 pub use group::{GroupObservation, TaskAverage, TaskObservation, decide_group};
-pub use observe::observe_group;
-pub use pool::{GroupBounds, NodeLoad, PoolObservation, decide_pool};
-pub use victim::{Candidate, Unfit, choose_victim};
+pub use observe::{Sample, observe_group};
+pub use pool::{GroupBounds, NodeLoad, OddNode, PoolObservation, decide_pool, reaches_floor};
+pub use victim::{Candidate, Unfit, rank_victims};
 
 /// Which way to scale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,6 +76,9 @@ pub struct Standing {
     pub scalein_requests: u32,
     /// How many evaluations in a row asked for more.
     pub scaleout_requests: u32,
+    /// How much longer no scale-in is tried, since the last ones failed (P36).
+    #[serde(default)]
+    pub scalein_pause: Duration,
 }
 
 /// Why a step that was asked for is not taken.
@@ -85,7 +90,11 @@ pub enum Stop {
     /// An operation is under way on it (P17).
     Operating,
     /// A deployment of the job is active (J6).
-    Deploying,
+    Deploying {
+        /// Why it will not end by itself, if that can be seen.
+        #[serde(default)]
+        hang: Option<Hang>,
+    },
     /// The cooldown is not over (J19, P16).
     Cooldown {
         /// Seconds left, rounded up.
@@ -115,17 +124,48 @@ pub enum Stop {
     },
     /// The remaining nodes could not carry what is used (P12).
     CapacityNeeded,
+    /// What runs on the node that would leave has no place on the others (P31).
+    NoPlace {
+        /// Why, in words.
+        why: String,
+    },
+    /// Nodes are on their way (P32).
+    Coming {
+        /// How many.
+        nodes: u32,
+    },
+    /// A node's capacity is not to be believed, and without it the step could not be shown to be right (P34).
+    OddNodes {
+        /// How many nodes.
+        nodes: usize,
+    },
+    /// Nodes of the pool have other policies, by which the step is not asked for (P4).
+    Disagreement,
+    /// Members of the Auto Scaling group count with weights: the desired capacity is no number of nodes (P35).
+    Weighted,
+    /// No size within the bounds can satisfy the policy (P35).
+    Unsatisfiable {
+        /// Why, in words.
+        why: String,
+    },
+    /// The provider itself is replacing the members (P35).
+    Overhaul {
+        /// What it does, in its words.
+        what: String,
+    },
+    /// The last scale-ins failed; the next one is not tried yet (P36).
+    ScaleInPaused {
+        /// Seconds left, rounded up.
+        seconds_left: u64,
+    },
+    /// Somebody set the count to 0; that is their wish until they raise it (J23).
+    SetToZero,
     /// No node may be taken (P21).
     NoVictim,
     /// The Auto Scaling group has a process suspended that the step needs (P28).
     Suspended {
         /// The process.
         process: String,
-    },
-    /// As many operations as allowed are under way (J21).
-    Concurrency {
-        /// The limit.
-        limit: usize,
     },
 }
 
@@ -134,16 +174,34 @@ impl fmt::Display for Stop {
         match self {
             Self::Failsafe => f.write_str("in failsafe (S7)"),
             Self::Operating => f.write_str("an operation is under way (P17)"),
-            Self::Deploying => f.write_str("a deployment is active (J6)"),
+            Self::Deploying { hang: None } => f.write_str("a deployment is active (J6)"),
+            Self::Deploying { hang: Some(Hang::AwaitsPromotion) } => {
+                f.write_str("a deployment is active and waits to be promoted (J6)")
+            }
+            Self::Deploying { hang: Some(Hang::AllHealthy) } => {
+                f.write_str("a deployment is active, though all of it is healthy (J6)")
+            }
             Self::Cooldown { seconds_left } => write!(f, "cooldown, {seconds_left} s left (J19, P16)"),
             Self::NotYet { asked, needed } => write!(f, "asked {asked} of {needed} times in a row (P15)"),
             Self::AtMaximum { max } => write!(f, "at the maximum of {max} (J10, P14)"),
             Self::AtMinimum { min } => write!(f, "at the minimum of {min} (J10, P13)"),
             Self::MissingSamples { missing } => write!(f, "samples missing: {missing} (J12)"),
             Self::CapacityNeeded => f.write_str("the remaining nodes could not carry the load (P12)"),
+            Self::NoPlace { why } => write!(f, "{why} (P31)"),
+            Self::Coming { nodes } => write!(f, "{nodes} nodes are on their way (P32)"),
+            Self::OddNodes { nodes } => write!(f, "the capacity of {nodes} nodes is not to be believed (P34)"),
+            Self::Disagreement => f.write_str("other nodes of the pool have a policy that would not (P4)"),
+            Self::Weighted => {
+                f.write_str("members of the group have weights, so that its capacity is no number of nodes (P35)")
+            }
+            Self::Unsatisfiable { why } => write!(f, "the policy cannot be met: {why} (P35)"),
+            Self::Overhaul { what } => write!(f, "{what} (P35)"),
+            Self::ScaleInPaused { seconds_left } => {
+                write!(f, "scale-ins failed, {seconds_left} s until the next (P36)")
+            }
+            Self::SetToZero => f.write_str("somebody set the count to 0 (J23)"),
             Self::NoVictim => f.write_str("no node may be taken (P21)"),
             Self::Suspended { process } => write!(f, "the group's process {process} is suspended (P28)"),
-            Self::Concurrency { limit } => write!(f, "{limit} operations are under way (J21)"),
         }
     }
 }
@@ -243,7 +301,12 @@ impl fmt::Display for Decision {
 fn cooldown(standing: &Standing, cooldown: Duration) -> Option<Stop> {
     let elapsed = standing.since_last_event?;
     let left = cooldown.checked_sub(elapsed).filter(|left| !left.is_zero())?;
-    Some(Stop::Cooldown { seconds_left: left.as_secs() + u64::from(left.subsec_nanos() > 0) })
+    Some(Stop::Cooldown { seconds_left: seconds_up(left) })
+}
+
+/// A span in whole seconds, rounded up.
+fn seconds_up(span: Duration) -> u64 {
+    span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }
 
 /// The verdict on a step, given what stops it and whether the policy lets us act.

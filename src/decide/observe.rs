@@ -1,61 +1,79 @@
 //! From statistics to a group's averages: rule J7.
 
+use std::sync::Arc;
+
 use crate::decide::group::{GroupObservation, TaskAverage, TaskObservation};
-use crate::domain::{AllocationStats, Percent, Task, TaskGroup, TaskSpan};
+use crate::domain::{AllocationStats, Percent, Task, TaskGroup, TaskShare, TaskSpan};
 
 const BYTES_PER_MIB: f64 = 1024.0 * 1024.0;
 
-/// Averages each task of a group over the group's running allocations (J7). `samples` has one entry a running
-/// allocation: its statistics, or nothing where they could not be had (J12).
+/// What is known of a running allocation.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sample {
+    /// What each of its tasks was given, where the server tells.
+    pub shares: Arc<[TaskShare]>,
+    /// Its statistics, or nothing where they could not be had (J12).
+    pub stats: Option<AllocationStats>,
+}
+
+/// Averages each task of a group over the group's running allocations (J7), of which each has a sample.
 #[must_use]
-pub fn observe_group(group: &TaskGroup, deploying: bool, samples: &[Option<AllocationStats>]) -> GroupObservation {
+pub fn observe_group(group: &TaskGroup, samples: &[Sample]) -> GroupObservation {
     let throughout = group.tasks.iter().filter(|task| task.span == TaskSpan::Throughout);
+    let uncollected = |sample: &&Sample| sample.stats.as_ref().is_some_and(|stats| !stats.collected);
     GroupObservation {
         count: group.count,
         running: samples.len(),
-        deploying,
+        deploying: false,
+        hang: None,
+        uncollected: samples.iter().filter(uncollected).count(),
         tasks: throughout.map(|task| observe_task(task, samples)).collect(),
     }
 }
 
-fn observe_task(task: &Task, samples: &[Option<AllocationStats>]) -> TaskObservation {
+fn observe_task(task: &Task, samples: &[Sample]) -> TaskObservation {
     let mut cpu = Mean::default();
     let mut memory = Mean::default();
-    for sample in samples {
-        let usage = sample.as_ref().and_then(|stats| stats.tasks.iter().find(|usage| usage.task == task.name));
-        cpu.add(usage.and_then(|usage| usage.cpu_mhz));
-        memory.add(usage.and_then(|usage| usage.memory.resident_bytes()).map(|bytes| bytes as f64 / BYTES_PER_MIB));
+    for Sample { shares, stats } in samples {
+        let usage = stats.as_ref().filter(|stats| stats.collected);
+        let usage = usage.and_then(|stats| stats.tasks.iter().find(|usage| usage.task == task.name));
+        // A task with whole cores asks for no MHz: what its client gave it tells.
+        let given = shares.iter().find(|share| share.task == task.name);
+        let cpu_given = given.map(|share| share.cpu.0).filter(|mhz| *mhz > 0).unwrap_or(task.cpu.0);
+        let memory_given = given.map(|share| share.memory.0).filter(|mib| *mib > 0).unwrap_or(task.memory.0);
+        cpu.add(usage.and_then(|usage| usage.cpu_mhz), cpu_given);
+        let resident = usage.and_then(|usage| usage.memory.resident_bytes());
+        memory.add(resident.map(|bytes| bytes as f64 / BYTES_PER_MIB), memory_given);
     }
-    TaskObservation {
-        task: task.name.clone(),
-        cpu: cpu.as_share_of(task.cpu.0 as f64),
-        memory: memory.as_share_of(task.memory.0 as f64),
-    }
+    TaskObservation { task: task.name.clone(), cpu: cpu.share(), memory: memory.share() }
 }
 
-/// A mean over what was sampled, and how many samples are missing.
+/// A mean over what was sampled, as a share of what was given, and how many samples are missing.
 #[derive(Default)]
 struct Mean {
-    sum: f64,
+    used: f64,
+    given: f64,
     sampled: usize,
     missing: usize,
 }
 
 impl Mean {
-    fn add(&mut self, sample: Option<f64>) {
-        match sample {
-            Some(value) if value.is_finite() && value >= 0.0 => {
-                self.sum += value;
+    /// Takes a sample. Of a task that was given nothing, nothing can be said.
+    fn add(&mut self, used: Option<f64>, given: u64) {
+        match used {
+            Some(value) if value.is_finite() && value >= 0.0 && given > 0 => {
+                self.used += value;
+                self.given += given as f64;
                 self.sampled += 1;
             }
             _ => self.missing += 1,
         }
     }
 
-    /// The mean in percent of what a task asks for; of a task that asks for nothing, nothing can be said.
-    fn as_share_of(&self, asked_for: f64) -> TaskAverage {
-        let known = self.sampled > 0 && asked_for > 0.0;
-        let percent = known.then(|| Percent(100.0 * self.sum / self.sampled as f64 / asked_for));
+    fn share(&self) -> TaskAverage {
+        let sampled = self.sampled as f64;
+        let known = self.sampled > 0;
+        let percent = known.then(|| Percent(100.0 * self.used / sampled / (self.given / sampled)));
         TaskAverage { percent, missing: self.missing }
     }
 }
@@ -70,10 +88,10 @@ mod tests {
         TaskGroup { count: 3, tasks: tasks.into(), ..crate::testing::task_group("g", crate::domain::Meta::new()) }
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "a sample is what may be missing")]
-    fn sample(cpu_mhz: Option<f64>, memory_mib: Option<u64>) -> Option<AllocationStats> {
+    fn sample(cpu_mhz: Option<f64>, memory_mib: Option<u64>) -> Sample {
         let memory = MemoryStats { rss: memory_mib.map(|mib| mib * 1024 * 1024), usage: None };
-        Some(AllocationStats { tasks: vec![TaskUsage { task: "web".into(), cpu_mhz, memory }], collected: true })
+        let tasks = vec![TaskUsage { task: "web".into(), cpu_mhz, memory }];
+        Sample { shares: Arc::default(), stats: Some(AllocationStats { tasks, collected: true }) }
     }
 
     fn percent(value: f64, missing: usize) -> TaskAverage {
@@ -82,7 +100,7 @@ mod tests {
 
     #[test]
     fn j7_averages_each_task_over_the_running_allocations() {
-        let seen = observe_group(&group(), false, &[sample(Some(500.0), Some(128)), sample(Some(250.0), Some(64))]);
+        let seen = observe_group(&group(), &[sample(Some(500.0), Some(128)), sample(Some(250.0), Some(64))]);
         assert_eq!((seen.count, seen.running), (3, 2));
         assert_eq!(seen.tasks[0].cpu, percent(75.0, 0));
         assert_eq!(seen.tasks[0].memory, percent(37.5, 0), "a MiB has 1,048,576 bytes");
@@ -93,7 +111,8 @@ mod tests {
     #[test]
     fn j12_missing_and_absurd_samples_are_counted_not_averaged() {
         let absurd = sample(Some(f64::NAN), Some(u64::MAX / (1024 * 1024)));
-        let seen = observe_group(&group(), false, &[sample(Some(250.0), Some(64)), None, sample(None, None), absurd]);
+        let seen =
+            observe_group(&group(), &[sample(Some(250.0), Some(64)), Sample::default(), sample(None, None), absurd]);
         assert_eq!(seen.tasks[0].cpu, percent(50.0, 3));
         assert_eq!(seen.tasks[0].memory, percent(25.0, 3));
     }
@@ -102,7 +121,7 @@ mod tests {
     fn j12_a_task_that_runs_briefly_lacks_no_sample() {
         let mut group = group();
         group.tasks[1].span = TaskSpan::Briefly;
-        let seen = observe_group(&group, false, &[sample(Some(10.0), Some(64))]);
+        let seen = observe_group(&group, &[sample(Some(10.0), Some(64))]);
         assert_eq!(seen.tasks.len(), 1);
     }
 
@@ -110,7 +129,27 @@ mod tests {
     fn j7_of_a_task_that_asks_for_nothing_nothing_can_be_said() {
         let mut group = group();
         group.tasks[0].cpu = crate::domain::MegaHertz(0);
-        let seen = observe_group(&group, false, &[sample(Some(10.0), Some(64))]);
-        assert_eq!(seen.tasks[0].cpu.percent, None);
+        let seen = observe_group(&group, &[sample(Some(10.0), Some(64))]);
+        assert_eq!(seen.tasks[0].cpu, TaskAverage { percent: None, missing: 1 }, "so nothing shows that it is idle");
+    }
+
+    #[test]
+    fn j7_a_task_with_cores_is_measured_by_what_its_client_gave_it() {
+        let mut group = group();
+        group.tasks[0].cpu = crate::domain::MegaHertz(0);
+        let share =
+            |cpu| TaskShare { task: "web".into(), cpu: crate::domain::MegaHertz(cpu), memory: group.tasks[0].memory };
+        let on = |mhz, given| Sample { shares: [share(given)].into(), ..sample(Some(mhz), Some(64)) };
+        let seen = observe_group(&group, &[on(480.0, 500), on(480.0, 500)]);
+        assert_eq!(seen.tasks[0].cpu, percent(96.0, 0));
+        let mixed = observe_group(&group, &[on(250.0, 500), on(1000.0, 2000)]);
+        assert_eq!(mixed.tasks[0].cpu, percent(50.0, 0), "of a slow machine and a fast one");
+    }
+
+    #[test]
+    fn j12_what_a_client_does_not_collect_is_missing_and_no_zero() {
+        let silent = AllocationStats { tasks: vec![], collected: false };
+        let seen = observe_group(&group(), &[Sample { shares: Arc::default(), stats: Some(silent) }]);
+        assert_eq!((seen.uncollected, seen.tasks[0].cpu), (1, TaskAverage { percent: None, missing: 1 }));
     }
 }

@@ -1,6 +1,6 @@
-//! Which node leaves when a pool scales in: rules P9 and P21.
+//! Which node leaves when a pool scales in: rules P9, P21 and P36.
 
-use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -14,6 +14,10 @@ pub struct Candidate {
     pub load: NodeLoad,
     /// The instance it runs on, or why it must stay.
     pub instance: Result<InstanceId, Unfit>,
+    /// The zone it is in, where the provider tells.
+    pub zone: Option<String>,
+    /// Whether it was tried of late, and the attempt failed.
+    pub spared: bool,
 }
 
 /// Why a node must not be taken.
@@ -26,18 +30,32 @@ pub enum Unfit {
     Protected,
     /// It is not known to run on an instance of the group.
     NoInstance,
+    /// What runs on it cannot be told.
+    Opaque,
+    /// Its capacity is not to be believed.
+    Odd,
 }
 
-/// The node with the least of the scaling metric, and its instance; of several, the first by ID (P21). An empty node
-/// has the least there is.
+/// The nodes that may leave, with their instances, the best first: those with the least of the scaling metric; of equals, those
+/// in the fullest zone; of these, the first by ID (P21). Those that were tried of late and failed come last (P36).
 #[must_use]
-pub fn choose_victim(candidates: &[Candidate]) -> Option<(&NodeId, &InstanceId)> {
+pub fn rank_victims(candidates: &[Candidate]) -> Vec<(&NodeId, &InstanceId)> {
     let metric = ScalingMetric::of(candidates);
-    candidates
-        .iter()
-        .filter_map(|candidate| Some((candidate, candidate.instance.as_ref().ok()?)))
-        .min_by(|(a, _), (b, _)| metric.compare(&a.load, &b.load))
-        .map(|(candidate, instance)| (&candidate.load.node, instance))
+    let mut in_zone: BTreeMap<&str, usize> = BTreeMap::new();
+    for zone in candidates.iter().filter_map(|candidate| candidate.zone.as_deref()) {
+        *in_zone.entry(zone).or_default() += 1;
+    }
+    let crowd = |candidate: &Candidate| candidate.zone.as_deref().and_then(|zone| in_zone.get(zone)).copied();
+    let mut fit: Vec<(&Candidate, &InstanceId)> =
+        candidates.iter().filter_map(|candidate| Some((candidate, candidate.instance.as_ref().ok()?))).collect();
+    fit.sort_by(|(a, _), (b, _)| {
+        a.spared
+            .cmp(&b.spared)
+            .then_with(|| metric.of_load(&a.load).cmp(&metric.of_load(&b.load)))
+            .then_with(|| crowd(b).cmp(&crowd(a)))
+            .then_with(|| a.load.node.cmp(&b.load.node))
+    });
+    fit.into_iter().map(|(candidate, instance)| (&candidate.load.node, instance)).collect()
 }
 
 /// The more used of CPU and memory, as a share of the pool's capacity (P9).
@@ -57,12 +75,13 @@ impl ScalingMetric {
         if cpu >= memory { Self::Cpu } else { Self::Memory }
     }
 
-    fn compare(self, a: &NodeLoad, b: &NodeLoad) -> Ordering {
-        let used = |load: &NodeLoad| match self {
-            Self::Cpu => load.used.cpu.0,
-            Self::Memory => load.used.memory.0,
-        };
-        used(a).cmp(&used(b)).then_with(|| a.node.cmp(&b.node))
+    /// What a node carries of it; what leaves with the node does not count.
+    fn of_load(self, load: &NodeLoad) -> u64 {
+        let moving = load.used.less(load.system);
+        match self {
+            Self::Cpu => moving.cpu.0,
+            Self::Memory => moving.memory.0,
+        }
     }
 }
 
@@ -76,13 +95,16 @@ mod tests {
                 node: name.into(),
                 capacity: Resources::new(1000, 1000, 0),
                 used: Resources::new(mhz, mib, 0),
+                system: Resources::default(),
             },
             instance: Ok(format!("i-{name}").into()),
+            zone: None,
+            spared: false,
         }
     }
 
     fn chosen(candidates: &[Candidate]) -> Option<&str> {
-        choose_victim(candidates).map(|(node, _)| node.as_str())
+        rank_victims(candidates).first().map(|(node, _)| node.as_str())
     }
 
     #[test]
@@ -113,5 +135,31 @@ mod tests {
         assert_eq!(chosen(&nodes), Some("c"));
         nodes[2].instance = Err(Unfit::NoInstance);
         assert_eq!(chosen(&nodes), None);
+    }
+
+    #[test]
+    fn p21_of_equals_one_in_the_fullest_zone_leaves() {
+        let zoned = |name, zone: &str| Candidate { zone: Some(zone.into()), ..candidate(name, 5, 5) };
+        let nodes = [zoned("a", "1a"), zoned("b", "1b"), zoned("c", "1b"), zoned("d", "1c")];
+        assert_eq!(chosen(&nodes), Some("b"));
+        let emptier = Candidate { zone: Some("1a".into()), ..candidate("a", 4, 4) };
+        assert_eq!(chosen(&[emptier, zoned("b", "1b"), zoned("c", "1b")]), Some("a"), "balance comes after load");
+    }
+
+    #[test]
+    fn p21_what_leaves_with_the_node_is_no_load() {
+        let agents = Resources::new(500, 0, 0);
+        let mut nodes = [candidate("a", 600, 0), candidate("b", 500, 0)];
+        nodes[0].load.system = agents;
+        assert_eq!(chosen(&nodes), Some("a"), "100 MHz to move, against 500");
+    }
+
+    #[test]
+    fn p36_one_whose_drain_failed_of_late_comes_last() {
+        let mut nodes = [candidate("a", 1, 1), candidate("b", 2, 2)];
+        nodes[0].spared = true;
+        assert_eq!(chosen(&nodes), Some("b"));
+        nodes[1].instance = Err(Unfit::Opaque);
+        assert_eq!(chosen(&nodes), Some("a"), "and is better than none");
     }
 }

@@ -1,6 +1,6 @@
 //! Identifiers that must not be mixed up. All are cheap to clone: they share their text.
 
-use std::fmt;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -108,7 +108,8 @@ impl JobKey {
 
 impl fmt::Display for JobKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.id)?;
+        // The sign that comes before a namespace must not come from the ID (S14).
+        escaped(f, self.id.as_str(), '@')?;
         if self.namespace.as_str() != Namespace::DEFAULT {
             write!(f, "@{}", self.namespace)?;
         }
@@ -127,8 +128,22 @@ pub struct GroupKey {
 
 impl fmt::Display for GroupKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.job, self.group)
+        // The last slash is the one before the group (S14).
+        write!(f, "{}/", self.job)?;
+        escaped(f, self.group.as_str(), '/')
     }
+}
+
+/// Writes a text so that `separator` does not stand in it, nor anything that could be taken for it.
+fn escaped(f: &mut fmt::Formatter<'_>, text: &str, separator: char) -> fmt::Result {
+    for letter in text.chars() {
+        match letter {
+            '%' => f.write_str("%25")?,
+            _ if letter == separator => write!(f, "%{:02X}", u32::from(letter))?,
+            _ => f.write_char(letter)?,
+        }
+    }
+    Ok(())
 }
 
 /// What is scaled: a task group or a worker pool.

@@ -1,6 +1,7 @@
 //! Jobs, their allocations, and what Nomad does with them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -202,6 +203,23 @@ pub struct Occupant {
     pub allocation: Allocation,
     /// What its group asks of a node beside amounts, in the version of the job that it runs.
     pub needs: Arc<Requirements>,
+}
+
+/// An allocation that does not run, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ailing {
+    /// The allocation.
+    pub allocation: AllocationId,
+    /// Its node.
+    pub node: NodeId,
+    /// The last that is known of it, in Nomad's words.
+    pub event: String,
+}
+
+impl fmt::Display for Ailing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "allocation {} on node {}: {}", self.allocation, self.node, self.event)
+    }
 }
 
 /// Allocations of a group that Nomad could not place.

@@ -15,9 +15,9 @@ pub use ids::{
     Namespace, NodeId, PoolName, ProviderName, RegionName, Resource, SessionId, TaskName,
 };
 pub use job::{
-    Allocation, AllocationStats, BlockedWork, ClientStatus, Deployment, DeploymentStatus, DesiredStatus, Evaluation,
-    EvaluationStatus, Hang, Job, JobKind, JobSummary, MemoryStats, Meta, Occupant, ScalingBlock, Task, TaskGroup,
-    TaskShare, TaskSpan, TaskUsage,
+    Ailing, Allocation, AllocationStats, BlockedWork, ClientStatus, Deployment, DeploymentStatus, DesiredStatus,
+    Evaluation, EvaluationStatus, Hang, Job, JobKind, JobSummary, MemoryStats, Meta, Occupant, ScalingBlock, Task,
+    TaskGroup, TaskShare, TaskSpan, TaskUsage,
 };
 pub use node::{Eligibility, Node, NodeStatus, NodeSummary};
 pub use placement::{Constraint, Holdings, INSTANCE_TYPE, Place, Requirements};

@@ -7,6 +7,7 @@
 //! what a call returned, only on what can be seen afterwards.
 
 mod group_scale;
+mod known;
 mod scale_in;
 mod scale_out;
 mod situation;
@@ -17,10 +18,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::decide::Direction;
-use crate::domain::{AgentName, InstanceId, NodeId, PoolTarget, Resource};
+use crate::decide::{Direction, Step};
+use crate::domain::{AgentName, Ailing, Hang, InstanceId, NodeId, PoolTarget, Resource};
 
 pub use group_scale::{FOLLOW_LIMIT, GroupPhase, GroupScale, GroupSight, Rollout};
+pub use known::Known;
 pub use scale_in::{CallOff, DRAIN_DEADLINE, ScaleIn, ScaleInPhase, ScaleInSight};
 pub use scale_out::{JOIN_DEADLINE, ScaleOut, ScaleOutPhase, ScaleOutSight};
 pub use situation::Situation;
@@ -41,6 +43,9 @@ pub struct Operation {
     pub agent: AgentName,
     /// When the time limit of the present phase began to run.
     pub since: Timestamp,
+    /// From what to what, where the version that began it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
     /// What is being done, and how far it is.
     #[serde(flatten)]
     pub work: Work,
@@ -103,15 +108,16 @@ impl Work {
         }
     }
 
-    /// Whether the limit of the present phase bounds calls of ours, rather than something that others do.
+    /// The node and the instance that it is about, for people; empty where there is none, or none yet.
     #[must_use]
-    pub fn awaits_own_call(&self) -> bool {
+    pub fn about(&self) -> String {
         match self {
-            Self::GroupScale(work) => matches!(work.phase, GroupPhase::Scaling),
-            Self::ScaleOut(work) => {
-                !matches!(work.phase, ScaleOutPhase::Launching { .. } | ScaleOutPhase::Joining { .. })
+            Self::GroupScale(_) => String::new(),
+            Self::ScaleOut(work) => work.phase.instance().map(|instance| format!("on {instance}")).unwrap_or_default(),
+            Self::ScaleIn(ScaleIn { node, node_name, instance, .. }) => {
+                let name = if node_name.is_empty() { node.as_str() } else { node_name };
+                format!("node {name} on {instance}")
             }
-            Self::ScaleIn(work) => !matches!(work.phase, ScaleInPhase::Draining | ScaleInPhase::Emptying),
         }
     }
 
@@ -196,12 +202,12 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Failure {
-    /// The deployment failed or was cancelled.
-    DeploymentFailed,
+    /// The deployment failed or was cancelled; and an allocation that does not run, if there is one.
+    DeploymentFailed(Option<Ailing>),
     /// The evaluation failed.
     EvaluationFailed,
-    /// The deployment, or the change of count itself, took too long.
-    TookTooLong,
+    /// The deployment, or the change of count itself, took too long; and an allocation that does not run, if there is one.
+    TookTooLong(Option<Ailing>),
     /// The Auto Scaling group launched no instance in time; the message is the provider's, where it gave one.
     NoLaunch(String),
     /// The instance's node did not join Nomad in time.
@@ -221,9 +227,13 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::DeploymentFailed => f.write_str("the deployment failed or was cancelled"),
+            Self::DeploymentFailed(None) => f.write_str("the deployment failed or was cancelled"),
+            Self::DeploymentFailed(Some(ailing)) => write!(f, "the deployment failed: {ailing}"),
             Self::EvaluationFailed => f.write_str("the evaluation failed"),
-            Self::TookTooLong => write!(f, "not done within {} minutes", FOLLOW_LIMIT.as_secs() / 60),
+            Self::TookTooLong(ailing) => {
+                write!(f, "not done within {} minutes", FOLLOW_LIMIT.as_secs() / 60)?;
+                ailing.as_ref().map_or(Ok(()), |ailing| write!(f, ": {ailing}"))
+            }
             Self::NoLaunch(message) if message.is_empty() => f.write_str("the group launched no instance in time"),
             Self::NoLaunch(message) => write!(f, "the group launched no instance in time: {message}"),
             Self::DidNotJoin(instance) => {
@@ -265,6 +275,21 @@ pub enum Abandonment {
     CalledOff(CallOff),
     /// Somebody suspended this process of the group, without which nothing is launched.
     Suspended(String),
+    /// Nomad, or the provider, refused the call for good.
+    Refused(String),
+    /// The policy was disabled, or is gone.
+    Withdrawn,
+    /// There is no room for what the count asks for; it is placed once there is.
+    NoRoom,
+    /// The deployment goes on by itself: nothing that we could wait for ends it.
+    Hanging(Hang),
+    /// A new node cannot be told to run on the instance that was launched, and may well be its own.
+    Unmatched {
+        /// The instance.
+        instance: InstanceId,
+        /// The node's name.
+        node: String,
+    },
 }
 
 impl fmt::Display for Abandonment {
@@ -278,6 +303,20 @@ impl fmt::Display for Abandonment {
             Self::NodeGone(node) => write!(f, "node {node} went away by itself"),
             Self::CalledOff(why) => write!(f, "the drain was called off: {why}"),
             Self::Suspended(process) => write!(f, "the group's process {process} is suspended (P28)"),
+            Self::Refused(words) => write!(f, "refused for good: {words}"),
+            Self::Withdrawn => f.write_str("its policy was disabled, or is gone"),
+            Self::NoRoom => f.write_str("there is no room yet; Nomad places the rest once there is (J25)"),
+            Self::Hanging(Hang::AwaitsPromotion) => {
+                f.write_str("its deployment waits for somebody to promote its canaries (J26)")
+            }
+            Self::Hanging(Hang::AllHealthy) => {
+                f.write_str("its deployment is all healthy, and Nomad does not end it (J26)")
+            }
+            Self::Unmatched { instance, node } => write!(
+                f,
+                "node {node} is new and cannot be told to run on {instance}, which is left alone; does the client know its \
+                 instance ID or an address of it?"
+            ),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Taking a node out of a pool: rules P21 to P23 and P25.
+//! Taking a node out of a pool: rules P21 to P23, P25, P26 and P31.
 
 use std::fmt;
 use std::time::Duration;
@@ -24,6 +24,9 @@ pub struct ScaleIn {
     pub retry_threshold: u32,
     /// The node that leaves.
     pub node: NodeId,
+    /// Its name, for people.
+    #[serde(default)]
+    pub node_name: String,
     /// The instance it runs on.
     pub instance: InstanceId,
     /// How far it is.
@@ -76,10 +79,18 @@ pub enum CallOff {
     NotDetached,
     /// The pool needs the node again (P25).
     DemandReturned,
+    /// What still runs there has no place elsewhere any more (P31).
+    NoPlace,
     /// The instance was protected from scale-in meanwhile.
     Protected,
-    /// One node fewer would now be below the group's bounds.
+    /// One node fewer would now be below the pool's bounds.
     AtMinimum,
+    /// Somebody took the instance out of the group, or out of service, to keep it.
+    LeftGroup,
+    /// Somebody put the instance back into the group.
+    Rejoined,
+    /// The pool's policy was disabled, or nothing is known of the pool any more.
+    Withdrawn,
     /// The Auto Scaling group is gone: a failure.
     GroupVanished,
 }
@@ -90,23 +101,28 @@ impl fmt::Display for CallOff {
             Self::Overran => "it did not end by its deadline",
             Self::NotDetached => "the instance could not be detached",
             Self::DemandReturned => "the pool needs the node again",
+            Self::NoPlace => "what runs there has no place elsewhere any more",
             Self::Protected => "the instance is now protected from scale-in",
             Self::AtMinimum => "the pool is at its minimum now",
+            Self::LeftGroup => "somebody took the instance out of the group or out of service",
+            Self::Rejoined => "somebody put the instance back into the group",
+            Self::Withdrawn => "the policy was disabled, or is gone",
             Self::GroupVanished => "the Auto Scaling group is gone",
         })
     }
 }
 
-/// What can be seen of the pool.
+/// What can be seen of the pool. Node and occupants are as the leader of the servers knows them at this moment: what is
+/// about to be done rests on them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScaleInSight {
     /// The Auto Scaling group, if it still exists.
     pub group: Option<PoolSnapshot>,
-    /// The fewest nodes that policy and group allow.
-    pub floor: u32,
+    /// Whether one node fewer would be below what policy and group allow.
+    pub at_floor: bool,
     /// The node, if Nomad still knows it.
     pub node: Option<NodeSummary>,
-    /// How many allocations still run on it.
+    /// How many allocations there are of which something may be alive.
     pub occupants: usize,
     /// The state of its instance, if the provider still knows it.
     pub instance: Option<InstanceState>,
@@ -114,9 +130,13 @@ pub struct ScaleInSight {
     pub activity: Option<ActivityStatus>,
     /// Whether the pool, without the node, would have to scale out.
     pub demand_returned: bool,
+    /// Whether something that still has to move has no place on the other nodes.
+    pub no_place: bool,
+    /// Whether the pool's policy does not ask for anything any more.
+    pub withdrawn: bool,
     /// How long the present time limit has run.
     pub in_phase: Duration,
-    /// The resource's failure count.
+    /// How many scale-ins of the pool failed in a row.
     pub failures: u32,
 }
 
@@ -140,11 +160,15 @@ impl ScaleIn {
     }
 
     fn draining(&self, sight: &ScaleInSight) -> Move<Self> {
-        match sight.node.as_ref() {
-            None => self.node_gone(),
-            Some(node) if !is_in_service(node) => Move::Enter(self.at(ScaleInPhase::Emptying), None),
-            Some(_) if sight.in_phase >= DRAIN_DEADLINE => self.call_off(CallOff::Overran),
-            Some(_) => Move::Call(Call::Drain(self.node.clone())),
+        let Some(node) = sight.node.as_ref() else { return self.node_gone() };
+        if !is_in_service(node) {
+            Move::Enter(self.at(ScaleInPhase::Emptying), None)
+        } else if let Some(why) = self.reason_to_keep(node, sight) {
+            self.call_off(why)
+        } else if sight.in_phase >= DRAIN_DEADLINE {
+            self.call_off(CallOff::Overran)
+        } else {
+            Move::Call(Call::Drain(self.node.clone()))
         }
     }
 
@@ -157,8 +181,8 @@ impl ScaleIn {
         if node.status == NodeStatus::Down && group.member(&self.instance).is_none() {
             return self.node_gone();
         }
-        if sight.demand_returned && node.status == NodeStatus::Ready {
-            self.call_off(CallOff::DemandReturned)
+        if let Some(why) = self.reason_to_keep(node, sight) {
+            self.call_off(why)
         } else if !node.draining && sight.occupants == 0 {
             Move::Enter(self.at(ScaleInPhase::Detaching { activity: None }), None)
         } else if sight.in_phase >= DRAIN_DEADLINE {
@@ -175,35 +199,63 @@ impl ScaleIn {
             return Move::Enter(self.at(ScaleInPhase::Terminating), None);
         };
         if member.lifecycle == Lifecycle::Detaching {
-            self.wait_for_effect(Failure::NotDetached(self.instance.clone()), sight)
-        } else if sight.demand_returned && sight.node.as_ref().is_some_and(|node| node.status == NodeStatus::Ready) {
-            self.call_off(CallOff::DemandReturned)
-        } else if sight.node.as_ref().is_some_and(is_in_service) {
-            Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())))
-        } else if member.protected {
-            self.call_off(CallOff::Protected)
-        } else if group.desired <= sight.floor {
-            self.call_off(CallOff::AtMinimum)
+            return self.wait_for_effect(Failure::NotDetached(self.instance.clone()), sight);
+        }
+        if sight.node.as_ref().is_some_and(is_in_service) {
+            return Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())));
+        }
+        let kept = sight.node.as_ref().and_then(|node| self.reason_to_keep(node, sight));
+        if let Some(why) = kept {
+            self.call_off(why)
         } else if matches!(sight.activity, Some(ActivityStatus::Failed | ActivityStatus::NoCapacity))
             || sight.in_phase >= EFFECT_LIMIT
         {
             self.call_off(CallOff::NotDetached)
+        } else if sight.occupants > 0 {
+            // Something started there after all, or has not quite ended.
+            Move::Wait
         } else {
             Move::Call(Call::TakeOut(self.instance.clone()))
         }
     }
 
+    /// Why the node is to stay, whatever was decided before; nothing: it may go.
+    fn reason_to_keep(&self, node: &NodeSummary, sight: &ScaleInSight) -> Option<CallOff> {
+        let member = sight.group.as_ref().and_then(|group| group.member(&self.instance));
+        let leaves_by_itself = |lifecycle| matches!(lifecycle, Lifecycle::Terminating | Lifecycle::Detaching);
+        // A node that is down or out of touch serves nobody, wanted or not.
+        let is_ready = node.status == NodeStatus::Ready;
+        match member {
+            None if is_ready => Some(CallOff::LeftGroup),
+            Some(member) if !member.lifecycle.counts() && !leaves_by_itself(member.lifecycle) => {
+                Some(CallOff::LeftGroup)
+            }
+            _ if sight.withdrawn => Some(CallOff::Withdrawn),
+            _ if is_ready && sight.demand_returned => Some(CallOff::DemandReturned),
+            _ if is_ready && sight.no_place => Some(CallOff::NoPlace),
+            Some(member) if member.protected => Some(CallOff::Protected),
+            _ if sight.at_floor => Some(CallOff::AtMinimum),
+            _ => None,
+        }
+    }
+
     fn terminating(&self, sight: &ScaleInSight) -> Move<Self> {
+        let not_terminated = || Failure::NotTerminated(self.instance.clone());
         match sight.instance {
-            None | Some(InstanceState::Terminated) => Move::Finish(Outcome::Succeeded),
-            Some(InstanceState::ShuttingDown) => {
-                self.wait_for_effect(Failure::NotTerminated(self.instance.clone()), sight)
-            }
+            None | Some(InstanceState::Terminated) => return Move::Finish(Outcome::Succeeded),
+            Some(InstanceState::ShuttingDown) => return self.wait_for_effect(not_terminated(), sight),
+            Some(_) => {}
+        }
+        let rejoined = sight.group.as_ref().and_then(|group| group.member(&self.instance));
+        if rejoined.is_some_and(|member| member.lifecycle != Lifecycle::Detaching) {
+            self.call_off(CallOff::Rejoined)
+        } else if sight.node.as_ref().is_some_and(is_in_service) {
             // Somebody let work in again. It is not ours to kill.
-            Some(_) if sight.occupants > 0 || sight.in_phase >= EFFECT_LIMIT => {
-                self.wait_for_effect(Failure::NotTerminated(self.instance.clone()), sight)
-            }
-            Some(_) => Move::Call(Call::End(self.instance.clone())),
+            Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())))
+        } else if sight.occupants > 0 || sight.in_phase >= EFFECT_LIMIT {
+            self.wait_for_effect(not_terminated(), sight)
+        } else {
+            Move::Call(Call::End(self.instance.clone()))
         }
     }
 
@@ -217,9 +269,13 @@ impl ScaleIn {
             CallOff::Overran => Outcome::Failed(Failure::DrainOverran(self.node.clone())),
             CallOff::GroupVanished => Outcome::Failed(Failure::GroupVanished),
             CallOff::NotDetached => Outcome::Failed(Failure::NotDetached(self.instance.clone())),
-            CallOff::DemandReturned | CallOff::Protected | CallOff::AtMinimum => {
-                Outcome::Abandoned(Abandonment::CalledOff(why))
-            }
+            CallOff::DemandReturned
+            | CallOff::NoPlace
+            | CallOff::Protected
+            | CallOff::AtMinimum
+            | CallOff::LeftGroup
+            | CallOff::Rejoined
+            | CallOff::Withdrawn => Outcome::Abandoned(Abandonment::CalledOff(why)),
         })
     }
 
@@ -266,6 +322,9 @@ mod tests {
         instance: Option<InstanceState>,
         activity: Option<ActivityStatus>,
         demand_returned: bool,
+        no_place: bool,
+        withdrawn: bool,
+        at_floor: bool,
         seconds: u64,
         failures: u32,
     }
@@ -281,6 +340,9 @@ mod tests {
             instance: Some(InstanceState::Running),
             activity: None,
             demand_returned: false,
+            no_place: false,
+            withdrawn: false,
+            at_floor: false,
             seconds: 0,
             failures: 0,
         }
@@ -299,12 +361,14 @@ mod tests {
         fn next(&self, phase: ScaleInPhase) -> Move<ScaleIn> {
             operation(phase).next(&ScaleInSight {
                 group: self.group.clone(),
-                floor: 1,
+                at_floor: self.at_floor,
                 node: self.node.clone(),
                 occupants: self.occupants,
                 instance: self.instance,
                 activity: self.activity,
                 demand_returned: self.demand_returned,
+                no_place: self.no_place,
+                withdrawn: self.withdrawn,
                 in_phase: Duration::from_secs(self.seconds),
                 failures: self.failures,
             })
@@ -313,7 +377,14 @@ mod tests {
 
     fn operation(phase: ScaleInPhase) -> ScaleIn {
         let target = PoolTarget { provider: "aws".into(), region: "r".into(), name: "p".into() };
-        ScaleIn { target, retry_threshold: 3, node: "n".into(), instance: "i".into(), phase }
+        ScaleIn {
+            target,
+            retry_threshold: 3,
+            node: "n".into(),
+            node_name: "workers-1".into(),
+            instance: "i".into(),
+            phase,
+        }
     }
 
     fn entering(phase: ScaleInPhase) -> Move<ScaleIn> {
@@ -353,7 +424,8 @@ mod tests {
     fn p22_a_node_is_not_empty_while_anything_still_runs_there() {
         let stopping = drained().with(|s| s.occupants = 1);
         assert_eq!(stopping.next(ScaleInPhase::Emptying), Move::Wait);
-        assert_eq!(stopping.next(ScaleInPhase::Terminating), Move::Wait);
+        let out = stopping.with(|s| s.group = Some(snapshot(&["j"])));
+        assert_eq!(out.next(ScaleInPhase::Terminating), Move::Wait);
     }
 
     #[test]
@@ -391,8 +463,9 @@ mod tests {
         let gone = drained().with(|s| s.node = None);
         let node_gone = Move::Finish(Outcome::Abandoned(Abandonment::NodeGone("n".into())));
         assert_eq!(gone.next(ScaleInPhase::Emptying), node_gone);
-        let lowered = drained().with(|s| s.group.as_mut().unwrap().desired = 1);
+        let lowered = drained().with(|s| s.at_floor = true);
         assert_eq!(lowered.next(DETACHING), calling_off(CallOff::AtMinimum));
+        assert_eq!(lowered.next(ScaleInPhase::Emptying), calling_off(CallOff::AtMinimum), "as soon as it is seen");
     }
 
     #[test]
@@ -428,11 +501,67 @@ mod tests {
 
     #[test]
     fn p22_a_termination_that_is_not_confirmed_counts_as_a_failure() {
-        let stuck = drained().with(|s| s.seconds = EFFECT_LIMIT.as_secs());
+        let stuck = drained().with(|s| {
+            s.group = Some(snapshot(&["j"]));
+            s.seconds = EFFECT_LIMIT.as_secs();
+        });
         let failure = Failure::NotTerminated("i".into());
         let again = Move::Enter(operation(ScaleInPhase::Terminating), Some(failure.clone()));
         assert_eq!(stuck.next(ScaleInPhase::Terminating), again);
         let last = stuck.with(|s| s.failures = 2);
         assert_eq!(last.next(ScaleInPhase::Terminating), Move::Finish(Outcome::Failed(failure)));
+    }
+
+    #[test]
+    fn p22_an_instance_that_somebody_took_out_to_keep_it_is_not_terminated() {
+        let detached = drained().with(|s| {
+            s.group.as_mut().unwrap().instances.remove(0);
+        });
+        assert_eq!(detached.next(ScaleInPhase::Emptying), calling_off(CallOff::LeftGroup));
+        let standby = drained().with(|s| s.group.as_mut().unwrap().instances[0].lifecycle = Lifecycle::Standby);
+        assert_eq!(standby.next(ScaleInPhase::Emptying), calling_off(CallOff::LeftGroup));
+        assert_eq!(standby.next(DETACHING), calling_off(CallOff::LeftGroup));
+        let back = drained().next(ScaleInPhase::Terminating);
+        assert_eq!(back, calling_off(CallOff::Rejoined), "a member is never terminated");
+        let in_use = scene(false, Eligibility::Eligible).with(|s| {
+            s.group.as_mut().unwrap().instances.remove(0);
+        });
+        let cancelled = Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled("n".into())));
+        assert_eq!(in_use.next(ScaleInPhase::Terminating), cancelled, "somebody lets work in");
+    }
+
+    #[test]
+    fn p22_nothing_is_taken_out_while_something_is_alive_there() {
+        let lingering = drained().with(|s| s.occupants = 1);
+        assert_eq!(lingering.next(DETACHING), Move::Wait);
+        let for_long = lingering.with(|s| s.seconds = EFFECT_LIMIT.as_secs());
+        assert_eq!(for_long.next(DETACHING), calling_off(CallOff::NotDetached));
+    }
+
+    #[test]
+    fn p31_room_that_vanishes_calls_the_drain_off() {
+        for phase in [ScaleInPhase::Emptying, DETACHING] {
+            let cramped = drained().with(|s| s.no_place = true);
+            assert_eq!(cramped.next(phase), calling_off(CallOff::NoPlace));
+        }
+        let not_yet = scene(false, Eligibility::Eligible).with(|s| s.no_place = true);
+        assert_eq!(not_yet.next(ScaleInPhase::Draining), calling_off(CallOff::NoPlace), "before it is drained");
+        let back = not_yet.next(ScaleInPhase::CallingOff { why: CallOff::NoPlace });
+        assert_eq!(back, Move::Finish(Outcome::Abandoned(Abandonment::CalledOff(CallOff::NoPlace))));
+    }
+
+    #[test]
+    fn p26_an_operation_ends_when_its_policy_does() {
+        let in_service = scene(false, Eligibility::Eligible).with(|s| s.withdrawn = true);
+        assert_eq!(in_service.next(ScaleInPhase::Draining), calling_off(CallOff::Withdrawn));
+        for phase in [ScaleInPhase::Emptying, DETACHING] {
+            assert_eq!(drained().with(|s| s.withdrawn = true).next(phase), calling_off(CallOff::Withdrawn));
+        }
+        let out = drained().with(|s| {
+            s.group.as_mut().unwrap().instances.remove(0);
+            s.withdrawn = true;
+        });
+        let terminating = out.next(ScaleInPhase::Terminating);
+        assert_eq!(terminating, Move::Call(Call::End("i".into())), "what is out already is not left behind");
     }
 }

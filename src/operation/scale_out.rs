@@ -1,10 +1,11 @@
-//! Adding a node to a pool: rules P18 to P20.
+//! Adding a node to a pool: rules P18 to P20, P26 and P29.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::known::Known;
 use super::{Abandonment, Call, EFFECT_LIMIT, Failure, Move, Outcome};
 use crate::domain::{Activity, ActivityStatus, InstanceId, InstanceState, Lifecycle, PoolSnapshot, PoolTarget};
 
@@ -26,7 +27,7 @@ pub struct ScaleOut {
     /// The desired capacity wanted.
     pub to: u32,
     /// The instances that are not the new one: members when it began, and those that failed since.
-    pub known: BTreeSet<InstanceId>,
+    pub known: Known,
     /// How far it is.
     pub phase: ScaleOutPhase,
 }
@@ -98,6 +99,12 @@ pub struct ScaleOutSight {
     pub group: PoolSnapshot,
     /// Instances that have a ready, eligible node.
     pub joined: BTreeSet<InstanceId>,
+    /// New ready nodes of the pool, by name, that cannot be told to run on any member.
+    #[serde(default)]
+    pub unmatched: Vec<String>,
+    /// Whether the pool's policy was disabled.
+    #[serde(default)]
+    pub withdrawn: bool,
     /// The states of the instances that the provider still knows, among those that were asked for.
     pub states: BTreeMap<InstanceId, InstanceState>,
     /// What the group tried last since the operation began, if that failed.
@@ -117,6 +124,9 @@ impl ScaleOut {
             ScaleOutPhase::Launching { again } => self.launching(*again, sight),
             ScaleOutPhase::Joining { instance, .. } => self.joining(instance, sight),
             ScaleOutPhase::Replacing { instance } => self.replacing(instance, sight),
+            ScaleOutPhase::Detaching { .. } | ScaleOutPhase::Reverting if sight.withdrawn => {
+                Move::Finish(Outcome::Abandoned(Abandonment::Withdrawn))
+            }
             ScaleOutPhase::Detaching { instance } => Self::detaching(instance, sight),
             ScaleOutPhase::Reverting => self.reverting(sight),
         }
@@ -124,7 +134,9 @@ impl ScaleOut {
 
     fn requesting(&self, sight: &ScaleOutSight) -> Move<Self> {
         let found = sight.group.desired;
-        if found == self.from {
+        if sight.withdrawn && found == self.from {
+            Move::Finish(Outcome::Abandoned(Abandonment::Withdrawn))
+        } else if found == self.from {
             if sight.in_phase >= EFFECT_LIMIT {
                 return Move::Finish(Outcome::Failed(no_launch(sight)));
             }
@@ -166,6 +178,12 @@ impl ScaleOut {
             }
         } else if sight.in_phase < JOIN_DEADLINE {
             Move::Wait
+        } else if let Some(node) = sight.unmatched.first() {
+            // It may well be this one's, with work on it.
+            let (instance, node) = (instance.clone(), node.clone());
+            Move::Finish(Outcome::Abandoned(Abandonment::Unmatched { instance, node }))
+        } else if sight.withdrawn {
+            Move::Finish(Outcome::Abandoned(Abandonment::Withdrawn))
         } else if self.is_last_attempt(sight) {
             Move::Enter(self.at(ScaleOutPhase::Detaching { instance: instance.clone() }), None)
         } else {
@@ -181,6 +199,7 @@ impl ScaleOut {
             }
             // It came late, but it came: nothing that works is thrown away.
             Some(_) if sight.joined.contains(instance) => Move::Finish(Outcome::Succeeded),
+            Some(_) if sight.withdrawn => Move::Finish(Outcome::Abandoned(Abandonment::Withdrawn)),
             Some(_) if sight.in_phase >= EFFECT_LIMIT => {
                 Move::Finish(Outcome::Failed(Failure::NotTerminated(instance.clone())))
             }
@@ -213,7 +232,7 @@ impl ScaleOut {
     /// The first member, by ID, that was not there before. One whose node is ready goes first.
     fn newcomer(&self, sight: &ScaleOutSight) -> Option<InstanceId> {
         let newcomers = || {
-            let alive = |id: &&InstanceId| is_alive_member(id, &sight.group) && !self.known.contains(*id);
+            let alive = |id: &&InstanceId| is_alive_member(id, &sight.group) && !self.known.contains(id);
             sight.group.instances.iter().map(|member| &member.id).filter(alive)
         };
         newcomers().filter(|id| sight.joined.contains(*id)).min().or_else(|| newcomers().min()).cloned()
@@ -234,7 +253,7 @@ impl ScaleOut {
     /// Waiting for another instance in place of this one.
     fn without(&self, instance: &InstanceId) -> Self {
         let mut again = self.at(ScaleOutPhase::Launching { again: false });
-        again.known.insert(instance.clone());
+        again.known.insert(instance);
         again
     }
 }
@@ -257,9 +276,7 @@ fn no_launch(sight: &ScaleOutSight) -> Failure {
 }
 
 fn is_alive_member(instance: &InstanceId, group: &PoolSnapshot) -> bool {
-    group
-        .member(instance)
-        .is_some_and(|member| !matches!(member.lifecycle, Lifecycle::Terminating | Lifecycle::Detaching))
+    group.member(instance).is_some_and(|member| member.lifecycle.counts())
 }
 
 #[cfg(test)]
@@ -268,10 +285,13 @@ mod tests {
     use crate::operation::Work;
 
     /// What is seen: members of the group, who joined, how long, how many failures before.
+    #[derive(Clone)]
     struct Scene {
         group: PoolSnapshot,
         setback: Option<Activity>,
         joined: BTreeSet<InstanceId>,
+        unmatched: Vec<String>,
+        withdrawn: bool,
         states: BTreeMap<InstanceId, InstanceState>,
         seconds: u64,
         failures: u32,
@@ -285,6 +305,8 @@ mod tests {
             group: PoolSnapshot { desired, ..crate::testing::snapshot(members) },
             setback: None,
             joined: BTreeSet::from(["a".into()]),
+            unmatched: vec![],
+            withdrawn: false,
             states: members.iter().map(|id| ((*id).into(), InstanceState::Running)).collect(),
             seconds: 0,
             failures: 0,
@@ -317,6 +339,8 @@ mod tests {
             operation(phase).next(&ScaleOutSight {
                 group: self.group.clone(),
                 joined: self.joined.clone(),
+                unmatched: self.unmatched.clone(),
+                withdrawn: self.withdrawn,
                 states: self.states.clone(),
                 setback: self.setback.clone(),
                 in_phase: Duration::from_secs(self.seconds),
@@ -327,7 +351,7 @@ mod tests {
 
     fn operation(phase: ScaleOutPhase) -> ScaleOut {
         let target = PoolTarget { provider: "aws".into(), region: "r".into(), name: "p".into() };
-        ScaleOut { target, retry_threshold: 3, from: 1, to: 2, known: BTreeSet::from(["a".into()]), phase }
+        ScaleOut { target, retry_threshold: 3, from: 1, to: 2, known: ["a".into()].into_iter().collect(), phase }
     }
 
     fn entering(phase: ScaleOutPhase) -> Move<ScaleOut> {
@@ -447,5 +471,44 @@ mod tests {
         assert!(matches!(lacking(1200).failures(2).next(LAUNCHING), Move::Enter(_, None)), "the last one: reverting");
         let otherwise = scene(2, &["a"]).setback(ActivityStatus::Failed).after(300).failures(1);
         assert_eq!(otherwise.next(LAUNCHING), again(), "other failures do not pass by waiting");
+    }
+
+    #[test]
+    fn p19_nothing_is_terminated_while_a_new_node_may_be_its_own() {
+        let joining = || ScaleOutPhase::Joining { instance: b(), late: false };
+        let mut unclear = scene(2, &["a", "b"]).after(300);
+        unclear.unmatched = vec!["workers-9".into()];
+        for failures in 0..3 {
+            let abandoned = Abandonment::Unmatched { instance: b(), node: "workers-9".into() };
+            let ended = unclear.clone().failures(failures).next(joining());
+            assert_eq!(ended, Move::Finish(Outcome::Abandoned(abandoned)));
+        }
+    }
+
+    #[test]
+    fn p26_nothing_more_is_called_once_the_policy_is_disabled() {
+        use ScaleOutPhase::{Detaching, Joining, Replacing, Requesting, Reverting};
+        let withdrawn = |mut scene: Scene| {
+            scene.withdrawn = true;
+            scene
+        };
+        let ended = Move::Finish(Outcome::Abandoned(Abandonment::Withdrawn));
+        assert_eq!(withdrawn(scene(1, &["a"])).next(Requesting), ended);
+        for phase in [Joining { instance: b(), late: false }, Replacing { instance: b() }, Detaching { instance: b() }]
+        {
+            assert_eq!(withdrawn(scene(2, &["a", "b"]).after(300)).next(phase), ended);
+        }
+        assert_eq!(withdrawn(scene(2, &["a"])).next(Reverting), ended);
+        let waiting = withdrawn(scene(2, &["a", "b"])).next(Joining { instance: b(), late: false });
+        assert_eq!(waiting, Move::Wait, "what was asked for is still waited for");
+    }
+
+    #[test]
+    fn p18_members_out_of_service_are_no_newcomers() {
+        for lifecycle in [Lifecycle::Standby, Lifecycle::Warmed, Lifecycle::Terminating] {
+            let mut scene = scene(2, &["a", "b"]);
+            scene.group.instances[1].lifecycle = lifecycle;
+            assert_eq!(scene.next(LAUNCHING), Move::Wait, "{lifecycle:?}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Reading;
 use super::reader::Reader;
-use crate::domain::{Meta, Percent};
+use crate::domain::{Meta, Percent, ScalingBlock};
 
 /// Every key that a task group's `meta` may hold.
 pub const GROUP_KEYS: [&str; 10] = [
@@ -87,6 +87,37 @@ impl GroupPolicy {
             Ok(warnings) => Reading::Policy(policy, warnings),
             Err(error) => Reading::Invalid(error),
         }
+    }
+
+    /// The same policy within the bounds that Nomad itself keeps the count in: of each the tighter one (J22). And a word about
+    /// what the block changes, if it does.
+    ///
+    /// # Errors
+    ///
+    /// In words, where no count is within both.
+    pub fn within(self, block: ScalingBlock) -> Result<(Self, Option<String>), String> {
+        let block_max = block.max.unwrap_or(u32::MAX);
+        let (min, max) = (self.min.max(block.min), self.max.min(block_max));
+        if min > max {
+            return Err(format!(
+                "replicator_min = {} and replicator_max = {} have no count in common with the job's scaling block, min = {} \
+                 and max = {block_max}",
+                self.min, self.max, block.min
+            ));
+        }
+        let mut words = Vec::new();
+        if min > self.min {
+            words.push(format!("the scaling block's min = {min} holds, not replicator_min = {}", self.min));
+        }
+        if max < self.max {
+            words.push(format!("the scaling block's max = {max} holds, not replicator_max = {}", self.max));
+        }
+        if !block.enabled && self.enabled {
+            words.push("the scaling block is not enabled: what would be done is told only".to_owned());
+        }
+        let enabled = self.enabled && block.enabled;
+        let word = Some(words.join("; ")).filter(|words| !words.is_empty());
+        Ok((Self { min, max, enabled, ..self }, word))
     }
 }
 
@@ -210,5 +241,26 @@ mod tests {
     #[test]
     fn j5_a_disabled_policy_is_read_all_the_same() {
         assert!(!policy(with("replicator_enabled", "false")).enabled);
+    }
+
+    #[test]
+    fn j22_the_tighter_of_both_bounds_holds() {
+        let Reading::Policy(policy, _) = GroupPolicy::read(&full()) else { panic!("a policy") };
+        let policy = GroupPolicy { min: 2, max: 6, enabled: true, ..policy };
+        let within = |min, max, enabled| policy.clone().within(ScalingBlock { min, max, enabled });
+        let bounds = |block: Result<(GroupPolicy, Option<String>), String>| {
+            let (policy, word) = block.unwrap();
+            (policy.min, policy.max, policy.enabled, word)
+        };
+        assert_eq!(bounds(within(1, Some(9), true)), (2, 6, true, None));
+        assert_eq!(bounds(within(0, None, true)), (2, 6, true, None));
+        let word = "the scaling block's max = 3 holds, not replicator_max = 6".to_owned();
+        assert_eq!(bounds(within(2, Some(3), true)), (2, 3, true, Some(word)));
+        let word = "the scaling block's min = 4 holds, not replicator_min = 2".to_owned();
+        assert_eq!(bounds(within(4, Some(6), true)), (4, 6, true, Some(word)));
+        let (.., enabled, word) = bounds(within(1, Some(9), false));
+        assert!(!enabled && word.unwrap().contains("not enabled"));
+        let error = within(7, Some(9), true).unwrap_err();
+        assert!(error.contains("no count in common"), "{error}");
     }
 }

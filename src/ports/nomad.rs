@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Indexed, PortError, Wait};
 use crate::domain::{
-    Allocation, AllocationId, AllocationStats, BlockedWork, Deployment, Evaluation, EvaluationId, GroupKey, Job,
-    JobKey, JobSummary, Node, NodeId, NodeSummary, Occupant,
+    Ailing, Allocation, AllocationId, AllocationStats, BlockedWork, Deployment, Evaluation, EvaluationId, GroupKey,
+    Job, JobKey, JobSummary, Node, NodeId, NodeSummary, Occupant,
 };
 
 /// Nomad, one region of it.
@@ -31,6 +31,9 @@ pub trait Nomad {
 
     /// All allocations of a node of which something may be alive, as the leader knows them now: what an act rests on (P22).
     async fn occupants(&self, node: &NodeId) -> Result<Vec<Occupant>, PortError>;
+
+    /// An allocation of a group that should run and does not, the latest of them, and why; for people.
+    async fn ailing(&self, group: &GroupKey) -> Result<Option<Ailing>, PortError>;
 
     /// All work that could not be placed: one call, whatever its amount. Servers that cannot tell answer with nothing.
     async fn blocked(&self) -> Result<Vec<BlockedWork>, PortError>;

@@ -1,9 +1,15 @@
-//! What is kept in Consul about each resource: rules S1, S2 and S5. The form is the Go daemon's; what is ours are
+//! What is kept in Consul about each resource: rules S1, S2, S5 and S13. The form is the Go daemon's; what is ours are
 //! additions that it ignores.
+//!
+//! - `record`: what a state holds, and its JSON.
+//! - `transition`: what becomes of it when something is done.
+//! - `path`: where it is.
 
 mod go_time;
 mod path;
 mod record;
+mod transition;
 
 pub use path::{leader_key, nodes_prefix, path_of, pool_policy_key, state_prefix};
 pub use record::{Alert, AlertStage, Failsafe, ResourceState, ResourceType};
+pub use transition::{AlertDue, stamp};

@@ -1,6 +1,6 @@
 //! Where things are in Consul, below the configured root: rule S1.
 
-use crate::domain::{Namespace, PoolName, Resource};
+use crate::domain::{PoolName, Resource};
 
 /// The key whose lock is leadership.
 #[must_use]
@@ -27,15 +27,13 @@ pub fn pool_policy_key(root: &str, pool: &PoolName) -> String {
 }
 
 /// The key of a resource's state: `<root>/state/nodes/<pool>` or `<root>/state/jobs/<job>/<group>`. A job outside
-/// the default namespace, which the Go daemon did not know, is written `<job>@<namespace>`.
+/// the default namespace, which the Go daemon did not know, is written `<job>@<namespace>`. No two resources have the
+/// same key (S14): see [`JobKey`](crate::domain::JobKey)'s and [`GroupKey`](crate::domain::GroupKey)'s printed forms.
 #[must_use]
 pub fn path_of(root: &str, resource: &Resource) -> String {
     match resource {
         Resource::Pool(pool) => format!("{root}/state/nodes/{pool}"),
-        Resource::Group(key) if key.job.namespace.as_str() == Namespace::DEFAULT => {
-            format!("{root}/state/jobs/{}/{}", key.job.id, key.group)
-        }
-        Resource::Group(key) => format!("{root}/state/jobs/{}@{}/{}", key.job.id, key.job.namespace, key.group),
+        Resource::Group(key) => format!("{root}/state/jobs/{key}"),
     }
 }
 
@@ -56,5 +54,30 @@ mod tests {
         assert_eq!(path_of(root, &Resource::Pool("pool-b".into())), "replicator/config/state/nodes/pool-b");
         assert_eq!(leader_key(root), "replicator/config/leader");
         assert_eq!(pool_policy_key(root, &"pool-b".into()), "replicator/config/nodes/pool-b");
+    }
+
+    #[test]
+    fn s14_no_two_resources_share_a_key() {
+        let key = |namespace: &str, job: &str, group: &str| {
+            let job = JobKey { namespace: namespace.into(), id: job.into() };
+            path_of("r", &Resource::Group(GroupKey { job, group: group.into() }))
+        };
+        let resources = [
+            ("default", "a/b", "c"),
+            ("default", "a", "b/c"),
+            ("default", "a@prod", "g"),
+            ("prod", "a", "g"),
+            ("default", "a%40prod", "g"),
+            ("default", "a", "b%2Fc"),
+            ("prod", "a@prod", "g"),
+        ];
+        let keys: std::collections::BTreeSet<String> =
+            resources.iter().map(|(namespace, job, group)| key(namespace, job, group)).collect();
+        assert_eq!(keys.len(), resources.len(), "{keys:?}");
+        assert_eq!(
+            key("default", "billing.eu:42~x", "größe-ß"),
+            "r/state/jobs/billing.eu:42~x/größe-ß",
+            "ordinary names stay"
+        );
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::go_time;
-use crate::domain::Resource;
+use crate::domain::{NodeId, Resource, SessionId};
 use crate::operation::Operation;
 
 /// What kind of resource a state is about.
@@ -84,6 +84,21 @@ pub struct ResourceState {
     /// Where the alert stands. Ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert: Option<Alert>,
+    /// The session of the leader that looks after the resource (S13). Ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claim: Option<SessionId>,
+    /// How many scale-ins in a row failed (P36). Ours.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub scalein_failures: u32,
+    /// When the last of them did. Ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_scalein_failure: Option<Timestamp>,
+    /// Nodes whose drain failed since a scale-in last succeeded, the latest last (P36). Ours.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub spared: Vec<NodeId>,
+    /// Fingerprints of the policies that nodes of the pool had, in the order in which they were seen (P4). Ours.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
     /// Fields that others wrote; they are written back as they were (S5).
     #[serde(flatten)]
     pub others: Map<String, Value>,
@@ -105,6 +120,11 @@ impl Default for ResourceState {
             state_path: String::new(),
             operation: None,
             alert: None,
+            claim: None,
+            scalein_failures: 0,
+            last_scalein_failure: None,
+            spared: Vec::new(),
+            policies: Vec::new(),
             others: Map::new(),
         }
     }
@@ -144,28 +164,16 @@ impl ResourceState {
         self.failsafe_admin = self.failsafe_mode;
         if failsafe == Failsafe::Disabled {
             self.failure_count = 0;
+            self.scalein_failures = 0;
+            self.spared.clear();
         }
         self.last_updated = Some(now);
     }
+}
 
-    /// Counts a failure of an operation that goes on.
-    pub fn count_failure(&mut self) {
-        self.failure_count = self.failure_count.saturating_add(1);
-    }
-
-    /// Counts the failure that ended an operation; at the threshold the resource enters failsafe, and an alert is owed
-    /// (J18, P20, S9).
-    pub fn count_last_failure(&mut self, operation: &Operation) {
-        self.count_failure();
-        if self.failure_count >= operation.work.retry_threshold() && !self.failsafe_mode {
-            self.failsafe_mode = true;
-            self.alert = Some(Alert {
-                stage: AlertStage::Pending,
-                uid: operation.notification_uid.clone(),
-                resource: operation.resource.clone(),
-            });
-        }
-    }
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]
@@ -223,37 +231,5 @@ mod tests {
         state.failure_count = 2;
         state.set_failsafe(Failsafe::Enabled, now);
         assert_eq!((state.failsafe_mode, state.failsafe_admin, state.failure_count), (true, true, 2));
-    }
-
-    #[test]
-    fn j18_p20_failsafe_at_the_threshold_owes_an_alert_once() {
-        let resource = Resource::Pool("p".into());
-        let operation = Operation {
-            resource: resource.clone(),
-            notification_uid: "REP2".into(),
-            started: Timestamp::UNIX_EPOCH,
-            agent: "a".into(),
-            since: Timestamp::UNIX_EPOCH,
-            work: crate::operation::Work::GroupScale(crate::operation::GroupScale {
-                from: 1,
-                to: 2,
-                retry_threshold: 2,
-                message: String::new(),
-                decided_on: None,
-                phase: crate::operation::GroupPhase::Scaling,
-            }),
-        };
-        let mut state = ResourceState::default();
-        state.count_last_failure(&operation);
-        assert_eq!((state.failure_count, state.failsafe_mode, &state.alert), (1, false, &None));
-        state.count_last_failure(&operation);
-        let pending = Alert { stage: AlertStage::Pending, uid: "REP2".into(), resource };
-        assert_eq!((state.failure_count, state.failsafe_mode, &state.alert), (2, true, &Some(pending.clone())));
-        let raised = Some(Alert { stage: AlertStage::Raised, ..pending });
-        state.alert.clone_from(&raised);
-        state.count_last_failure(&operation);
-        assert_eq!(state.alert, raised);
-        let read = ResourceState::from_json(&state.to_json()).unwrap();
-        assert_eq!(read, state, "all of it survives Consul");
     }
 }

@@ -75,6 +75,7 @@ fn operating(since_second: i64) -> ResourceState {
         target,
         retry_threshold: 3,
         node: "n".into(),
+        node_name: String::new(),
         instance: "i".into(),
         phase: ScaleInPhase::Draining,
     });
@@ -84,6 +85,7 @@ fn operating(since_second: i64) -> ResourceState {
         started,
         agent: "agent-0".into(),
         since: started,
+        step: None,
         work,
     };
     ResourceState { operation: Some(operation), ..state() }

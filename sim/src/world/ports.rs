@@ -9,9 +9,10 @@ use std::task::{Context, Poll};
 use jiff::Timestamp;
 use replicator::agent::{Event, Observer};
 use replicator::domain::{
-    Activity, ActivityId, Allocation, AllocationId, AllocationStats, BlockedWork, ClientStatus, Deployment, Evaluation,
-    EvaluationId, EvaluationStatus, Instance, InstanceId, InstanceState, Job, JobKey, JobSummary, Lifecycle, Monotonic,
-    Node, NodeId, NodeSummary, Occupant, PoolInstance, PoolSnapshot, PoolTarget, ProviderName, SessionId,
+    Activity, ActivityId, Ailing, Allocation, AllocationId, AllocationStats, BlockedWork, ClientStatus, Deployment,
+    Evaluation, EvaluationId, EvaluationStatus, GroupKey, Instance, InstanceId, InstanceState, Job, JobKey, JobSummary,
+    Lifecycle, Monotonic, Node, NodeId, NodeSummary, Occupant, PoolInstance, PoolSnapshot, PoolTarget, ProviderName,
+    SessionId,
 };
 use replicator::ports::{
     Clock, Cloud, Consul, Deletion, ErrorKind, Indexed, KvEntry, LockState, Nomad, Offer, PortError, Ports,
@@ -261,6 +262,11 @@ impl Nomad for SimPorts {
         .await
     }
 
+    async fn ailing(&self, _: &GroupKey) -> Result<Option<Ailing>, PortError> {
+        // Allocations here always start, where there is room.
+        self.served(Service::Nomad, "read allocations of job", |_| Ok(None)).await
+    }
+
     async fn blocked(&self) -> Result<Vec<BlockedWork>, PortError> {
         self.served(Service::Nomad, "list blocked evaluations", |world| Ok(world.blocked_work())).await
     }
@@ -334,7 +340,7 @@ impl Nomad for SimPorts {
             }
             world.check_bounds(group, request.count).map_err(|refused| {
                 let words = refused.to_words(request.count);
-                PortError::new(Service::Nomad, "scale", ErrorKind::Other, words)
+                PortError::new(Service::Nomad, "scale", ErrorKind::Refused, words)
             })?;
             let act = Act::Scale { agent: self.agent, group: &request.group, to: request.count };
             world.act_as_leader(self.agent, &act);

@@ -6,7 +6,9 @@
 //! - `scale`: changing a group's count.
 //! - `namespaces`: allocations of all namespaces, where the server lists them.
 //! - `legacy`: resources of allocations where a list does not bring them.
+//! - `ailing`: why an allocation does not run, for people.
 
+mod ailing;
 mod legacy;
 mod namespaces;
 mod refusal;
@@ -23,8 +25,8 @@ use serde_json::json;
 
 use super::http::{Answer, ConnectError, Endpoint, Http, Request};
 use crate::domain::{
-    Allocation, AllocationId, AllocationStats, BlockedWork, Deployment, Evaluation, EvaluationId, Job, JobKey,
-    JobSummary, Namespace, Node, NodeId, NodeSummary, Occupant,
+    Ailing, Allocation, AllocationId, AllocationStats, BlockedWork, Deployment, Evaluation, EvaluationId, GroupKey,
+    Job, JobKey, JobSummary, Namespace, Node, NodeId, NodeSummary, Occupant,
 };
 use crate::ports::{ErrorKind, Indexed, Nomad, PortError, ScaleAccepted, ScaleRequest, Service, Wait};
 use refusal::kind_of;
@@ -170,6 +172,10 @@ impl Nomad for NomadClient {
         let call = format!("list allocations of node {node}");
         let answer = session.get(&path, call, None, Consistency::Leader).send().await?;
         answer.json().map(|_: Vec<serde_json::Value>| Vec::new())
+    }
+
+    async fn ailing(&self, group: &GroupKey) -> Result<Option<Ailing>, PortError> {
+        self.ailing_of(group).await
     }
 
     async fn blocked(&self) -> Result<Vec<BlockedWork>, PortError> {

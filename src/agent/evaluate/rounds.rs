@@ -1,5 +1,6 @@
 //! Rounds of evaluations, each at its interval. Every resource is evaluated on its own: one that takes long, because
-//! a server does not answer, holds up no other (P27), and is not started a second time.
+//! a server does not answer, holds up no other (P27), and is not started a second time. Many are spread over the interval,
+//! so that the servers' load is the same at any moment.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -9,9 +10,9 @@ use std::time::Duration;
 use futures_util::future::{Either, LocalBoxFuture, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
-use super::event::{Feed, Observer};
-use super::term::Term;
-use super::{AgentConfig, Switch};
+use crate::agent::tell::{Feed, Observer};
+use crate::agent::term::Term;
+use crate::agent::{AgentConfig, Switch};
 use crate::domain::Resource;
 use crate::ports::{Clock, Ports};
 
@@ -21,43 +22,54 @@ const FIRST_ROUND_AFTER: Duration = Duration::from_secs(2);
 /// The least time from one round to the next, whatever is configured.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Up to so many resources are evaluated at once; more are spread.
+const AT_ONCE: usize = 16;
+
 /// What a round of groups needs to know.
 const GROUP_FEEDS: [Feed; 4] = [Feed::Jobs, Feed::Allocations, Feed::Deployments, Feed::States];
 /// What a round of pools needs to know.
 const POOL_FEEDS: [Feed; 5] = [Feed::Jobs, Feed::Nodes, Feed::Allocations, Feed::States, Feed::PoolPolicies];
 
 /// Evaluates task groups, for ever.
-pub(super) async fn of_groups<P: Ports, O: Observer>(term: &Term<'_, P, O>) -> Infallible {
+pub(in crate::agent) async fn of_groups<P: Ports, O: Observer>(term: &Term<'_, P, O>) -> Infallible {
     let interval = |config: &AgentConfig| (config.job_scaling, config.job_interval);
     let resources = || {
         let mut resources = BTreeSet::new();
-        if term.views.borrow().are_current(&GROUP_FEEDS) {
+        if term.sees(&GROUP_FEEDS) {
             resources.extend(term.views.borrow().groups().cloned().map(Resource::Group));
             resources.extend(term.store.unfinished().into_iter().filter(|it| matches!(it, Resource::Group(_))));
         }
         resources
     };
-    run(term, interval, resources).await
+    run(term, interval, resources, &GROUP_FEEDS).await
 }
 
 /// Evaluates pools, for ever.
-pub(super) async fn of_pools<P: Ports, O: Observer>(term: &Term<'_, P, O>) -> Infallible {
+pub(in crate::agent) async fn of_pools<P: Ports, O: Observer>(term: &Term<'_, P, O>) -> Infallible {
     let interval = |config: &AgentConfig| (config.cluster_scaling, config.cluster_interval);
     let resources = || {
         let mut resources = BTreeSet::new();
-        if term.views.borrow().are_current(&POOL_FEEDS) {
+        if term.sees(&POOL_FEEDS) {
             resources.extend(term.views.borrow_mut().pools().keys().cloned().map(Resource::Pool));
             resources.extend(term.store.unfinished().into_iter().filter(|it| matches!(it, Resource::Pool(_))));
         }
         resources
     };
-    run(term, interval, resources).await
+    run(term, interval, resources, &POOL_FEEDS).await
+}
+
+impl<P: Ports, O: Observer> Term<'_, P, O> {
+    /// Whether all of these views are current.
+    fn sees(&self, feeds: &[Feed]) -> bool {
+        self.views.borrow().blind_spot(feeds, self.ports.clock().monotonic()).is_none()
+    }
 }
 
 async fn run<P: Ports, O: Observer>(
     term: &Term<'_, P, O>,
     interval: impl Fn(&AgentConfig) -> (Switch, Duration),
     resources: impl Fn() -> BTreeSet<Resource>,
+    feeds: &[Feed],
 ) -> Infallible {
     let clock = term.ports.clock();
     let mut under_way: FuturesUnordered<LocalBoxFuture<'_, Resource>> = FuturesUnordered::new();
@@ -75,22 +87,60 @@ async fn run<P: Ports, O: Observer>(
             continue;
         }
         let (switch, interval) = interval(&term.config.borrow());
-        next = clock.monotonic() + interval.max(LEAST_INTERVAL);
+        let interval = interval.max(LEAST_INTERVAL);
+        next = clock.monotonic() + interval;
         if switch == Switch::Off || !term.may_act() {
             continue;
         }
-        for resource in resources() {
+        let resources = resources();
+        let all = resources.len();
+        for (number, resource) in resources.into_iter().enumerate() {
             if busy.insert(resource.clone()) {
-                under_way.push(Box::pin(evaluate(term, resource)));
+                under_way.push(Box::pin(evaluate(term, resource, turn(number, all, interval), feeds)));
             }
         }
     }
 }
 
-async fn evaluate<P: Ports, O: Observer>(term: &Term<'_, P, O>, resource: Resource) -> Resource {
+/// How long after the start of a round a resource has its turn: at once where there are few, spread evenly where there are
+/// many.
+fn turn(number: usize, all: usize, interval: Duration) -> Duration {
+    if all <= AT_ONCE {
+        return Duration::ZERO;
+    }
+    let share = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    interval.saturating_mul(share(number)) / share(all)
+}
+
+async fn evaluate<P: Ports, O: Observer>(
+    term: &Term<'_, P, O>,
+    resource: Resource,
+    turn: Duration,
+    feeds: &[Feed],
+) -> Resource {
+    if !turn.is_zero() {
+        term.ports.clock().sleep(turn).await;
+        // Much may have happened since the round began.
+        if !term.may_act() || !term.sees(feeds) {
+            return resource;
+        }
+    }
     match &resource {
         Resource::Group(key) => term.evaluate_group(key, &resource).await,
         Resource::Pool(name) => term.evaluate_pool(name, &resource).await,
     }
     resource
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn j6_many_evaluations_are_spread_over_their_interval() {
+        let ten = Duration::from_secs(10);
+        assert!((0..AT_ONCE).all(|number| turn(number, AT_ONCE, ten).is_zero()));
+        let turns: Vec<u64> = (0..40).map(|number| turn(number, 40, ten).as_millis().try_into().unwrap()).collect();
+        assert_eq!((turns[0], turns[1], turns[39]), (0, 250, 9750));
+    }
 }

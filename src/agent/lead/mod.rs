@@ -1,20 +1,21 @@
 //! The lock: rules L1 to L6.
 
-use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
+mod lease;
+
+use std::cell::RefCell;
 use std::pin::pin;
-use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use super::event::{Event, Leadership, LossCause, Observer};
+use super::tell::{Event, Leadership, LossCause, Observer};
 use super::{Agent, AgentConfig};
 use crate::domain::{Monotonic, SessionId};
 use crate::ports::{
     Clock, Consul, ErrorKind, Guard, LockState, PortError, Ports, Service, SessionRequest, Wait, timeout,
 };
 use crate::state::leader_key;
+pub(super) use lease::Lease;
 
 /// How long a session lives without renewal. Consul may keep it up to twice as long.
 pub const SESSION_TTL: Duration = Duration::from_secs(15);
@@ -30,50 +31,6 @@ pub const LEASE: Duration = Duration::from_secs(10);
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How long giving up leadership may take at most (L5).
 const RESIGN_LIMIT: Duration = Duration::from_secs(3);
-
-/// Until when this agent may act, by its own monotonic clock.
-#[derive(Debug)]
-pub(super) struct Lease {
-    /// Nothing once the lease was ended: no renewal brings it back.
-    until: Cell<Option<Monotonic>>,
-    /// Whoever waits for the lease to end.
-    waiting: RefCell<Option<Waker>>,
-}
-
-impl Lease {
-    pub(super) fn from(renewal_began: Monotonic) -> Self {
-        Self { until: Cell::new(Some(renewal_began + LEASE)), waiting: RefCell::new(None) }
-    }
-
-    /// Whether the lease still runs (L2).
-    pub(super) fn holds(&self, now: Monotonic) -> bool {
-        self.until.get().is_some_and(|until| now < until)
-    }
-
-    /// Ends the lease now, and for good: the lock was seen to be another's.
-    pub(super) fn end(&self) {
-        self.until.set(None);
-        if let Some(waker) = self.waiting.borrow_mut().take() {
-            waker.wake();
-        }
-    }
-
-    fn extend(&self, renewal_began: Monotonic) {
-        self.until.set(self.until.get().map(|_| renewal_began + LEASE));
-    }
-
-    /// Completes when the lease was ended.
-    async fn ended(&self) {
-        poll_fn(|context| {
-            if self.until.get().is_none() {
-                return Poll::Ready(());
-            }
-            *self.waiting.borrow_mut() = Some(context.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-}
 
 /// A won election.
 #[derive(Debug)]
@@ -233,7 +190,7 @@ impl<P: Ports, O: Observer> Agent<P, O> {
 
     async fn await_expiry(&self, lease: &Lease) -> LossCause {
         let clock = self.ports.clock();
-        while let Some(until) = lease.until.get() {
+        while let Some(until) = lease.until() {
             if !lease.holds(clock.monotonic()) {
                 return LossCause::NotRenewed;
             }
@@ -265,13 +222,5 @@ mod tests {
     fn l2_the_lease_ends_before_the_session_can() {
         assert!(LEASE < SESSION_TTL);
         assert!(RENEW_EVERY * 2 < LEASE, "one renewal may fail");
-        let at = |seconds| Monotonic::at(Duration::from_secs(seconds));
-        let lease = Lease::from(at(100));
-        assert!(lease.holds(at(109)) && !lease.holds(at(110)));
-        lease.extend(at(104));
-        assert!(lease.holds(at(113)) && !lease.holds(at(114)));
-        lease.end();
-        lease.extend(at(105));
-        assert!(!lease.holds(at(106)), "what was ended stays ended");
     }
 }

@@ -1,27 +1,17 @@
 //! What an agent tells the world: data for logs, the API, notifications, and the simulator's report.
 
 use std::fmt;
+use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::decide::{Case, Decision, Direction};
+use super::spans::Spoken;
+use super::vigil::{Course, Matter};
+use crate::decide::{Decision, Direction, Step};
 use crate::domain::Resource;
-use crate::operation::{Failure, Move, Outcome, Situation, Work};
+use crate::operation::{Failure, Outcome};
 use crate::ports::PortError;
 use crate::state::ResourceType;
-
-/// Takes what an agent tells.
-pub trait Observer {
-    /// Takes one event, as of that wall time.
-    fn observe(&self, at: Timestamp, event: &Event);
-
-    /// Takes what a decision came from, right after it was made. Only who wants it has it put together.
-    fn weigh(&self, _at: Timestamp, _case: &dyn Fn() -> Case) {}
-
-    /// Takes what the next move of an operation came from, and the move.
-    fn move_on(&self, _at: Timestamp, _resource: &Resource, _situation: &Situation, _next: &Move<Work>) {}
-}
 
 /// Something that happened to or in an agent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -96,6 +86,34 @@ pub enum Event {
         direction: Direction,
         /// How it ended.
         outcome: Outcome,
+        /// From what to what, where that is known.
+        step: Option<Step>,
+        /// The node and the instance that it was about, for people; empty of a group.
+        about: String,
+        /// How long it took.
+        took: Duration,
+    },
+    /// Somebody entered or lifted a failsafe, or the agent entered one by itself.
+    Failsafe {
+        /// On what.
+        subject: String,
+        /// Whether it was entered.
+        entered: bool,
+        /// Who did it, where that is known; nothing of what the agents do by themselves.
+        by: Option<String>,
+        /// Why, where that is known.
+        reason: Option<String>,
+    },
+    /// Something that an operator would want to know lasts: it has begun, goes on, or is over.
+    Lasting {
+        /// On what.
+        resource: Resource,
+        /// What it is.
+        matter: Matter,
+        /// In words, with its numbers.
+        words: String,
+        /// How far it is.
+        course: Course,
     },
     /// Somebody has to be told (S9).
     Alert(AlertNotice),
@@ -150,6 +168,8 @@ pub enum Feed {
     States,
     /// Pools' policies in Consul.
     PoolPolicies,
+    /// Work that could not be placed.
+    Blocked,
 }
 
 /// What an alert does.
@@ -203,6 +223,7 @@ impl fmt::Display for Feed {
             Self::Deployments => "deployments",
             Self::States => "states",
             Self::PoolPolicies => "pool policies",
+            Self::Blocked => "work that waits for room",
         })
     }
 }
@@ -229,9 +250,26 @@ impl fmt::Display for Event {
             }
             Self::Called { resource, call, error: None } => write!(f, "{resource}: {call}"),
             Self::Called { resource, call, error: Some(error) } => write!(f, "{resource}: {call}: {error}"),
-            Self::Finished { resource, direction, outcome } => {
-                write!(f, "{resource}: scaling {direction} {outcome}")
+            Self::Finished { resource, direction, outcome, step, about, took } => {
+                write!(f, "{resource}: scaling {direction} ")?;
+                if let Some(Step { from, to }) = step {
+                    write!(f, "{from} -> {to} ")?;
+                }
+                write!(f, "{outcome}, after {}", Spoken(*took))?;
+                if about.is_empty() { Ok(()) } else { write!(f, " ({about})") }
             }
+            Self::Failsafe { subject, entered, by, reason } => {
+                let verb = if *entered { "entered" } else { "lifted" };
+                let by = by.as_deref().unwrap_or(if *entered { "an operator or another agent" } else { "an operator" });
+                write!(f, "{subject}: failsafe {verb} by {by}")?;
+                reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+            }
+            Self::Lasting { resource, words, course, .. } => match course {
+                Course::Begins { since } if since.is_zero() => write!(f, "{resource}: {words}"),
+                Course::Begins { since } => write!(f, "{resource}: {words}, for {} now", Spoken(*since)),
+                Course::GoesOn { since } => write!(f, "{resource}: still, after {}: {words}", Spoken(*since)),
+                Course::IsOver { lasted } => write!(f, "{resource}: over after {}: {words}", Spoken(*lasted)),
+            },
             Self::Alert(alert) => {
                 let action = match alert.action {
                     AlertAction::Trigger => "alert",

@@ -1,8 +1,11 @@
 //! The state of what is not enabled, as it would be: decisions without side effects (J5, P26).
 
-use super::event::Observer;
-use super::progress::Subject;
-use super::term::Term;
+use std::time::Duration;
+
+use crate::agent::act::Subject;
+use crate::agent::keep::Mark;
+use crate::agent::tell::Observer;
+use crate::agent::term::Term;
 use crate::decide::{Decision, Standing, Verdict};
 use crate::ports::{Clock, Ports};
 use crate::state::ResourceState;
@@ -10,12 +13,12 @@ use crate::state::ResourceState;
 impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// The standing of a resource whose policy is disabled: cooldown and requests as if it had acted, failsafe and
     /// operations as they are.
-    pub(super) fn shadow_standing(&self, subject: &Subject<'_>) -> Standing {
+    pub(super) fn shadow_standing(&self, subject: &Subject<'_>, cooldown: Duration) -> Standing {
         let actual = &subject.stored.state;
         let shadow = self.shadows.borrow().get(subject.path).cloned().unwrap_or_else(|| actual.clone());
         let state =
             ResourceState { failsafe_mode: actual.failsafe_mode, operation: actual.operation.clone(), ..shadow };
-        self.standing(subject.path, &state)
+        self.standing(subject.path, &state, cooldown)
     }
 
     /// Notes a decision of a resource whose policy is disabled, here and nowhere else.
@@ -23,7 +26,9 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let mut shadows = self.shadows.borrow_mut();
         let shadow = shadows.entry(subject.path.to_owned()).or_insert_with(|| subject.stored.state.clone());
         if matches!(decision.verdict, Verdict::WouldAct(_)) {
-            shadow.last_scaling_event = Some(self.ports.clock().wall());
+            let now = self.ports.clock().wall();
+            shadow.last_scaling_event = Some(now);
+            self.elapsed(subject.path, Mark::ScalingEvent, now);
             (shadow.scalein_requests, shadow.scaleout_requests) = (0, 0);
         } else {
             shadow.scalein_requests = decision.scalein_requests;

@@ -1,0 +1,183 @@
+//! The writes that carry an operation from phase to phase (S3, S6). What a state becomes is worked out in `state`; here it is
+//! written, and told.
+
+use std::time::Duration;
+
+use super::Need;
+use crate::agent::keep::{Stored, WriteError};
+use crate::agent::tell::{AlertAction, AlertNotice, Event, Observer};
+use crate::agent::term::Term;
+use crate::decide::Step;
+use crate::domain::Resource;
+use crate::operation::{Failure, Move, Operation, Outcome, Work};
+use crate::ports::{Clock, Ports};
+use crate::state::{AlertDue, ResourceState, ResourceType, stamp};
+
+/// A resource whose state is at hand.
+pub(in crate::agent) struct Subject<'a> {
+    pub(in crate::agent) resource: &'a Resource,
+    pub(in crate::agent) path: &'a str,
+    pub(in crate::agent) stored: Stored,
+    /// How much what is done about it is needed.
+    pub(in crate::agent) need: Need,
+}
+
+/// What an operation is begun for.
+pub(in crate::agent) struct Intent<'a> {
+    pub(in crate::agent) step: Step,
+    pub(in crate::agent) why: String,
+    /// Names the resource's alerts.
+    pub(in crate::agent) uid: &'a str,
+}
+
+impl<P: Ports, O: Observer> Term<'_, P, O> {
+    /// Begins an operation: from now on it survives us (S6).
+    pub(in crate::agent) async fn begin(&self, subject: &mut Subject<'_>, work: Work, intent: Intent<'_>) -> bool {
+        let Intent { step, why, uid } = intent;
+        // Always after what was written before, so that operations can be told apart by when they began.
+        let Some(now) = stamp(subject.stored.state.last_updated, self.ports.clock().wall()) else { return false };
+        let direction = work.direction();
+        let operation = Operation {
+            resource: subject.resource.clone(),
+            notification_uid: uid.to_owned(),
+            started: now,
+            agent: self.config.borrow().name.clone(),
+            since: now,
+            step: Some(step),
+            work,
+        };
+        let begun = self.write(subject, subject.stored.state.begun(operation)).await;
+        if begun {
+            let resource = subject.resource.clone();
+            self.tell(&Event::Began { resource, direction, from: step.from, to: step.to, why });
+        }
+        begun
+    }
+
+    /// Gives a resource that is scaled its first state, so that an operator can enter failsafe before anything was done
+    /// (S12). Whether it has one now.
+    pub(in crate::agent) async fn introduce(&self, subject: &mut Subject<'_>, policies: Vec<String>) -> bool {
+        if subject.stored.index > 0 && subject.stored.state.policies == policies {
+            return true;
+        }
+        let state = ResourceState { policies, ..subject.stored.state.clone() };
+        self.write(subject, state).await
+    }
+
+    /// Claims what another leader began, before anything rests on it: whatever that one still writes is refused then (S13).
+    /// Whether it is ours now.
+    pub(in crate::agent) async fn claim(&self, subject: &mut Subject<'_>) -> bool {
+        if subject.stored.state.claim.as_ref() == Some(self.store.claim()) {
+            return true;
+        }
+        let state = subject.stored.state.clone();
+        self.write(subject, state).await
+    }
+
+    /// Carries out one move of an operation. Whether there may be another one right away.
+    pub(in crate::agent) async fn carry_out(&self, subject: &mut Subject<'_>, step: Move<Work>) -> bool {
+        match step {
+            Move::Wait => false,
+            Move::Enter(work, failure) => self.enter(subject, work, failure).await,
+            Move::Call(call) => self.call_and_note(subject, call).await,
+            Move::Finish(outcome) => {
+                self.finish(subject, outcome).await;
+                false
+            }
+        }
+    }
+
+    pub(super) async fn enter(&self, subject: &mut Subject<'_>, work: Work, failure: Option<Failure>) -> bool {
+        let phase = work.phase_name();
+        let now = self.ports.clock().wall();
+        let Some(state) = subject.stored.state.entered(work, failure.as_ref(), now) else { return false };
+        let entered = self.write(subject, state).await;
+        if entered {
+            self.tell(&Event::Entered { resource: subject.resource.clone(), phase, failure });
+        }
+        entered
+    }
+
+    pub(super) async fn finish(&self, subject: &mut Subject<'_>, outcome: Outcome) {
+        let now = self.ports.clock().wall();
+        let Some(operation) = subject.stored.state.operation.clone() else { return };
+        let Some(state) = subject.stored.state.finished(&outcome, now) else { return };
+        let enters_failsafe = state.failsafe_mode && !subject.stored.state.failsafe_mode;
+        if !self.write(subject, state).await {
+            return;
+        }
+        let took = Duration::try_from(now.duration_since(operation.started)).unwrap_or_default();
+        let resource = subject.resource.clone();
+        let direction = operation.work.direction();
+        let (about, step) = (operation.work.about(), operation.step);
+        let reason = outcome.to_string();
+        self.tell(&Event::Finished { resource, direction, outcome, step, about, took });
+        if enters_failsafe {
+            let (subject, by) = (subject.resource.to_string(), Some("the agent itself".to_owned()));
+            self.tell(&Event::Failsafe { subject, entered: true, by, reason: Some(reason) });
+        }
+    }
+
+    /// Writes how often a direction was asked for in a row, where that changed (P15).
+    pub(in crate::agent) async fn note_requests(&self, subject: &mut Subject<'_>, scalein: u32, scaleout: u32) {
+        if let Some(state) = subject.stored.state.asked(scalein, scaleout) {
+            self.write(subject, state).await;
+        }
+    }
+
+    /// Tells about a failsafe that was entered, or lifted, since the last look (S9). First told, then noted: a crash
+    /// in between repeats the alert, with the same state path, rather than losing it.
+    pub(in crate::agent) async fn tend_alert(&self, subject: &mut Subject<'_>) {
+        let Some(alert) = subject.stored.state.alert.clone() else { return };
+        let Some((due, state)) = subject.stored.state.alert_due(self.ports.clock().wall()) else { return };
+        let action = match due {
+            AlertDue::Trigger => Some(AlertAction::Trigger),
+            AlertDue::Resolve => Some(AlertAction::Resolve),
+            AlertDue::Nothing => None,
+        };
+        if let Some(action) = action {
+            self.tell(&Event::Alert(self.notice(subject, action, &alert.uid)));
+        }
+        self.write(subject, state).await;
+    }
+
+    fn notice(&self, subject: &Subject<'_>, action: AlertAction, uid: &str) -> AlertNotice {
+        let (resource_type, reason) = match subject.resource {
+            Resource::Pool(_) => (ResourceType::WorkerPool, "cluster_failsafe_mode"),
+            Resource::Group(_) => (ResourceType::JobGroup, "job_group_failsafe_mode"),
+        };
+        AlertNotice {
+            action,
+            uid: uid.to_owned(),
+            cluster_identifier: self.config.borrow().cluster_identifier.clone(),
+            resource: subject.resource.clone(),
+            resource_type,
+            reason,
+            state_path: subject.path.to_owned(),
+        }
+    }
+
+    /// Writes a state over the one at hand (S3). Whether it was written; if not, what is there now is read by the
+    /// next evaluation.
+    async fn write(&self, subject: &mut Subject<'_>, mut state: ResourceState) -> bool {
+        if !self.may_act() {
+            return false;
+        }
+        state.last_updated = stamp(state.last_updated, self.ports.clock().wall());
+        let written = self.store.write(self.ports.consul(), subject.path, subject.stored.index, state).await;
+        match written {
+            Ok(stored) => {
+                self.see_times(subject.path, &stored.state);
+                subject.stored = stored;
+                true
+            }
+            Err(error) => {
+                if matches!(error, WriteError::LockLost) {
+                    self.lease.end();
+                }
+                self.trouble(subject.resource, format_args!("state at {} not written: {error}", subject.path));
+                false
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! One evaluation of a task group: observe, decide, begin; or follow what is under way. Rules J6 to J18.
+
+use crate::agent::act::{Ground, Intent, Need, Subject};
+use crate::agent::tell::{Concern, Event, Matter, Observer};
+use crate::agent::term::Term;
+use crate::agent::watch::ManagedGroup;
+use crate::decide::{Case, Decision, GroupObservation, Step, Verdict, decide_group, observe_group};
+use crate::domain::{GroupKey, Resource};
+use crate::operation::{GroupPhase, GroupScale, Work};
+use crate::ports::Ports;
+
+impl<P: Ports, O: Observer> Term<'_, P, O> {
+    pub(super) async fn evaluate_group(&self, key: &GroupKey, resource: &Resource) {
+        let path = self.path_of(resource);
+        let Some(stored) = self.stored(resource, &path) else { return };
+        let managed = self.views.borrow().group(key).cloned();
+        let mut subject = Subject { resource, path: &path, stored, need: Need::UNDER_WAY };
+        self.tend_alert(&mut subject).await;
+        if subject.stored.state.operation.is_some() {
+            self.advance(Ground::Group(key), &mut subject).await;
+        } else if let Some(managed) = managed {
+            self.consider_group(key, &managed, &mut subject).await;
+        }
+    }
+
+    async fn consider_group(&self, key: &GroupKey, managed: &ManagedGroup, subject: &mut Subject<'_>) {
+        let policy = &*managed.policy;
+        if policy.enabled && !self.introduce(subject, Vec::new()).await {
+            return;
+        }
+        let Some(observation) = self.observe(key, managed).await else { return };
+        let standing = if policy.enabled {
+            self.standing(subject.path, &subject.stored.state, policy.cooldown)
+        } else {
+            self.shadow_standing(subject, policy.cooldown)
+        };
+        let decision = decide_group(key, &observation, policy, &standing);
+        self.weigh(&|| Case::Group {
+            key: key.clone(),
+            observation: observation.clone(),
+            policy: policy.clone(),
+            standing,
+        });
+        self.tell(&Event::Decided(decision.clone()));
+        self.concern(subject.resource, concerns(&observation, &decision));
+        match decision.verdict {
+            Verdict::Act(step) => {
+                subject.need = Need::of(&decision);
+                if self.begin_on_group(managed, &decision, step, subject).await {
+                    self.advance(Ground::Group(key), subject).await;
+                }
+            }
+            Verdict::WouldAct(_) => self.note_in_shadow(subject, &decision),
+            Verdict::Undecided | Verdict::Stay | Verdict::Hold(..) => {}
+        }
+    }
+
+    async fn begin_on_group(
+        &self,
+        managed: &ManagedGroup,
+        decision: &Decision,
+        step: Step,
+        subject: &mut Subject<'_>,
+    ) -> bool {
+        let (why, policy) = (decision.why(), &*managed.policy);
+        let work = GroupScale {
+            from: step.from,
+            to: step.to,
+            retry_threshold: policy.retry_threshold,
+            message: format!("replicator: {why}"),
+            decided_on: Some(managed.job.summary.modify_index),
+            phase: GroupPhase::Scaling,
+        };
+        let intent = Intent { step, why, uid: &policy.notification_uid };
+        self.begin(subject, Work::GroupScale(work), intent).await
+    }
+
+    /// Samples every running allocation (J7). Nothing, where the group has gone meanwhile.
+    async fn observe(&self, key: &GroupKey, managed: &ManagedGroup) -> Option<GroupObservation> {
+        let group = managed.group(key)?;
+        let running = self.views.borrow().running(key);
+        let samples = self.samples(key, &running).await;
+        let deploying = self.views.borrow().deploying(&key.job);
+        Some(GroupObservation {
+            deploying: deploying.is_some(),
+            hang: deploying.flatten(),
+            ..observe_group(group, &samples)
+        })
+    }
+}
+
+/// What an operator would want to know of a group, if it lasts (S16).
+fn concerns(observation: &GroupObservation, decision: &Decision) -> Vec<Concern> {
+    let mut concerns = Concern::of(decision);
+    if observation.uncollected > 0 {
+        let words = format!(
+            "clients of {} of its {} running allocations collect no statistics: a client needs telemetry {{ \
+             publish_allocation_metrics = true }} in its configuration (Nomad 1.10.2 and newer, 1.8.14 and newer)",
+            observation.uncollected, observation.running
+        );
+        concerns.push(Concern { matter: Matter::NotCollected, words });
+    }
+    if observation.running == 0 && observation.count > 0 {
+        let words =
+            format!("none of the {} allocations that it should have runs: nothing can be decided", observation.count);
+        concerns.push(Concern { matter: Matter::NothingRuns, words });
+    }
+    concerns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decision(verdict: Verdict) -> Decision {
+        let resource = Resource::Group(crate::testing::group_key("web", "g"));
+        Decision { resource, verdict, findings: vec![], scalein_requests: 0, scaleout_requests: 0 }
+    }
+
+    fn observation(running: usize, uncollected: usize) -> GroupObservation {
+        GroupObservation { count: 3, running, deploying: false, hang: None, uncollected, tasks: vec![] }
+    }
+
+    #[test]
+    fn s16_clients_that_collect_no_statistics_are_named_with_the_setting() {
+        let found = concerns(&observation(3, 2), &decision(Verdict::Stay));
+        assert_eq!(found[0].matter, Matter::NotCollected);
+        assert!(found[0].words.starts_with("clients of 2 of its 3 running allocations collect no statistics"));
+        assert!(found[0].words.contains("publish_allocation_metrics = true"));
+        assert_eq!(concerns(&observation(3, 0), &decision(Verdict::Stay)), []);
+    }
+
+    #[test]
+    fn s16_a_group_of_which_nothing_runs_is_named() {
+        let found = concerns(&observation(0, 0), &decision(Verdict::Undecided));
+        assert_eq!(found.iter().map(|it| it.matter).collect::<Vec<_>>(), [Matter::NothingRuns]);
+        let none_wanted = GroupObservation { count: 0, ..observation(0, 0) };
+        assert_eq!(concerns(&none_wanted, &decision(Verdict::Undecided)), []);
+    }
+}

@@ -1,0 +1,71 @@
+//! What is done now and then, about nothing in particular: views that have grown old are told, work that fits nowhere is
+//! named, what is gone is forgotten, and states of what has been gone for weeks are removed (S15).
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use crate::agent::tell::{Feed, Observer};
+use crate::agent::term::Term;
+use crate::domain::Resource;
+use crate::ports::{Clock, ErrorKind, PortError, Ports, Service};
+
+/// How often.
+const EVERY: Duration = Duration::from_secs(30);
+/// How long the state of something that is gone is kept: long enough that somebody who brings it back finds it.
+const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 28);
+
+/// Keeps house, for ever.
+pub(in crate::agent) async fn keep<P: Ports, O: Observer>(term: &Term<'_, P, O>) -> Infallible {
+    loop {
+        term.ports.clock().sleep(EVERY).await;
+        term.tell_old_views();
+        if term.is_all_in_view() {
+            let homeless = term.name_what_fits_nowhere();
+            let kept: BTreeSet<Resource> = term.known_resources().union(&homeless).cloned().collect();
+            term.forget_all_but(&kept);
+            term.remove_old_states(&kept).await;
+        }
+    }
+}
+
+impl<P: Ports, O: Observer> Term<'_, P, O> {
+    fn tell_old_views(&self) {
+        let old = self.views.borrow_mut().grown_old(self.ports.clock().monotonic());
+        for (feed, age) in old {
+            let message = format!("no answer for {} seconds: what was last heard is not acted on", age.as_secs());
+            let service =
+                if matches!(feed, Feed::States | Feed::PoolPolicies) { Service::Consul } else { Service::Nomad };
+            self.note(feed, Some(PortError::new(service, format!("watch {feed}"), ErrorKind::Unreachable, message)));
+        }
+    }
+
+    fn is_all_in_view(&self) -> bool {
+        const ALL: [Feed; 6] =
+            [Feed::Jobs, Feed::Nodes, Feed::Allocations, Feed::Deployments, Feed::States, Feed::PoolPolicies];
+        self.views.borrow().blind_spot(&ALL, self.ports.clock().monotonic()).is_none()
+    }
+
+    /// Everything that is scaled, or was begun on and not ended.
+    fn known_resources(&self) -> BTreeSet<Resource> {
+        let mut views = self.views.borrow_mut();
+        let mut known: BTreeSet<Resource> = views.groups().cloned().map(Resource::Group).collect();
+        known.extend(views.pools().keys().cloned().map(Resource::Pool));
+        known.extend(self.store.unfinished());
+        known
+    }
+
+    /// Removes states of what has been gone for weeks, and is neither in failsafe nor owed anything.
+    async fn remove_old_states(&self, kept: &BTreeSet<Resource>) {
+        let Ok(limit) = self.ports.clock().wall().checked_sub(KEPT_FOR) else { return };
+        let paths: BTreeSet<String> = kept.iter().map(|resource| self.path_of(resource)).collect();
+        for (path, index) in self.store.abandoned_since(limit) {
+            if !paths.contains(&path) && self.may_act() {
+                // Somebody may have written it meanwhile: then it stays, and is looked at again.
+                self.store.remove(self.ports.consul(), &path, index).await.ok();
+            }
+        }
+    }
+}

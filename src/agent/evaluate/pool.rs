@@ -1,0 +1,162 @@
+//! One evaluation of a worker pool: observe, decide, begin; or follow what is under way. Rules P5 to P36.
+
+use super::candidates::Victim;
+use crate::agent::act::{Ground, Intent, Need, Subject};
+use crate::agent::tell::{Concern, Event, Observer};
+use crate::agent::term::Term;
+use crate::agent::watch::{ManagedPool, Standing as Arriving};
+use crate::decide::{Case, Direction, GroupBounds, PoolObservation, Step, Verdict, decide_pool};
+use crate::domain::{Eligibility, InstanceId, NodeStatus, PoolName, PoolSnapshot, Resource};
+use crate::operation::{ScaleIn, ScaleInPhase, ScaleOut, ScaleOutPhase, Work};
+use crate::policy::PoolPolicy;
+use crate::ports::{Clock, Cloud, Offer, Ports};
+
+impl<P: Ports, O: Observer> Term<'_, P, O> {
+    pub(super) async fn evaluate_pool(&self, name: &PoolName, resource: &Resource) {
+        let path = self.path_of(resource);
+        let Some(stored) = self.stored(resource, &path) else { return };
+        if self.recalled.borrow_mut().insert(name.clone()) {
+            let problems = self.views.borrow_mut().recall_policies(name, &stored.state.policies);
+            self.tell_all(problems);
+        }
+        let managed = self.views.borrow_mut().pools().get(name).cloned();
+        let mut subject = Subject { resource, path: &path, stored, need: Need::UNDER_WAY };
+        self.tend_alert(&mut subject).await;
+        if subject.stored.state.operation.is_some() {
+            self.advance(Ground::Pool(managed.as_ref()), &mut subject).await;
+            if let Some(managed) = managed.filter(|_| subject.stored.state.operation.is_some()) {
+                self.report_pool(&managed, &subject).await;
+            }
+        } else if let Some(managed) = managed {
+            self.consider_pool(&managed, &mut subject).await;
+        }
+    }
+
+    async fn consider_pool(&self, managed: &ManagedPool, subject: &mut Subject<'_>) {
+        let policy = &*managed.policy;
+        let provider = &policy.target.provider;
+        match self.ports.cloud().offers(provider) {
+            Offer::Yes => {}
+            Offer::NotBuilt => {
+                let problem = format_args!(
+                    "this build has no provider {provider}: it was built without the feature of that name"
+                );
+                return self.trouble(subject.resource, problem);
+            }
+            Offer::Unknown => {
+                let problem = format_args!("replicator_provider = {:?} is not known", provider.as_str());
+                return self.trouble(subject.resource, problem);
+            }
+        }
+        let policies = self.views.borrow().policy_order(&policy.target.name);
+        if policy.enabled && !self.introduce(subject, policies).await {
+            return;
+        }
+        let group = match self.ports.cloud().look(&policy.target).await {
+            Ok(group) => group,
+            Err(error) => return self.trouble(subject.resource, error),
+        };
+        let observation = self.observe_pool(managed, &group);
+        let standing = if policy.enabled {
+            self.standing(subject.path, &subject.stored.state, policy.cooldown)
+        } else {
+            self.shadow_standing(subject, policy.cooldown)
+        };
+        let mut decision = decide_pool(&observation, policy, &managed.others, &standing);
+        self.weigh(&|| Case::Pool {
+            observation: observation.clone(),
+            policy: policy.clone(),
+            others: managed.others.to_vec(),
+            standing,
+        });
+        let mut victim = None;
+        if let Verdict::Act(step) | Verdict::WouldAct(step) = decision.verdict
+            && step.direction() == Direction::In
+        {
+            match self.find_victim(managed, &group, &subject.stored.state.spared).await {
+                Ok(Ok(found)) => victim = Some(found),
+                Ok(Err(stop)) => decision = decision.hold(stop),
+                Err(error) => return self.trouble(subject.resource, error),
+            }
+        }
+        self.tell(&Event::Decided(decision.clone()));
+        self.concern(subject.resource, Concern::of(&decision));
+        match decision.verdict {
+            Verdict::Act(step) => {
+                subject.need = Need::of(&decision);
+                let intent = Intent { step, why: decision.why(), uid: &policy.notification_uid };
+                if self.begin_on_pool(policy, &group, intent, victim, subject).await {
+                    self.advance(Ground::Pool(Some(managed)), subject).await;
+                }
+            }
+            _ if !policy.enabled => self.note_in_shadow(subject, &decision),
+            _ => self.note_requests(subject, decision.scalein_requests, decision.scaleout_requests).await,
+        }
+    }
+
+    /// Tells how the pool stands while an operation is under way on it; nothing comes of it.
+    async fn report_pool(&self, managed: &ManagedPool, subject: &Subject<'_>) {
+        let policy = &*managed.policy;
+        if let Ok(group) = self.ports.cloud().look(&policy.target).await {
+            let observation = self.observe_pool(managed, &group);
+            let standing = self.standing(subject.path, &subject.stored.state, policy.cooldown);
+            let decision = decide_pool(&observation, policy, &managed.others, &standing);
+            self.concern(subject.resource, Concern::of(&decision));
+            self.tell(&Event::Decided(decision));
+        }
+    }
+
+    /// What is seen of a pool, with what is on its way (P32) and what waits for room (P30).
+    fn observe_pool(&self, managed: &ManagedPool, group: &PoolSnapshot) -> PoolObservation {
+        let coming = self.coming(managed, group);
+        managed.observe(GroupBounds::of(&managed.policy, group), coming, self.waiting_for(managed, coming))
+    }
+
+    fn coming(&self, managed: &ManagedPool, group: &PoolSnapshot) -> u32 {
+        let views = self.views.borrow();
+        let standing = |instance: &InstanceId| match views.node_on(instance).map(|node| &node.summary) {
+            Some(node) if node.takes_work() => Arriving::Serves,
+            Some(node) if node.status == NodeStatus::Ready => Arriving::KeptOut,
+            Some(node) if node.draining || node.eligibility == Eligibility::Ineligible => Arriving::KeptOut,
+            _ => Arriving::Comes,
+        };
+        let knows =
+            |load: &&crate::decide::NodeLoad| views.node(&load.node).is_some_and(|node| node.instance.is_none());
+        let nameless = managed.nodes.iter().filter(knows).count();
+        let now = self.ports.clock().monotonic();
+        self.arrivals.borrow_mut().coming(&managed.policy.target.name, group, standing, nameless, now)
+    }
+
+    async fn begin_on_pool(
+        &self,
+        policy: &PoolPolicy,
+        group: &PoolSnapshot,
+        intent: Intent<'_>,
+        victim: Option<Victim>,
+        subject: &mut Subject<'_>,
+    ) -> bool {
+        let Some(work) = work(policy, group, intent.step, victim) else { return false };
+        self.begin(subject, work, intent).await
+    }
+}
+
+/// What is to be done about a step; nothing where a node is to leave and none may.
+fn work(policy: &PoolPolicy, group: &PoolSnapshot, step: Step, victim: Option<Victim>) -> Option<Work> {
+    let target = policy.target.clone();
+    let retry_threshold = policy.retry_threshold;
+    match step.direction() {
+        Direction::Out => Some(Work::ScaleOut(ScaleOut {
+            target,
+            retry_threshold,
+            from: step.from,
+            to: step.to,
+            known: group.instances.iter().map(|member| member.id.clone()).collect(),
+            phase: ScaleOutPhase::Requesting,
+        })),
+        Direction::In => {
+            let Victim { node, name, instance } = victim?;
+            let phase = ScaleInPhase::Draining;
+            Some(Work::ScaleIn(ScaleIn { target, retry_threshold, node, node_name: name, instance, phase }))
+        }
+    }
+}
