@@ -41,11 +41,7 @@ pub(super) struct Place<'a> {
 
 impl Gate {
     pub(super) fn new() -> Self {
-        Self {
-            all: Semaphore::new(AT_ONCE),
-            last: Semaphore::new(LAST_AT_ONCE),
-            closed_until: Mutex::new(None),
-        }
+        Self { all: Semaphore::new(AT_ONCE), last: Semaphore::new(LAST_AT_ONCE), closed_until: Mutex::new(None) }
     }
 
     /// Waits for a place, in the order of asking.

@@ -225,8 +225,9 @@ impl Request<'_> {
         if kind == ErrorKind::RateLimited {
             self.http.gate.close(after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs));
         }
-        // The server's own word about what was asked needs no address.
-        if is_page || !matches!(kind, ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::Refused) {
+        // The server's own word about the thing asked for, or about who may ask, needs no address.
+        let is_no_verdict = matches!(kind, ErrorKind::Unreachable | ErrorKind::RateLimited | ErrorKind::Other);
+        if is_page || is_no_verdict {
             message = format!("{message}; {}", self.asked());
         }
         self.error(kind, message)
@@ -301,7 +302,10 @@ impl Answer {
     pub(in crate::adapters) fn json<T: DeserializeOwned>(&self) -> Result<T, PortError> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let start = cut(&String::from_utf8_lossy(&self.body[..self.body.len().min(80)]));
-            self.error(ErrorKind::Unreachable, format!("not the JSON that was expected: {error}; it begins {start:?}; {}", self.asked))
+            self.error(
+                ErrorKind::Unreachable,
+                format!("not the JSON that was expected: {error}; it begins {start:?}; {}", self.asked),
+            )
         })
     }
 

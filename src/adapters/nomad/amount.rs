@@ -60,7 +60,8 @@ impl Amount {
     /// As [`Self::told`], and when there are too many of them.
     pub(super) fn count(&self, what: &str) -> Result<Option<u32>, String> {
         let told = self.told(what)?;
-        told.map(|count| u32::try_from(count).map_err(|_| format!("its {what} is {count}, which is too many"))).transpose()
+        told.map(|count| u32::try_from(count).map_err(|_| format!("its {what} is {count}, which is too many")))
+            .transpose()
     }
 
     /// The amount as a port; nothing where none was sent, or 0, which stands for one that is not chosen yet.

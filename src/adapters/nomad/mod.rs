@@ -120,7 +120,13 @@ impl NomadClient {
 impl Session {
     fn new(settings: NomadSettings) -> Result<Self, ConnectError> {
         let http = Http::new(Service::Nomad, &settings.endpoint, "x-nomad-token")?;
-        Ok(Self { http, region: settings.region, namespace: settings.namespace, lists_all: Cell::new(None), evaluates_all: Cell::new(false) })
+        Ok(Self {
+            http,
+            region: settings.region,
+            namespace: settings.namespace,
+            lists_all: Cell::new(None),
+            evaluates_all: Cell::new(false),
+        })
     }
 
     fn request(&self, method: Method, path: &[&str], call: String, namespace: Option<&Namespace>) -> Request<'_> {
@@ -144,7 +150,8 @@ impl Session {
 impl Nomad for NomadClient {
     async fn jobs(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[JobSummary]>>, PortError> {
         let (answer, session) = self.list("jobs", wait).await?;
-        let jobs = wire::each(&answer, &self.named, |stub: wire::JobStub| stub.into_summary(&session.default_namespace()))?;
+        let jobs =
+            wire::each(&answer, &self.named, |stub: wire::JobStub| stub.into_summary(&session.default_namespace()))?;
         Ok(Indexed { index: answer.index(), value: jobs.into() })
     }
 

@@ -348,7 +348,10 @@ impl Taken {
     /// All of it, unless it cannot be: every allocation takes CPU and memory.
     fn new(resources: Resources, tasks: Vec<TaskShare>, holdings: Holdings) -> Result<Self, String> {
         if resources.cpu.0 == 0 || resources.memory.0 == 0 {
-            return Err(format!("it takes {} of CPU and {} of memory, which cannot be", resources.cpu, resources.memory));
+            return Err(format!(
+                "it takes {} of CPU and {} of memory, which cannot be",
+                resources.cpu, resources.memory
+            ));
         }
         let holdings = (!holdings.is_empty()).then(|| Arc::new(holdings));
         Ok(Self { resources, tasks: tasks.into(), holdings })

@@ -127,8 +127,7 @@ impl AllocationStub {
             return Err(format!("allocation {:?} on node {:?}: one of the two has no ID", self.id, self.node_id));
         };
         let (desired, client) = (self.desired(), self.client());
-        let job =
-            JobKey { namespace: namespace(self.namespace, default), id: self.job_id.unwrap_or_default().into() };
+        let job = JobKey { namespace: namespace(self.namespace, default), id: self.job_id.unwrap_or_default().into() };
         let group = GroupKey { job, group: self.task_group.unwrap_or_default().into() };
         let problem = told.as_ref().err().map(|problem| format!("allocation {id} of {group}: {problem}"));
         let (Taken { resources, tasks, holdings }, kind) =
