@@ -72,7 +72,7 @@ async fn a_server_that_asks_to_slow_down_is_asked_nothing_until_then() {
     recorded("nomad-1.1.2/job").serve(&server).await;
     recorded("nomad-1.1.2/jobs").serve(&server).await;
     let client = nomad(&server);
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let error = client.job(&JobKey::in_default("web")).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::RateLimited);
     assert!(error.message.contains("retry after 4"), "{error}");
@@ -90,7 +90,7 @@ async fn too_many_connections_are_not_answered_with_more() {
     let server = MockServer::start().await;
     first(&server, 1, recorded("nomad-2.0.5/too-many-connections").response()).await;
     recorded("nomad-1.1.2/job").serve(&server).await;
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     nomad(&server).job(&JobKey::in_default("web")).await.unwrap();
     assert!(began.elapsed() >= Duration::from_secs(1), "{:?}: tried again too soon", began.elapsed());
     assert_eq!(server.received_requests().await.unwrap().len(), 2);
@@ -102,12 +102,12 @@ async fn no_more_than_64_calls_are_under_way_at_once() {
     let slow = recorded("nomad-1.1.2/allocation-stats").response().set_delay(Duration::from_millis(300));
     Mock::given(method("GET")).respond_with(slow).mount(&server).await;
     let client = nomad(&server);
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     let ids: Vec<AllocationId> = (0..100).map(|number| AllocationId::from(number.to_string())).collect();
     let all = futures_util::future::join_all(ids.iter().map(|id| client.allocation_stats(id)));
     let (statistics, node) = tokio::join!(all, async {
         tokio::time::sleep(Duration::from_millis(50)).await;
-        let sent = std::time::Instant::now();
+        let sent = tokio::time::Instant::now();
         client.drain(&"n".into()).await.unwrap_err();
         sent.elapsed()
     });

@@ -41,15 +41,14 @@ fn put(page: &mut Value, pointer: &str, value: Option<Value>) {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
     let mut at = page;
     for part in parent.split('/').skip(1) {
-        at = match part.parse::<usize>() {
-            Ok(index) => &mut at[index],
-            Err(_) => {
-                if at[part].is_null() {
-                    at[part] = serde_json::json!({});
-                }
-                &mut at[part]
-            }
-        };
+        if let Ok(index) = part.parse::<usize>() {
+            at = &mut at[index];
+            continue;
+        }
+        if at[part].is_null() {
+            at[part] = serde_json::json!({});
+        }
+        at = &mut at[part];
     }
     match value {
         Some(value) => at[name] = value,

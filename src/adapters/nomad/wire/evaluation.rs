@@ -103,13 +103,13 @@ impl Metric {
     /// What was missing, in words.
     fn lacks(&self) -> String {
         let mut parts = Vec::new();
-        for (dimension, nodes) in known(&self.dimension_exhausted) {
+        for (dimension, nodes) in known(self.dimension_exhausted.as_ref()) {
             parts.push(format!("{dimension} exhausted on {}", counted(nodes)));
         }
-        for (constraint, nodes) in known(&self.constraint_filtered) {
+        for (constraint, nodes) in known(self.constraint_filtered.as_ref()) {
             parts.push(format!("constraint {constraint} filtered {}", counted(nodes)));
         }
-        for (class, nodes) in known(&self.class_filtered) {
+        for (class, nodes) in known(self.class_filtered.as_ref()) {
             parts.push(format!("node class {class} filtered {}", counted(nodes)));
         }
         parts.extend(self.quota_exhausted.iter().flatten().map(|quota| format!("quota {quota} exhausted")));
@@ -129,8 +129,8 @@ impl Metric {
     }
 }
 
-fn known(amounts: &Option<BTreeMap<String, Amount>>) -> impl Iterator<Item = (&str, u64)> {
-    amounts.iter().flatten().filter_map(|(name, amount)| match amount {
+fn known(amounts: Option<&BTreeMap<String, Amount>>) -> impl Iterator<Item = (&str, u64)> {
+    amounts.into_iter().flatten().filter_map(|(name, amount)| match amount {
         Amount::Known(nodes) if *nodes > 0 => Some((name.as_str(), *nodes)),
         _ => None,
     })
