@@ -37,6 +37,10 @@ impl NomadClient {
         let known = self.legacy.borrow();
         let mut list = Vec::with_capacity(stubs.len());
         for stub in stubs {
+            if stub.is_nothing() {
+                self.named.left_out(answer.call(), "an allocation without an ID or a node that has ended");
+                continue;
+            }
             let told = stub.told().or_else(|| known.get(&AllocationId::from(stub.id.as_deref()?)).cloned());
             let told = told.unwrap_or_else(|| Err("what it takes is not known".to_owned()));
             let (allocation, problem) =

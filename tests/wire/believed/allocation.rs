@@ -141,6 +141,11 @@ async fn an_allocation_is_somewhere_and_may_be_alive() {
         head,
     )
     .await;
+    let mut ended = listed();
+    ended["ClientStatus"] = json!("complete");
+    ended["NodeID"] = json!("");
+    let server = answering(&json!([ended, listed()])).await;
+    assert_eq!(nomad(&server).allocations(None).await.unwrap().value.len(), 1, "where it ended does not matter");
     let mut silent = listed();
     silent["AllocatedResources"] = json!(null);
     // The list does not tell, and neither does the page, which is this list again.

@@ -95,6 +95,12 @@ impl AllocationStub {
         }
     }
 
+    /// Whether it is nowhere, and nothing of it can be alive: then it can be left out.
+    pub(in super::super) fn is_nothing(&self) -> bool {
+        let is_empty = |id: &Option<String>| id.as_ref().is_none_or(String::is_empty);
+        self.has_ended() && (is_empty(&self.id) || is_empty(&self.node_id))
+    }
+
     fn has_ended(&self) -> bool {
         matches!(self.client(), ClientStatus::Complete | ClientStatus::Failed | ClientStatus::Lost)
     }
