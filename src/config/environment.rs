@@ -33,6 +33,7 @@ impl Environment<'_> {
     fn consul(&self) -> Result<ConsulLayer, ConfigError> {
         Ok(ConsulLayer {
             address: self.parse("CONSUL_HTTP_ADDR", key::address)?,
+            address_source: Some("CONSUL_HTTP_ADDR".to_owned()),
             token: match self.path("CONSUL_HTTP_TOKEN_FILE") {
                 // As the consul tool does: a file, where it is named, wins.
                 Some(path) => Some(token_in("CONSUL_HTTP_TOKEN_FILE", path)?),
@@ -55,6 +56,7 @@ impl Environment<'_> {
     fn nomad(&self) -> Result<NomadLayer, ConfigError> {
         Ok(NomadLayer {
             address: self.parse("NOMAD_ADDR", key::address)?,
+            address_source: Some("NOMAD_ADDR".to_owned()),
             token: self.secret("NOMAD_TOKEN"),
             region: self.text("NOMAD_REGION"),
             namespace: self.text("NOMAD_NAMESPACE"),

@@ -71,12 +71,18 @@ fn assign(layer: &mut Layer, path: &Path, entry: Entry) -> Result<(), ConfigErro
     }
     let given = Given { path, entry: &entry };
     match entry.key.as_str() {
-        "consul" => layer.consul.address = Some(given.parse(address)?),
+        "consul" => {
+            layer.consul.address = Some(given.parse(address)?);
+            layer.consul.address_source = Some(given.source());
+        }
         "consul_key_root" => layer.consul.key_root = Some(given.parse(value::key_root)?),
         "consul_token" => layer.consul.token = Some(given.secret()?),
         "consul_datacenter" => layer.consul.datacenter = Some(given.text()?),
         "consul_namespace" => layer.consul.namespace = Some(given.text()?),
-        "nomad" => layer.nomad.address = Some(given.parse(address)?),
+        "nomad" => {
+            layer.nomad.address = Some(given.parse(address)?);
+            layer.nomad.address_source = Some(given.source());
+        }
         "nomad_token" => layer.nomad.token = Some(given.secret()?),
         "nomad_tls_server_name" => layer.nomad.tls_server_name = Some(given.text()?),
         "nomad_region" => layer.nomad.region = Some(given.text()?),
@@ -159,6 +165,11 @@ impl Given<'_> {
 
     fn secret(&self) -> Result<secrecy::SecretString, ConfigError> {
         self.text().map(Into::into)
+    }
+
+    /// Where it stands, in words.
+    fn source(&self) -> String {
+        format!("{} in {} line {}", self.entry.key, self.path.display(), self.entry.line)
     }
 
     fn wrong(&self, problem: String) -> ConfigError {

@@ -90,6 +90,10 @@ pub struct ConsulLayer {
     #[arg(id = "consul_address", long = "consul", value_name = "ADDRESS", help_heading = "Consul")]
     pub address: Option<String>,
 
+    /// Where the address stands, unless it is on the command line.
+    #[arg(skip)]
+    pub address_source: Option<String>,
+
     /// The root of every key that is read or written [default: replicator/config]
     #[arg(id = "consul_key_root", long = "consul-key-root", value_name = "KEY", value_parser = value::key_root, help_heading = "Consul")]
     pub key_root: Option<String>,
@@ -127,6 +131,10 @@ pub struct NomadLayer {
     /// http://host:port, https://host:port or unix:///path. Best is the agent on the same machine.
     #[arg(id = "nomad_address", long = "nomad", value_name = "ADDRESS", help_heading = "Nomad")]
     pub address: Option<String>,
+
+    /// Where the address stands, unless it is on the command line.
+    #[arg(skip)]
+    pub address_source: Option<String>,
 
     /// Nomad's ACL token
     ///
@@ -213,8 +221,13 @@ impl Layer {
 
 impl ConsulLayer {
     fn over(self, under: Self) -> Self {
+        let (address, address_source) = match self.address {
+            Some(address) => (Some(address), self.address_source),
+            None => (under.address, under.address_source),
+        };
         Self {
-            address: self.address.or(under.address),
+            address,
+            address_source,
             key_root: self.key_root.or(under.key_root),
             token: self.token.or(under.token),
             datacenter: self.datacenter.or(under.datacenter),
@@ -227,8 +240,13 @@ impl ConsulLayer {
 
 impl NomadLayer {
     fn over(self, under: Self) -> Self {
+        let (address, address_source) = match self.address {
+            Some(address) => (Some(address), self.address_source),
+            None => (under.address, under.address_source),
+        };
         Self {
-            address: self.address.or(under.address),
+            address,
+            address_source,
             token: self.token.or(under.token),
             tls_server_name: self.tls_server_name.or(under.tls_server_name),
             region: self.region.or(under.region),

@@ -139,15 +139,26 @@ fn consul(layer: ConsulLayer) -> Result<ConsulSettings, ConfigError> {
         Some(plain) if layer.encrypted == Some(true) => address("consul", plain, "https")?,
         _ => address("consul", given, "http")?,
     };
-    let endpoint = Endpoint { address, tls: tls(layer.tls), token: layer.token };
+    let source = Some(source("--consul", layer.address.is_some(), layer.address_source));
+    let endpoint = Endpoint { address, source, tls: tls(layer.tls), token: layer.token };
     Ok(ConsulSettings { endpoint, datacenter: layer.datacenter, namespace: layer.namespace })
 }
 
 fn nomad(layer: NomadLayer) -> Result<NomadSettings, ConfigError> {
+    let source = source("--nomad", layer.address.is_some(), layer.address_source);
     let address = address("nomad", layer.address.as_deref().unwrap_or("http://localhost:4646"), "http")?;
     let tls = Tls { server_name: layer.tls_server_name, ..tls(layer.tls) };
-    let endpoint = Endpoint { address, tls, token: layer.token };
+    let endpoint = Endpoint { address, source: Some(source), tls, token: layer.token };
     Ok(NomadSettings { endpoint, region: layer.region, namespace: layer.namespace })
+}
+
+/// Where an address came from, in words.
+fn source(flag: &str, is_set: bool, stands: Option<String>) -> String {
+    match (is_set, stands) {
+        (true, Some(place)) => place,
+        (true, None) => format!("the flag {flag}"),
+        (false, _) => "the default".to_owned(),
+    }
 }
 
 fn address(key: &str, text: &str, scheme: &str) -> Result<Address, ConfigError> {

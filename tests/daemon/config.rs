@@ -101,6 +101,26 @@ fn c2_flags_win_over_files_over_environment() {
 }
 
 #[test]
+fn c2_an_address_knows_where_it_stands() {
+    let source = |flags: Layer, files: &[&str], variables: &[(&str, &str)]| {
+        let config = with_flags(flags, files, variables).unwrap();
+        (config.consul.endpoint.source.unwrap(), config.nomad.endpoint.source.unwrap())
+    };
+    let variables = [("NOMAD_ADDR", "http://env:1"), ("CONSUL_HTTP_ADDR", "env:2")];
+    let pair = |consul: &str, nomad: &str| (consul.to_owned(), nomad.to_owned());
+    assert_eq!(source(Layer::default(), &[], &[]), pair("the default", "the default"));
+    assert_eq!(source(Layer::default(), &[], &variables), pair("CONSUL_HTTP_ADDR", "NOMAD_ADDR"));
+    let in_file = format!("nomad in {} line ", file("full.hcl").display());
+    let (_, nomad) = source(Layer::default(), &["full.hcl"], &variables);
+    assert!(nomad.starts_with(&in_file), "{nomad}");
+    let mut flags = Layer::default();
+    flags.nomad.address = Some("flag:3".into());
+    let (consul, nomad) = source(flags, &["full.hcl"], &variables);
+    assert!(consul.starts_with("consul in "), "{consul}");
+    assert_eq!(nomad, "the flag --nomad");
+}
+
+#[test]
 fn c6_the_variables_of_the_tools_count() {
     let token = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(token.path(), "from-a-file\n").unwrap();

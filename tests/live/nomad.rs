@@ -78,8 +78,12 @@ impl NomadServer {
     }
 
     fn client(&self) -> NomadClient {
-        let endpoint =
-            Endpoint { address: Address::parse(&self.address(), "http").unwrap(), tls: Tls::default(), token: None };
+        let endpoint = Endpoint {
+            address: Address::parse(&self.address(), "http").unwrap(),
+            source: None,
+            tls: Tls::default(),
+            token: None,
+        };
         NomadClient::new(NomadSettings { endpoint, region: None, namespace: None }).unwrap()
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use replicator::adapters::nomad::NomadClient;
-use replicator::domain::JobKey;
+use replicator::domain::{AllocationId, JobKey};
 use replicator::ports::{Consul, ErrorKind, Nomad, Wait};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
@@ -35,7 +35,7 @@ async fn server_that<F: Future<Output = ()> + Send>(
 
 #[tokio::test]
 async fn reads_that_fail_at_once_are_tried_again() {
-    for status in [500, 502, 503, 429] {
+    for status in [500, 502, 503] {
         let server = MockServer::start().await;
         first(&server, 2, ResponseTemplate::new(status).set_body_string("No cluster leader")).await;
         recorded("nomad-1.1.2/job").serve(&server).await;
@@ -66,12 +66,54 @@ async fn writes_and_blocking_queries_are_never_tried_again() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_to_slow_down_is_told_apart() {
+async fn a_server_that_asks_to_slow_down_is_asked_nothing_until_then() {
     let server = MockServer::start().await;
-    first(&server, 9, ResponseTemplate::new(429).insert_header("Retry-After", "30")).await;
-    let error = nomad(&server).job(&JobKey::in_default("web")).await.unwrap_err();
+    first(&server, 1, ResponseTemplate::new(429).insert_header("Retry-After", "4")).await;
+    recorded("nomad-1.1.2/job").serve(&server).await;
+    recorded("nomad-1.1.2/jobs").serve(&server).await;
+    let client = nomad(&server);
+    let began = tokio::time::Instant::now();
+    let error = client.job(&JobKey::in_default("web")).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::RateLimited);
-    assert!(error.message.contains("retry after 30"), "{error}");
+    assert!(error.message.contains("retry after 4"), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(2), "a long pause is not waited out by whoever was refused");
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+    let wait = Some(Wait { past: 3, at_most: Duration::from_secs(1) });
+    let (read, watched) = tokio::join!(async { client.job(&JobKey::in_default("web")).await }, client.jobs(wait));
+    read.unwrap();
+    watched.unwrap();
+    assert!(began.elapsed() >= Duration::from_secs(4), "{:?}: neither was sent before", began.elapsed());
+}
+
+#[tokio::test]
+async fn too_many_connections_are_not_answered_with_more() {
+    let server = MockServer::start().await;
+    first(&server, 1, recorded("nomad-2.0.5/too-many-connections").response()).await;
+    recorded("nomad-1.1.2/job").serve(&server).await;
+    let began = tokio::time::Instant::now();
+    nomad(&server).job(&JobKey::in_default("web")).await.unwrap();
+    assert!(began.elapsed() >= Duration::from_secs(1), "{:?}: tried again too soon", began.elapsed());
+    assert_eq!(server.received_requests().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn no_more_than_64_calls_are_under_way_at_once() {
+    let server = MockServer::start().await;
+    let slow = recorded("nomad-1.1.2/allocation-stats").response().set_delay(Duration::from_millis(300));
+    Mock::given(method("GET")).respond_with(slow).mount(&server).await;
+    let client = nomad(&server);
+    let began = tokio::time::Instant::now();
+    let ids: Vec<AllocationId> = (0..100).map(|number| AllocationId::from(number.to_string())).collect();
+    let all = futures_util::future::join_all(ids.iter().map(|id| client.allocation_stats(id)));
+    let (statistics, node) = tokio::join!(all, async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let sent = tokio::time::Instant::now();
+        client.drain(&"n".into()).await.unwrap_err();
+        sent.elapsed()
+    });
+    assert!(statistics.iter().all(Result::is_ok));
+    assert!(began.elapsed() >= Duration::from_millis(900), "{:?}: 48 at once", began.elapsed());
+    assert!(node < Duration::from_millis(250), "{node:?}: what acts does not wait for statistics");
 }
 
 #[tokio::test]
@@ -81,6 +123,7 @@ async fn garbage_is_unreachable_and_shown_in_short() {
     let error = nomad(&server).nodes(None).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable);
     assert!(error.message.contains("not the JSON that was expected") && error.message.contains("<html>"), "{error}");
+    assert!(error.message.ends_with(&format!("asked {}/v1/nodes", server.uri())), "{error}");
 }
 
 #[tokio::test]
@@ -100,9 +143,13 @@ async fn nobody_there_is_unreachable_and_says_why() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://me:hunter2@{}", listener.local_addr().unwrap());
     drop(listener);
-    let error = NomadClient::new(nomad_settings(&address)).unwrap().jobs(None).await.unwrap_err();
+    let mut settings = nomad_settings(&format!("{address}/ui/"));
+    settings.endpoint.source = Some("NOMAD_ADDR".into());
+    let error = NomadClient::new(settings).unwrap().jobs(None).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable);
     assert!(error.to_string().contains("Connection refused"), "{error}");
+    let asked = format!("asked {}/ui/v1/jobs (address from NOMAD_ADDR)", address.replace("me:hunter2@", ""));
+    assert!(error.to_string().ends_with(&asked), "{error}");
     assert!(!error.to_string().contains("hunter2"), "{error}");
 }
 
@@ -120,11 +167,35 @@ async fn a_server_that_says_nothing_is_not_waited_for_long() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_not_followed() {
-    let server = MockServer::start().await;
-    first(&server, 9, ResponseTemplate::new(307).insert_header("Location", "http://elsewhere.invalid/")).await;
-    let error = nomad(&server).jobs(None).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Other, "a token must not go elsewhere: {error}");
+async fn a_redirect_is_not_followed_and_named() {
+    for (location, target) in [
+        ("http://me:hunter2@elsewhere.invalid/ui/?token=hunter2", "http://elsewhere.invalid:80/ui/"),
+        ("/ui/v1/jobs", "HERE/ui/v1/jobs"),
+    ] {
+        let server = MockServer::start().await;
+        first(&server, 9, ResponseTemplate::new(307).insert_header("Location", location)).await;
+        let error = nomad(&server).jobs(None).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Other, "a token must not go elsewhere: {error}");
+        let target = target.replace("HERE", &server.uri());
+        let expected = format!(
+            "307 Temporary Redirect: redirects to {target}, which is not followed; asked {}/v1/jobs",
+            server.uri()
+        );
+        assert_eq!(error.message, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_is_not_there_is_no_missing_job() {
+    for page in ["404 page not found", "<html>Not Found</html>"] {
+        let server = MockServer::start().await;
+        first(&server, 9, ResponseTemplate::new(404).set_body_string(page)).await;
+        let settings = nomad_settings(&format!("{}/ui/", server.uri()));
+        let client = NomadClient::new(settings).unwrap();
+        let error = client.job(&JobKey::in_default("web")).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Other, "{error}");
+        assert!(error.message.ends_with(&format!("asked {}/ui/v1/job/web", server.uri())), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -136,7 +207,7 @@ async fn c9_a_unix_socket_is_as_good_as_a_port() {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut request = vec![0; 1024];
         let length = stream.read(&mut request).await.unwrap();
-        let answer = b"HTTP/1.1 200 OK\r\nX-Nomad-Index: 4\r\nContent-Length: 2\r\n\r\n[]";
+        let answer = b"HTTP/1.1 200 OK\r\nX-Nomad-Index: 4\r\nContent-Length: 4\r\n\r\n[{}]";
         stream.write_all(answer).await.unwrap();
         String::from_utf8_lossy(&request[..length]).into_owned()
     });

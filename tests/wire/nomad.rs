@@ -12,7 +12,7 @@ use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::recording::recorded;
-use crate::{nomad, nomad_settings};
+use crate::{nomad, nomad_settings, warned};
 
 const NODE: &str = "08b03c90-4f15-337c-8e23-25a653aa66fe";
 const EVALUATION: &str = "106f5ead-2710-8302-ec24-83be2db1c588";
@@ -98,7 +98,7 @@ async fn blocking_queries_carry_index_and_a_jittered_wait() {
 #[tokio::test]
 async fn an_index_that_goes_back_is_passed_on() {
     let server = MockServer::start().await;
-    let answer = |index: &str| ResponseTemplate::new(200).set_body_string("[]").insert_header("X-Nomad-Index", index);
+    let answer = |index: &str| ResponseTemplate::new(200).set_body_string("[{}]").insert_header("X-Nomad-Index", index);
     Mock::given(query_param("index", "90")).respond_with(answer("7")).mount(&server).await;
     let listed = nomad(&server).jobs(Some(Wait { past: 90, at_most: Duration::from_secs(1) })).await.unwrap();
     assert_eq!(listed.index, 7, "the core starts afresh then");
@@ -149,7 +149,7 @@ async fn p6_a_nodes_capacity_is_read_in_both_shapes() {
     let server = with(&["nomad-1.1.2/node", "nomad-0.8.7/node"]).await;
     let client = nomad(&server);
     let new = client.node(&NODE.into()).await.unwrap();
-    assert_eq!(new.capacity, Resources::new(4498, 24105, 74692));
+    assert_eq!(new.capacity, Resources { cores: 2, ..Resources::new(4498, 24105, 74692) });
     assert_eq!((new.address.as_deref(), &new.instance), (Some("127.0.0.1"), &None));
     assert!(new.summary.takes_work());
     let Reading::Policy(policy, _) = PoolPolicy::read(&new.meta) else { panic!("no policy") };
@@ -160,7 +160,8 @@ async fn p6_a_nodes_capacity_is_read_in_both_shapes() {
 
 #[tokio::test]
 async fn p6_what_a_node_reserves_is_not_offered() {
-    for (new, expected) in [(true, Resources::new(3998, 23081, 74592)), (false, Resources::new(4398, 24005, 74492))] {
+    let modern = Resources { cores: 2, ..Resources::new(3998, 23081, 74592) };
+    for (new, expected) in [(true, modern), (false, Resources::new(4398, 24005, 74492))] {
         let mut page = recorded("nomad-1.1.2/node").json();
         page["ReservedResources"] = serde_json::json!({
             "Cpu": {"CpuShares": 500}, "Memory": {"MemoryMB": 1024}, "Disk": {"DiskMB": 100}
@@ -253,11 +254,86 @@ async fn s4_a_list_of_allocations_that_cannot_be_read_whole_is_an_error() {
     assert!(error.message.contains("a76fcc1f"), "one left out would make a node look emptier: {error}");
     let server = with(&["nomad-0.8.7/allocations"]).await;
     Mock::given(wiremock::matchers::path_regex("^/v1/allocation/"))
-        .respond_with(ResponseTemplate::new(403))
+        .respond_with(ResponseTemplate::new(503))
         .mount(&server)
         .await;
     let error = nomad(&server).allocations(None).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Denied, "{error}");
+    assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
+}
+
+#[tokio::test]
+async fn s4_an_old_allocation_whose_page_tells_nothing_is_opaque() {
+    let mut odd = recorded("nomad-0.8.7/allocation").json();
+    odd["Resources"] = "much".into();
+    let pages = [ResponseTemplate::new(403), ResponseTemplate::new(200).set_body_json(odd)];
+    for page in pages {
+        let server = with(&["nomad-0.8.7/allocations"]).await;
+        Mock::given(wiremock::matchers::path_regex("^/v1/allocation/")).respond_with(page).mount(&server).await;
+        let listed = nomad(&server).allocations(None).await.unwrap();
+        assert!(listed.value.len() == 6 && listed.value.iter().all(|it| it.opaque));
+    }
+}
+
+#[tokio::test]
+async fn s4_one_odd_allocation_stops_no_other() {
+    let server = MockServer::start().await;
+    let mut list = recorded("nomad-1.1.2/allocations-resources").json();
+    list[1]["AllocatedResources"]["Tasks"] = "many".into();
+    list[2]["AllocatedResources"]["Shared"]["DiskMB"] = (-5).into();
+    Mock::given(path("/v1/allocations"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(list))
+        .mount(&server)
+        .await;
+    let client = nomad(&server);
+    let (warnings, listed) = warned(async {
+        client.allocations(None).await.unwrap();
+        client.allocations(None).await.unwrap()
+    })
+    .await;
+    let opaque: Vec<bool> = listed.value.iter().map(|it| it.opaque).collect();
+    assert_eq!(opaque, [false, true, true, false, false, false]);
+    assert_eq!(warnings.matches("cannot be relied on").count(), 2, "each is named once:\n{warnings}");
+}
+
+#[tokio::test]
+async fn s11_an_empty_list_is_asked_of_the_leader() {
+    let server = MockServer::start().await;
+    let answer = |index: &str, body: &str| {
+        ResponseTemplate::new(200).set_body_string(body).insert_header("X-Nomad-Index", index)
+    };
+    Mock::given(query_param("stale", "")).respond_with(answer("7", "[]")).with_priority(1).mount(&server).await;
+    for what in ["jobs", "nodes", "deployments"] {
+        let full = recorded(&format!("nomad-1.1.2/{what}")).body;
+        Mock::given(path(format!("/v1/{what}"))).respond_with(answer("9", &full)).mount(&server).await;
+    }
+    let full = recorded("nomad-1.1.2/allocations-resources").body;
+    Mock::given(path("/v1/allocations")).respond_with(answer("9", &full)).mount(&server).await;
+    let client = nomad(&server);
+    let wait = Some(Wait { past: 3, at_most: Duration::from_secs(1) });
+    let (jobs, nodes) = (client.jobs(wait).await.unwrap(), client.nodes(wait).await.unwrap());
+    let (deployments, allocations) = (client.deployments(wait).await.unwrap(), client.allocations(wait).await.unwrap());
+    let lengths = (jobs.value.len(), nodes.value.len(), deployments.value.len(), allocations.value.len());
+    assert_eq!(lengths, (4, 1, 2, 6));
+    assert_eq!((jobs.index, allocations.index), (9, 9), "the index is the leader's too");
+    let asked = server.received_requests().await.unwrap();
+    let of_leader = asked.iter().filter(|it| it.url.query_pairs().all(|(name, _)| name != "stale"));
+    assert!(of_leader.into_iter().all(|it| it.url.query_pairs().all(|(name, _)| name != "wait")));
+}
+
+#[tokio::test]
+async fn a_bad_entry_is_named_once() {
+    let mut list = recorded("nomad-1.1.2/jobs").json();
+    list[0]["Type"] = "quantum".into();
+    let server = MockServer::start().await;
+    Mock::given(path("/v1/jobs")).respond_with(ResponseTemplate::new(200).set_body_json(list)).mount(&server).await;
+    let client = nomad(&server);
+    let (warnings, ()) = warned(async {
+        for _ in 0..3 {
+            assert_eq!(client.jobs(None).await.unwrap().value.len(), 3);
+        }
+    })
+    .await;
+    assert_eq!(warnings.matches("job type \"quantum\" is not known").count(), 1, "{warnings}");
 }
 
 /// The statistics of one task, from a page.
@@ -413,4 +489,98 @@ async fn p6_a_server_that_takes_the_star_for_a_name_does_not_empty_the_nodes() {
     // Nothing anywhere yet: nothing is known, and the next answer tells.
     let server = listing(&[], ResponseTemplate::new(200).set_body_json([0_u8; 0])).await;
     assert_eq!(nomad(&server).allocations(None).await.unwrap().value.len(), 0);
+}
+
+#[tokio::test]
+async fn p22_occupants_are_what_may_be_alive_with_what_it_asks_for() {
+    let node = "19efcf86-716c-f308-7b35-1f707ea05319";
+    let server = with(&["nomad-2.0.5/node-allocations"]).await;
+    let found = nomad(&server).occupants(&node.into()).await.unwrap();
+    assert_eq!(found.len(), 1);
+    let it = &found[0].allocation;
+    assert_eq!(
+        (it.group.to_string().as_str(), it.kind, it.resources),
+        ("web/g", JobKind::Service, Resources::new(200, 128, 300))
+    );
+    assert!(!it.lingers && !it.opaque && it.holdings.is_none() && it.tasks.len() == 1);
+    assert_eq!(found[0].needs.drivers, ["raw_exec"]);
+    let asked = server.received_requests().await.unwrap();
+    assert_eq!(asked[0].url.query(), None, "of the leader");
+    let pages = [("nomad-1.1.2", NODE), ("nomad-0.8.7", "51bb67c1-693e-ce18-7bbc-c2d99582f570")];
+    for (version, node) in pages {
+        let server = with(&[&format!("{version}/node-allocations")]).await;
+        let found = nomad(&server).occupants(&node.into()).await.unwrap();
+        assert_eq!(found.len(), 3, "{version}");
+        for occupant in found {
+            let it = &occupant.allocation;
+            assert_eq!((it.resources, it.tasks.len(), it.opaque), (Resources::new(100, 32, 10), 1, false), "{version}");
+            assert_eq!(occupant.needs.datacenters, ["dc1"], "{version}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn cores_of_a_node_a_job_and_an_allocation_are_counted() {
+    let server = with(&["nomad-2.0.5/node", "nomad-2.0.5/job-cores", "nomad-2.0.5/allocations-resources"]).await;
+    let client = nomad(&server);
+    let node = client.node(&"c6147116-50b6-2616-ec74-def5a35b483a".into()).await.unwrap();
+    assert_eq!(node.capacity, Resources { cores: 2, ..Resources::new(4000, 4096, 258_019) });
+    assert_eq!((node.place.datacenter.as_str(), node.place.node_pool.as_str()), ("dc1", "default"));
+    assert_eq!(node.place.attributes["driver.raw_exec"], "1");
+    let job = client.job(&JobKey::in_default("cores")).await.unwrap();
+    let task = &job.groups[0].tasks[0];
+    assert_eq!((task.cpu, task.cores), (MegaHertz(0), 1));
+    assert_eq!(client.allocations(None).await.unwrap().value.len(), 2);
+    let mut listed = listed("1", "default");
+    listed["AllocatedResources"] = recorded("nomad-2.0.5/allocation-cores").json()["AllocatedResources"].clone();
+    let server = listing(&[], ResponseTemplate::new(200).set_body_json([listed])).await;
+    let allocation = nomad(&server).allocations(None).await.unwrap().value[0].clone();
+    assert_eq!(allocation.resources, Resources { cores: 1, ..Resources::new(2599, 128, 300) });
+    assert_eq!((allocation.tasks[0].cpu, allocation.tasks[0].memory), (MegaHertz(2599), MebiBytes(128)));
+}
+
+#[tokio::test]
+async fn a_scaling_block_comes_with_its_group() {
+    let server = with(&["nomad-2.0.5/job", "nomad-1.1.2/job"]).await;
+    let job = nomad(&server).job(&JobKey::in_default("web")).await.unwrap();
+    let scaling = job.groups[0].scaling.unwrap();
+    assert_eq!((scaling.min, scaling.max, scaling.enabled), (1, Some(3), true));
+    let server = with(&["nomad-1.1.2/job"]).await;
+    assert_eq!(nomad(&server).job(&JobKey::in_default("web")).await.unwrap().groups[0].scaling, None);
+}
+
+#[tokio::test]
+async fn blocked_work_is_listed_with_one_light_call() {
+    let server = with(&["nomad-2.0.5/evaluations-blocked-filter"]).await;
+    let client = nomad(&server);
+    for asked in [1, 2] {
+        let found = client.blocked().await.unwrap();
+        assert_eq!((found.len(), found[0].count), (1, 6));
+        assert_eq!(found[0].lacks, "memory exhausted on 2 nodes");
+        assert_eq!(server.received_requests().await.unwrap().len(), asked);
+    }
+    let asked = server.received_requests().await.unwrap()[0].url.clone();
+    let pairs: Vec<_> = asked.query_pairs().into_owned().collect();
+    assert!(pairs.contains(&("filter".into(), "Status == \"blocked\"".into())), "{pairs:?}");
+    assert!(pairs.contains(&("namespace".into(), "*".into())), "{pairs:?}");
+}
+
+#[tokio::test]
+async fn blocked_work_of_a_server_that_knows_neither_star_nor_filter_is_found() {
+    let mut list = recorded("nomad-2.0.5/evaluations-blocked-filter").json();
+    let mut done = list[0].clone();
+    done["Status"] = "complete".into();
+    let mut older = list[0].clone();
+    older["CreateIndex"] = 3.into();
+    older["FailedTGAllocs"]["g"]["CoalescedFailures"] = 50.into();
+    list.as_array_mut().unwrap().extend([done, older]);
+    for star in [ResponseTemplate::new(200).set_body_string("[]"), ResponseTemplate::new(403)] {
+        let server = MockServer::start().await;
+        let all = Mock::given(path("/v1/evaluations")).and(query_param("namespace", "*"));
+        all.respond_with(star).with_priority(1).mount(&server).await;
+        let own = ResponseTemplate::new(200).set_body_json(&list);
+        Mock::given(path("/v1/evaluations")).respond_with(own).mount(&server).await;
+        let found = nomad(&server).blocked().await.unwrap();
+        assert_eq!((found.len(), found[0].count), (1, 6), "the newest of a group tells");
+    }
 }

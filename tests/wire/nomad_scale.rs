@@ -83,11 +83,24 @@ async fn j15_a_scale_call_that_failed_is_never_made_again() {
 }
 
 #[tokio::test]
-async fn a_refusal_by_the_jobs_own_scaling_policy_says_so() {
-    let server = at_rest("nomad-1.1.2").await;
-    recorded("nomad-1.1.2/scale-post-over-max").serve_at(&server, "POST", "/v1/job/web/scale").await;
-    let error = nomad(&server).scale(&request(12)).await.unwrap_err();
-    assert!(error.message.contains("greater than scaling policy maximum: 9 > 5"), "{error}");
+async fn j15_a_count_that_nothing_allows_is_refused_for_good() {
+    let cases = [
+        ("nomad-1.1.2/scale-post-over-max", ErrorKind::Refused, "greater than scaling policy maximum: 9 > 5"),
+        ("nomad-2.0.5/scale-post-over-max", ErrorKind::Refused, "greater than scaling policy maximum: 9 > 3"),
+        ("nomad-2.0.5/scale-post-under-min", ErrorKind::Refused, "less than scaling policy minimum: 0 < 1"),
+        ("nomad-2.0.5/scale-post-negative", ErrorKind::Refused, "can't be negative"),
+        ("nomad-2.0.5/scale-post-unknown-group", ErrorKind::Refused, "does not exist in job"),
+        ("nomad-2.0.5/scale-post-job-max-count", ErrorKind::Refused, "configured job_max_count: 60000 > 50000"),
+        ("nomad-2.0.5/scale-post-during-deployment", ErrorKind::Conflict, "active deployment"),
+        ("nomad-2.0.5/scale-post-stale-index", ErrorKind::Conflict, "conflicting job modify index"),
+    ];
+    for (name, kind, word) in cases {
+        let server = at_rest("nomad-1.1.2").await;
+        recorded(name).serve_at(&server, "POST", "/v1/job/web/scale").await;
+        let error = nomad(&server).scale(&request(12)).await.unwrap_err();
+        assert_eq!(error.kind, kind, "{name}: {error}");
+        assert!(error.message.contains(word), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Identity, Url};
 use secrecy::ExposeSecret;
 
 use super::endpoint::{Address, Endpoint, Tls, Verify};
+use super::gate::Gate;
 use super::without_address;
 use crate::ports::Service;
 
@@ -76,6 +77,10 @@ pub struct Http {
     pub(super) service: Service,
     pub(super) client: Client,
     pub(super) base: Url,
+    /// The address without its path, and where it came from, for errors.
+    pub(super) host: Address,
+    pub(super) source: Option<String>,
+    pub(super) gate: Arc<Gate>,
 }
 
 impl Http {
@@ -107,7 +112,8 @@ impl Http {
         };
         let client =
             builder.build().map_err(|error| ConnectError::Client { service, problem: without_address(error) })?;
-        Ok(Self { service, client, base })
+        let (host, source) = (endpoint.address.without_path(), endpoint.source.clone());
+        Ok(Self { service, client, base, host, source, gate: Arc::new(Gate::new()) })
     }
 }
 

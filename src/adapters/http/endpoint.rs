@@ -11,6 +11,8 @@ use secrecy::SecretString;
 pub struct Endpoint {
     /// Where it is.
     pub address: Address,
+    /// Where the address came from, for errors: `NOMAD_ADDR`, `the default` …
+    pub source: Option<String>,
     /// How to make sure that it is the right one, and to show who we are.
     pub tls: Tls,
     /// The ACL token.
@@ -86,6 +88,15 @@ impl Address {
         Ok(Self::Url(url))
     }
 
+    /// The address of the server itself, whatever path calls begin with.
+    pub(super) fn without_path(&self) -> Self {
+        let mut address = self.clone();
+        if let Self::Url(url) = &mut address {
+            url.set_path("");
+        }
+        address
+    }
+
     /// Whether the connection is encrypted.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
@@ -100,7 +111,8 @@ impl fmt::Display for Address {
             Self::Socket(path) => write!(f, "unix://{}", path.display()),
             Self::Url(url) => {
                 write!(f, "{}://{}", url.scheme(), url.host_str().unwrap_or_default())?;
-                url.port_or_known_default().map_or(Ok(()), |port| write!(f, ":{port}"))
+                url.port_or_known_default().map_or(Ok(()), |port| write!(f, ":{port}"))?;
+                f.write_str(url.path().trim_end_matches('/'))
             }
         }
     }
@@ -124,6 +136,7 @@ mod tests {
         assert_eq!(read("[::1]:4646").unwrap(), "http://[::1]:4646");
         assert_eq!(read("https://nomad.example").unwrap(), "https://nomad.example:443");
         assert_eq!(read(" http://a:1/ ").unwrap(), "http://a:1");
+        assert_eq!(read("http://a:1/ui/").unwrap(), "http://a:1/ui");
         assert_eq!(read("unix:///run/consul.sock").unwrap(), "unix:///run/consul.sock");
         assert_eq!(Address::parse("consul:8501", "https").unwrap().to_string(), "https://consul:8501");
         for wrong in ["", "unix://", "ftp://a", "http://", "local host:1", "a:notaport"] {

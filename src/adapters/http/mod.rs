@@ -3,10 +3,12 @@
 //!
 //! - `endpoint`: where a server is and how to speak to it.
 //! - `connect`: the client made of that.
+//! - `gate`: how much is asked at once, and when nothing is.
 //! - `request`: one call.
 
 mod connect;
 mod endpoint;
+mod gate;
 mod request;
 
 pub use connect::{ConnectError, Http};

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use super::endpoint::Address;
+use super::gate::Priority;
 use super::{Http, without_address};
 use crate::ports::{ErrorKind, PortError, Service, Wait};
 
@@ -27,6 +29,9 @@ const OLDEST_CONTACT: Duration = Duration::from_secs(10);
 /// The longest word of a server that is passed on.
 const LONGEST_WORD: usize = 400;
 
+/// What Go's servers say of a path that they do not serve.
+const NO_PAGE: &str = "404 page not found";
+
 /// What a server said when it refused: the text tells more than the status.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::adapters) struct Refusal<'a> {
@@ -38,6 +43,8 @@ pub(in crate::adapters) struct Refusal<'a> {
 pub(in crate::adapters) struct Answer {
     service: Service,
     call: String,
+    /// The URL, for errors.
+    asked: String,
     pub(in crate::adapters) status: u16,
     headers: HeaderMap,
     body: Vec<u8>,
@@ -52,6 +59,7 @@ pub(in crate::adapters) struct Request<'a> {
     body: Option<Vec<u8>>,
     content_type: &'static str,
     wait: Option<Wait>,
+    priority: Priority,
     accepted: &'static [u16],
     kind: fn(Refusal<'_>) -> ErrorKind,
 }
@@ -78,6 +86,7 @@ impl Http {
             body: None,
             content_type: "application/octet-stream",
             wait: None,
+            priority: Priority::First,
             accepted: &[],
             kind,
         }
@@ -134,7 +143,14 @@ impl Request<'_> {
         self
     }
 
-    /// Makes the call. Reads that fail at once are tried again; writes and blocking queries never.
+    /// Lets all others go first.
+    pub(in crate::adapters) fn last(mut self) -> Self {
+        self.priority = Priority::Last;
+        self
+    }
+
+    /// Makes the call. Reads that fail at once are tried again; writes and blocking queries never. Where the server
+    /// asked to slow down, that is after the pause, if it is short.
     pub(in crate::adapters) async fn send(self) -> Result<Answer, PortError> {
         let is_read = self.method == Method::GET && self.wait.is_none();
         if !is_read {
@@ -142,20 +158,31 @@ impl Request<'_> {
         }
         let began = Instant::now();
         let passes = |error: &PortError| {
-            matches!(error.kind, ErrorKind::Unreachable | ErrorKind::RateLimited) && began.elapsed() < RETRY_WITHIN
+            let is_soon = self.http.gate.closed_until().is_none_or(|until| until - began < RETRY_WITHIN);
+            let passes = matches!(error.kind, ErrorKind::Unreachable | ErrorKind::RateLimited);
+            passes && is_soon && began.elapsed() < RETRY_WITHIN
         };
         let backoff = ExponentialBuilder::new().with_min_delay(RETRY_PAUSE).with_max_times(RETRIES).with_jitter();
         (|| self.once()).retry(backoff).sleep(tokio::time::sleep).when(passes).await
     }
 
     async fn once(&self) -> Result<Answer, PortError> {
+        // Blocking queries wait at the server, a handful of them, and take no place of others.
+        let _place = match self.wait {
+            Some(_) => {
+                self.http.gate.pass().await;
+                None
+            }
+            None => Some(self.http.gate.enter(self.priority).await),
+        };
         // A server adds a jitter of its own, of up to a sixteenth.
         let patience = self.wait.map_or(Duration::ZERO, |wait| wait.at_most + wait.at_most / 16);
         let mut request = self.http.client.request(self.method.clone(), self.url.clone()).timeout(TIMEOUT + patience);
         if let Some(body) = &self.body {
             request = request.header(CONTENT_TYPE, self.content_type).body(body.clone());
         }
-        let unreachable = |error| self.error(ErrorKind::Unreachable, without_address(error));
+        let unreachable =
+            |error| self.error(ErrorKind::Unreachable, format!("{}; {}", without_address(error), self.asked()));
         let mut response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let headers = response.headers().clone();
@@ -166,8 +193,8 @@ impl Request<'_> {
             }
             body.extend_from_slice(&chunk);
         }
-        let answer =
-            Answer { service: self.http.service, call: self.call.clone(), status: status.as_u16(), headers, body };
+        let (service, call, asked) = (self.http.service, self.call.clone(), self.asked());
+        let answer = Answer { service, call, asked, status: status.as_u16(), headers, body };
         if status.is_success() || self.accepted.contains(&answer.status) {
             answer.believed()
         } else {
@@ -178,22 +205,54 @@ impl Request<'_> {
     fn refused(&self, status: StatusCode, answer: &Answer) -> PortError {
         let text = String::from_utf8_lossy(&answer.body);
         let word = text.trim();
+        let is_page = word.starts_with('<') || word == NO_PAGE;
         let kind = match status {
             StatusCode::TOO_MANY_REQUESTS => ErrorKind::RateLimited,
             _ if status.is_redirection() => ErrorKind::Other,
+            // Somebody else's word, or that of a server which does not know the call: nothing is missing by it.
+            StatusCode::NOT_FOUND if is_page => ErrorKind::Other,
             _ => (self.kind)(Refusal { status: answer.status, body: word }),
         };
         let mut message =
             if word.is_empty() { status.to_string() } else { format!("{}: {}", status.as_u16(), cut(word)) };
-        if let Some(after) = answer.headers.get(RETRY_AFTER).and_then(|after| after.to_str().ok()) {
+        if let Some(target) = answer.headers.get(LOCATION).filter(|_| status.is_redirection()) {
+            message = format!("{status}: redirects to {}, which is not followed", self.target(target));
+        }
+        let after = answer.headers.get(RETRY_AFTER).and_then(|after| after.to_str().ok());
+        if let Some(after) = after {
             message = format!("{message} (asks to retry after {after})");
         }
+        if kind == ErrorKind::RateLimited {
+            self.http.gate.close(after.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs));
+        }
+        // The server's own word about the thing asked for, or about who may ask, needs no address.
+        let is_no_verdict = matches!(kind, ErrorKind::Unreachable | ErrorKind::RateLimited | ErrorKind::Other);
+        if is_page || is_no_verdict {
+            message = format!("{message}; {}", self.asked());
+        }
         self.error(kind, message)
+    }
+
+    /// Where a redirect leads, without what may be a secret.
+    fn target(&self, location: &HeaderValue) -> String {
+        let target = location.to_str().ok().and_then(|location| self.url.join(location).ok());
+        target.map_or_else(|| "somewhere".to_owned(), |url| shown(&Address::Url(url.clone()).without_path(), &url))
+    }
+
+    /// What was asked, and where the address came from. Without the query: it may differ from call to call.
+    fn asked(&self) -> String {
+        let source = self.http.source.as_ref().map_or_else(String::new, |source| format!(" (address from {source})"));
+        format!("asked {}{source}", shown(&self.http.host, &self.url))
     }
 
     fn error(&self, kind: ErrorKind, message: String) -> PortError {
         PortError::new(self.http.service, self.call.clone(), kind, message)
     }
+}
+
+fn shown(host: &Address, url: &Url) -> String {
+    let gap = if matches!(host, Address::Socket(_)) { " " } else { "" };
+    format!("{host}{gap}{}", url.path())
 }
 
 /// A server's word, not longer than a log line can bear.
@@ -234,11 +293,19 @@ impl Answer {
         &self.call
     }
 
+    /// Whether it is a list without anything in it.
+    pub(in crate::adapters) fn is_empty_list(&self) -> bool {
+        self.body.iter().filter(|byte| !byte.is_ascii_whitespace()).eq(b"[]")
+    }
+
     /// Reads the JSON.
     pub(in crate::adapters) fn json<T: DeserializeOwned>(&self) -> Result<T, PortError> {
         serde_json::from_slice(&self.body).map_err(|error| {
             let start = cut(&String::from_utf8_lossy(&self.body[..self.body.len().min(80)]));
-            self.error(ErrorKind::Unreachable, format!("not the JSON that was expected: {error}; it begins {start:?}"))
+            self.error(
+                ErrorKind::Unreachable,
+                format!("not the JSON that was expected: {error}; it begins {start:?}; {}", self.asked),
+            )
         })
     }
 

@@ -12,7 +12,7 @@ use crate::ports::PortError;
 /// An allocation in the list of a job's.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct Stub {
+struct AilingStub {
     #[serde(rename = "ID")]
     id: String,
     #[serde(rename = "NodeID")]
@@ -23,19 +23,19 @@ struct Stub {
     client_description: Option<String>,
     desired_description: Option<String>,
     create_index: u64,
-    task_states: Option<BTreeMap<String, TaskState>>,
+    task_states: Option<BTreeMap<String, AilingTask>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct TaskState {
+struct AilingTask {
     failed: bool,
-    events: Option<Vec<TaskEvent>>,
+    events: Option<Vec<AilingEvent>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct TaskEvent {
+struct AilingEvent {
     r#type: String,
     display_message: Option<String>,
     message: Option<String>,
@@ -49,16 +49,16 @@ impl NomadClient {
         let path = ["v1", "job", key.job.id.as_str(), "allocations"];
         let call = format!("list allocations of {}", key.job);
         let answer = session.get(&path, call, Some(&key.job.namespace), Consistency::Stale).send().await?;
-        let listed: Vec<Stub> = answer.json()?;
-        let sick = |stub: &&Stub| {
+        let listed: Vec<AilingStub> = answer.json()?;
+        let sick = |stub: &&AilingStub| {
             stub.task_group == key.group.as_str() && matches!(stub.client_status.as_str(), "failed" | "pending")
         };
         let latest = listed.iter().filter(sick).max_by_key(|stub| (stub.client_status == "failed", stub.create_index));
-        Ok(latest.map(Stub::to_ailing))
+        Ok(latest.map(AilingStub::to_ailing))
     }
 }
 
-impl Stub {
+impl AilingStub {
     fn to_ailing(&self) -> Ailing {
         let node = self.node_name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.node_id);
         Ailing { allocation: self.id.as_str().into(), node: node.into(), event: self.last_word() }
@@ -81,7 +81,7 @@ impl Stub {
     }
 }
 
-impl TaskEvent {
+impl AilingEvent {
     /// What comes after a failure says nothing about it.
     fn is_telling(&self) -> bool {
         !matches!(self.r#type.as_str(), "Received" | "Killing" | "Killed" | "Alloc Unhealthy" | "Not Restarting")
@@ -98,7 +98,7 @@ impl TaskEvent {
 mod tests {
     use super::*;
 
-    fn stub(states: &str) -> Stub {
+    fn stub(states: &str) -> AilingStub {
         let text = format!(
             r#"{{"ID": "a1", "NodeID": "n1", "NodeName": "client1", "TaskGroup": "g", "ClientStatus": "failed", "TaskStates": {states}}}"#
         );

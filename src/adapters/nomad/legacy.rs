@@ -6,44 +6,55 @@ use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
 
-use super::wire::{AllocationPage, AllocationStub, kind_of_listed};
+use super::resources::Taken;
+use super::wire::{AllocationPage, AllocationStub, Told};
 use super::{Consistency, NomadClient, Session};
-use crate::domain::{Allocation, AllocationId, ClientStatus, GroupKey, JobKey, JobKind, Namespace, Resources};
+use crate::adapters::http::Answer;
+use crate::domain::{Allocation, AllocationId, JobKind};
 use crate::ports::{ErrorKind, PortError};
 
 /// How many pages are read at once.
 const READS_AT_ONCE: usize = 16;
 
-/// What is known of allocations whose lists do not tell.
-pub(super) type Known = BTreeMap<AllocationId, (Resources, JobKind)>;
-
-/// Why a list of allocations is of no use. One that misses an allocation, or what it takes, would make a node look
-/// emptier than it is.
-pub(super) enum Problem {
-    /// A page could not be read.
-    Port(PortError),
-    /// An entry makes no sense.
-    Bad(String),
-}
+/// What is known of allocations whose lists do not tell; or why it is not.
+pub(super) type Known = BTreeMap<AllocationId, Told>;
 
 impl NomadClient {
+    /// The allocations of a list. One of which cannot be told what it takes is opaque, and stops no other.
     pub(super) async fn with_resources(
         &self,
         session: &Session,
+        answer: &Answer,
         stubs: Vec<AllocationStub>,
-    ) -> Result<Vec<Arc<Allocation>>, Problem> {
-        let silent = |stub: &&AllocationStub| told(stub).is_none();
-        let wanted: BTreeSet<AllocationId> =
-            stubs.iter().filter(silent).map(|stub| AllocationId::from(stub.id.as_str())).collect();
+    ) -> Result<Vec<Arc<Allocation>>, PortError> {
+        let silent = |stub: &&AllocationStub| stub.told().is_none();
+        let ids = stubs.iter().filter(silent).filter_map(|stub| stub.id.as_deref());
+        let wanted: BTreeSet<AllocationId> = ids.filter(|id| !id.is_empty()).map(AllocationId::from).collect();
         if !wanted.is_empty() {
-            self.learn(session, &wanted).await.map_err(Problem::Port)?;
+            self.learn(session, &wanted).await?;
         }
-        let known = self.legacy.borrow();
         let default = session.default_namespace();
-        stubs.into_iter().map(|stub| translate(stub, &known, &default).map(Arc::new).map_err(Problem::Bad)).collect()
+        let known = self.legacy.borrow();
+        let mut list = Vec::with_capacity(stubs.len());
+        for stub in stubs {
+            if stub.is_nothing() {
+                self.named.left_out(answer.call(), "an allocation without an ID or a node that has ended");
+                continue;
+            }
+            let told = stub.told().or_else(|| known.get(&AllocationId::from(stub.id.as_deref()?)).cloned());
+            let told = told.unwrap_or_else(|| Err("what it takes is not known".to_owned()));
+            let (allocation, problem) =
+                stub.into_domain(told, &default).map_err(|problem| answer.error(ErrorKind::Other, problem))?;
+            if let Some(problem) = problem {
+                self.named.doubtful(answer.call(), &problem);
+            }
+            list.push(Arc::new(allocation));
+        }
+        Ok(list)
     }
 
-    /// Reads the pages that were not read before, and forgets those that are not wanted any more.
+    /// Reads the pages that were not read before, and forgets those that are not wanted any more. What is not permitted
+    /// is asked for once in each listing, since it may be permitted later.
     async fn learn(&self, session: &Session, wanted: &BTreeSet<AllocationId>) -> Result<(), PortError> {
         self.legacy.borrow_mut().retain(|id, _| wanted.contains(id));
         let new: Vec<AllocationId> = {
@@ -52,57 +63,29 @@ impl NomadClient {
         };
         let mut reads = stream::iter(new).map(async |id| (read_page(session, &id).await, id)).buffered(READS_AT_ONCE);
         while let Some((read, id)) = reads.next().await {
-            match read {
-                Ok(parts) => drop(self.legacy.borrow_mut().insert(id, parts)),
+            let told = match read {
+                Ok(told) => told,
                 // Gone between list and read: what it took is free.
-                Err(error) if error.kind == ErrorKind::NotFound => {
-                    self.legacy.borrow_mut().insert(id, (Resources::default(), JobKind::Service));
+                Err(error) if error.kind == ErrorKind::NotFound => Ok((Taken::default(), JobKind::Service)),
+                Err(error) if error.kind == ErrorKind::Denied => {
+                    self.named.doubtful("list allocations", &format!("what allocations take: {}", error.message));
+                    return Ok(());
                 }
-                Err(error) => return Err(error),
-            }
+                Err(error) if matches!(error.kind, ErrorKind::Unreachable | ErrorKind::RateLimited) => {
+                    return Err(error);
+                }
+                Err(error) => Err(error.message),
+            };
+            self.legacy.borrow_mut().insert(id, told);
         }
         Ok(())
     }
 }
 
-async fn read_page(session: &Session, id: &AllocationId) -> Result<(Resources, JobKind), PortError> {
+async fn read_page(session: &Session, id: &AllocationId) -> Result<Told, PortError> {
     let path = ["v1", "allocation", id.as_str()];
     let call = format!("read allocation {id}");
     let answer = session.get(&path, call, None, Consistency::Stale).send().await?;
-    answer.json::<AllocationPage>()?.into_parts().map_err(|problem| answer.error(ErrorKind::Other, problem))
-}
-
-/// What the list itself tells. What has ended takes nothing.
-fn told(stub: &AllocationStub) -> Option<(Resources, JobKind)> {
-    if matches!(stub.client(), ClientStatus::Complete | ClientStatus::Failed | ClientStatus::Lost) {
-        return Some((Resources::default(), JobKind::Service));
-    }
-    let kind = kind_of_listed(stub.job_type.as_deref())?;
-    Some((stub.allocated_resources.as_ref()?.total(), kind))
-}
-
-fn translate(stub: AllocationStub, known: &Known, default: &Namespace) -> Result<Allocation, String> {
-    if stub.id.is_empty() || stub.node_id.is_empty() {
-        return Err(format!("allocation {:?} on node {:?}: one of the two has no ID", stub.id, stub.node_id));
-    }
-    let id = AllocationId::from(stub.id.as_str());
-    let parts = told(&stub).or_else(|| known.get(&id).copied());
-    let (resources, kind) = parts.ok_or_else(|| format!("what allocation {id} takes is not known"))?;
-    let (desired, client) = (stub.desired(), stub.client());
-    let namespace = stub.namespace.filter(|name| !name.is_empty()).map_or_else(|| default.clone(), Namespace::from);
-    let job = JobKey { namespace, id: stub.job_id.into() };
-    let group = GroupKey { job, group: stub.task_group.into() };
-    Ok(Allocation {
-        id,
-        group,
-        kind,
-        node: stub.node_id.into(),
-        desired,
-        client,
-        resources,
-        tasks: Arc::default(),
-        holdings: None,
-        lingers: false,
-        opaque: false,
-    })
+    let page = serde_json::from_value::<AllocationPage>(answer.json()?);
+    Ok(page.map_err(|error| error.to_string()).and_then(|page| page.told()))
 }

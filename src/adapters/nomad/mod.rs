@@ -1,15 +1,21 @@
 //! Nomad's HTTP API, as the core's port wants it. Versions 0.8 to today: old servers have no scale call and other
 //! resource shapes.
 //!
-//! - `wire`: the JSON, translated; `resources`: what nodes offer and allocations take, in both shapes.
+//! - `wire`: the JSON, translated; `resources`: what nodes offer and allocations take, in both shapes; `amount`: numbers
+//!   from outside.
+//! - `named`: what is listed and makes no sense.
 //! - `refusal`: what a server means when it refuses.
 //! - `scale`: changing a group's count.
 //! - `namespaces`: allocations of all namespaces, where the server lists them.
+//! - `blocked`: work that could not be placed.
 //! - `legacy`: resources of allocations where a list does not bring them.
 //! - `ailing`: why an allocation does not run, for people.
 
 mod ailing;
+mod amount;
+mod blocked;
 mod legacy;
+mod named;
 mod namespaces;
 mod refusal;
 mod resources;
@@ -49,6 +55,8 @@ pub struct NomadClient {
     can_scale: Cell<Option<bool>>,
     /// What allocations take, where lists do not tell.
     legacy: RefCell<legacy::Known>,
+    /// What was listed and made no sense.
+    named: named::Named,
 }
 
 /// One connection with what every call carries.
@@ -58,6 +66,8 @@ struct Session {
     namespace: Option<String>,
     /// Whether the server lists the allocations of all namespaces when asked to; unknown until its answers told.
     lists_all: Cell<Option<bool>>,
+    /// Whether it is known to list the evaluations of all namespaces, which servers came to do later.
+    evaluates_all: Cell<bool>,
 }
 
 /// How fresh an answer must be.
@@ -77,7 +87,7 @@ impl NomadClient {
     /// When a certificate, a key or the token is of no use.
     pub fn new(settings: NomadSettings) -> Result<Self, ConnectError> {
         let session = RefCell::new(Rc::new(Session::new(settings)?));
-        Ok(Self { session, can_scale: Cell::new(None), legacy: RefCell::default() })
+        Ok(Self { session, can_scale: Cell::new(None), legacy: RefCell::default(), named: named::Named::default() })
     }
 
     /// Makes later calls with other settings. Calls under way go on with those that they began with.
@@ -88,6 +98,7 @@ impl NomadClient {
     pub fn reconnect(&self, settings: NomadSettings) -> Result<(), ConnectError> {
         self.session.replace(Rc::new(Session::new(settings)?));
         self.can_scale.set(None);
+        self.legacy.borrow_mut().clear();
         Ok(())
     }
 
@@ -95,11 +106,15 @@ impl NomadClient {
         self.session.borrow().clone()
     }
 
-    /// A list, which a blocking query may follow.
+    /// A list, which a blocking query may follow. An empty one is only believed of the leader: a server that lost its
+    /// state, or has not caught up yet, knows of nothing too.
     async fn list(&self, what: &str, wait: Option<Wait>) -> Result<(Answer, Rc<Session>), PortError> {
         let session = self.session();
-        let request = session.get(&["v1", what], format!("list {what}"), None, Consistency::Stale);
-        let answer = request.wait(wait).send().await?;
+        let request = |freshness| session.get(&["v1", what], format!("list {what}"), None, freshness);
+        let mut answer = request(Consistency::Stale).wait(wait).send().await?;
+        if answer.is_empty_list() {
+            answer = request(Consistency::Leader).send().await?;
+        }
         Ok((answer, session))
     }
 }
@@ -107,7 +122,13 @@ impl NomadClient {
 impl Session {
     fn new(settings: NomadSettings) -> Result<Self, ConnectError> {
         let http = Http::new(Service::Nomad, &settings.endpoint, "x-nomad-token")?;
-        Ok(Self { http, region: settings.region, namespace: settings.namespace, lists_all: Cell::new(None) })
+        Ok(Self {
+            http,
+            region: settings.region,
+            namespace: settings.namespace,
+            lists_all: Cell::new(None),
+            evaluates_all: Cell::new(false),
+        })
     }
 
     fn request(&self, method: Method, path: &[&str], call: String, namespace: Option<&Namespace>) -> Request<'_> {
@@ -131,7 +152,8 @@ impl Session {
 impl Nomad for NomadClient {
     async fn jobs(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[JobSummary]>>, PortError> {
         let (answer, session) = self.list("jobs", wait).await?;
-        let jobs = wire::each(&answer, |stub: wire::JobStub| stub.into_summary(&session.default_namespace()))?;
+        let jobs =
+            wire::each(&answer, &self.named, |stub: wire::JobStub| stub.into_summary(&session.default_namespace()))?;
         Ok(Indexed { index: answer.index(), value: jobs.into() })
     }
 
@@ -143,7 +165,7 @@ impl Nomad for NomadClient {
 
     async fn nodes(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[NodeSummary]>>, PortError> {
         let (answer, _) = self.list("nodes", wait).await?;
-        let nodes = wire::each(&answer, wire::NodeHead::into_summary)?;
+        let nodes = wire::each(&answer, &self.named, wire::NodeHead::into_summary)?;
         Ok(Indexed { index: answer.index(), value: nodes.into() })
     }
 
@@ -158,11 +180,8 @@ impl Nomad for NomadClient {
     async fn allocations(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Arc<Allocation>]>>, PortError> {
         let session = self.session();
         let (index, answer) = self.list_allocations(&session, wait).await?;
-        let stubs: Vec<wire::AllocationStub> = answer.json()?;
-        let list = self.with_resources(&session, stubs).await.map_err(|error| match error {
-            legacy::Problem::Port(error) => error,
-            legacy::Problem::Bad(problem) => answer.error(ErrorKind::Other, problem),
-        })?;
+        let stubs = wire::stubs(&answer)?;
+        let list = self.with_resources(&session, &answer, stubs).await?;
         Ok(Indexed { index, value: list.into() })
     }
 
@@ -171,7 +190,21 @@ impl Nomad for NomadClient {
         let path = ["v1", "node", node.as_str(), "allocations"];
         let call = format!("list allocations of node {node}");
         let answer = session.get(&path, call, None, Consistency::Leader).send().await?;
-        answer.json().map(|_: Vec<serde_json::Value>| Vec::new())
+        let default = session.default_namespace();
+        let mut occupants = Vec::new();
+        // Entry by entry: one that makes no sense makes the whole answer useless, since the node would look emptier.
+        for entry in answer.json::<Vec<serde_json::Value>>()? {
+            let page = serde_json::from_value::<wire::AllocationPage>(entry).map_err(|error| error.to_string());
+            let occupant = page.and_then(|page| page.into_occupant(node, &default));
+            let Some((occupant, problem)) = occupant.map_err(|problem| answer.error(ErrorKind::Other, problem))? else {
+                continue;
+            };
+            if let Some(problem) = problem {
+                self.named.doubtful(answer.call(), &problem);
+            }
+            occupants.push(occupant);
+        }
+        Ok(occupants)
     }
 
     async fn ailing(&self, group: &GroupKey) -> Result<Option<Ailing>, PortError> {
@@ -179,20 +212,20 @@ impl Nomad for NomadClient {
     }
 
     async fn blocked(&self) -> Result<Vec<BlockedWork>, PortError> {
-        Ok(Vec::new())
+        self.blocked_work().await
     }
 
     async fn allocation_stats(&self, id: &AllocationId) -> Result<AllocationStats, PortError> {
         let session = self.session();
         let path = ["v1", "client", "allocation", id.as_str(), "stats"];
         let call = format!("read statistics of allocation {id}");
-        let answer = session.get(&path, call, None, Consistency::Leader).send().await?;
+        let answer = session.get(&path, call, None, Consistency::Leader).last().send().await?;
         Ok(answer.json::<wire::Statistics>()?.into())
     }
 
     async fn deployments(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Deployment]>>, PortError> {
         let (answer, _) = self.list("deployments", wait).await?;
-        let deployments = wire::each(&answer, wire::Deployment::into_domain)?;
+        let deployments = wire::each(&answer, &self.named, wire::Deployment::into_domain)?;
         Ok(Indexed { index: answer.index(), value: deployments.into() })
     }
 

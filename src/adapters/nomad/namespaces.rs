@@ -3,13 +3,12 @@
 //! Servers list them by the namespace `*` since 0.11. Older ones take that for the name of a namespace without
 //! allocations, which would make every node look empty. So the server is asked for both until the answers tell.
 
-use super::wire::AllocationStub;
 use super::{Answer, Consistency, NomadClient, Session};
 use crate::domain::Namespace;
 use crate::ports::{ErrorKind, PortError, Wait};
 
 /// Every namespace.
-const ALL: &str = "*";
+pub(super) const ALL: &str = "*";
 
 impl NomadClient {
     /// The list, and the index from which a later blocking query goes on.
@@ -18,29 +17,49 @@ impl NomadClient {
         session: &Session,
         wait: Option<Wait>,
     ) -> Result<(u64, Answer), PortError> {
+        let (namespace, index, answer) = self.list_of_namespaces(session, wait).await?;
+        if !answer.is_empty_list() {
+            return Ok((index, answer));
+        }
+        // An empty list is only believed of the leader.
+        let answer = session.allocations(namespace.as_ref(), None, Consistency::Leader).await?;
+        Ok((answer.index(), answer))
+    }
+
+    /// The list, of which namespaces it is, and the index.
+    async fn list_of_namespaces(
+        &self,
+        session: &Session,
+        wait: Option<Wait>,
+    ) -> Result<(Option<Namespace>, u64, Answer), PortError> {
         let all = Namespace::from(ALL);
         let says_all = session.namespace.as_deref() == Some(ALL);
         let namespace = (says_all || session.lists_all.get() == Some(true)).then_some(&all);
-        let answer = session.allocations(namespace, wait).await?;
+        let answer = session.allocations(namespace, wait, Consistency::Stale).await?;
         let index = answer.index();
         if says_all || session.lists_all.get().is_some() {
-            return Ok((index, answer));
+            return Ok((namespace.cloned(), index, answer));
         }
-        let of_all = match session.allocations(Some(&all), None).await {
+        let of_all = match session.allocations(Some(&all), None, Consistency::Stale).await {
             Ok(of_all) => of_all,
             // Whoever may see one namespace only goes on with that.
-            Err(error) if error.kind == ErrorKind::Denied => return Ok((index, answer)),
+            Err(error) if error.kind == ErrorKind::Denied => return Ok((None, index, answer)),
             Err(error) => return Err(error),
         };
-        session.lists_all.set(holds(&of_all, &answer)?);
-        Ok((index, if session.lists_all.get() == Some(true) { of_all } else { answer }))
+        session.lists_all.set(holds(&of_all, &answer));
+        Ok(if session.lists_all.get() == Some(true) { (Some(all), index, of_all) } else { (None, index, answer) })
     }
 }
 
 impl Session {
-    async fn allocations(&self, namespace: Option<&Namespace>, wait: Option<Wait>) -> Result<Answer, PortError> {
+    async fn allocations(
+        &self,
+        namespace: Option<&Namespace>,
+        wait: Option<Wait>,
+        consistency: Consistency,
+    ) -> Result<Answer, PortError> {
         let call = "list allocations".to_owned();
-        let request = self.get(&["v1", "allocations"], call, namespace, Consistency::Stale);
+        let request = self.get(&["v1", "allocations"], call, namespace, consistency);
         // Old servers ignore both and answer more, or less: the legacy module makes up for the latter.
         request.query("resources", "true").query("task_states", "false").wait(wait).send().await
     }
@@ -49,11 +68,10 @@ impl Session {
 /// Whether the list of all is what it says. Anything in it shows that; nothing in it shows the contrary only if our own
 /// namespace has something, and the answer is not older than that of our own: any server may have answered. Unknown
 /// otherwise.
-fn holds(of_all: &Answer, own: &Answer) -> Result<Option<bool>, PortError> {
-    let is_empty = |answer: &Answer| answer.json::<Vec<AllocationStub>>().map(|stubs| stubs.is_empty());
-    Ok(match (is_empty(of_all)?, is_empty(own)?) {
+fn holds(of_all: &Answer, own: &Answer) -> Option<bool> {
+    match (of_all.is_empty_list(), own.is_empty_list()) {
         (false, _) => Some(true),
         (true, false) if of_all.index() >= own.index() => Some(false),
         _ => None,
-    })
+    }
 }

@@ -20,6 +20,14 @@ const AWAY: [&str; 8] = [
 /// Texts of a thing that changed meanwhile, or is in a state that forbids the call.
 const CONFLICTS: [&str; 4] =
     ["conflicting job modify index", "job exists with", "blocked due to active deployment", "job modify index"];
+/// Texts of what will be refused again, however often it is asked for: a count that nothing allows.
+const FINAL: [&str; 5] = [
+    "than scaling policy maximum",
+    "than scaling policy minimum",
+    "specified for scaling does not exist",
+    "count can't be negative",
+    "configured job_max_count",
+];
 /// Texts about who we are.
 const DENIALS: [&str; 4] = ["permission denied", "acl token", "acl support disabled", "token expired"];
 
@@ -32,6 +40,7 @@ pub(super) fn kind_of(refusal: Refusal<'_>) -> ErrorKind {
         // Before "not found": an unknown or malformed token is both.
         _ if says(&DENIALS) => ErrorKind::Denied,
         _ if says(&CONFLICTS) => ErrorKind::Conflict,
+        _ if says(&FINAL) => ErrorKind::Refused,
         404 => ErrorKind::NotFound,
         409 | 412 => ErrorKind::Conflict,
         500.. if says(&AWAY) => ErrorKind::Unreachable,
@@ -67,8 +76,11 @@ mod tests {
                 ErrorKind::Conflict,
             ),
             (400, "job scaling blocked due to active deployment", ErrorKind::Conflict),
-            (400, "group count was greater than scaling policy maximum: 9 > 5", ErrorKind::Other),
-            (400, "task group \"nope\" specified for scaling does not exist in job", ErrorKind::Other),
+            (400, "group count was greater than scaling policy maximum: 9 > 5", ErrorKind::Refused),
+            (400, "group count was less than scaling policy minimum: 0 < 1", ErrorKind::Refused),
+            (400, "scaling action count can't be negative", ErrorKind::Refused),
+            (500, "total count was greater than configured job_max_count: 60000 > 50000", ErrorKind::Refused),
+            (400, "task group \"nope\" specified for scaling does not exist in job", ErrorKind::Refused),
             (502, "<html>Bad Gateway</html>", ErrorKind::Unreachable),
             (500, "something else", ErrorKind::Unreachable),
             (405, "Invalid method", ErrorKind::Other),

@@ -17,10 +17,9 @@ const NO_SCALE_CALL: &str = "Job must be specified";
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Accepted {
-    #[serde(rename = "EvalID", default)]
-    evaluation: String,
-    #[serde(default)]
-    job_modify_index: u64,
+    #[serde(rename = "EvalID")]
+    evaluation: Option<String>,
+    job_modify_index: Option<u64>,
 }
 
 impl NomadClient {
@@ -47,7 +46,8 @@ impl Session {
         let key = &request.group.job;
         let answer = self.read_job(key).await?;
         let job: Value = answer.json()?;
-        let index = job.get("JobModifyIndex").and_then(Value::as_u64).unwrap_or(0);
+        let index = super::amount::index(job.get("JobModifyIndex").and_then(Value::as_u64), "modify index");
+        let index = index.map_err(|problem| answer.error(ErrorKind::Other, problem))?;
         if index != request.modify_index {
             let message =
                 format!("the job changed meanwhile: its modify index is {index}, not {}", request.modify_index);
@@ -76,7 +76,7 @@ impl Session {
         let sent = self.request(Method::POST, &path, call, Some(&job.namespace)).json(&body)?.send().await;
         match sent {
             Ok(answer) => accepted(&answer).map(Some),
-            Err(error) if error.kind == ErrorKind::Other && error.message.contains(NO_SCALE_CALL) => Ok(None),
+            Err(error) if error.message.contains(NO_SCALE_CALL) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -100,8 +100,9 @@ impl Session {
 
 fn accepted(answer: &Answer) -> Result<ScaleAccepted, PortError> {
     let accepted: Accepted = answer.json()?;
-    if accepted.evaluation.is_empty() {
-        return Err(answer.error(ErrorKind::Other, "the count was taken, but no evaluation made"));
-    }
-    Ok(ScaleAccepted { evaluation: accepted.evaluation.into(), modify_index: accepted.job_modify_index })
+    let error = |problem: &str| answer.error(ErrorKind::Other, format!("the count was taken, but {problem}"));
+    let evaluation = accepted.evaluation.filter(|id| !id.is_empty()).ok_or_else(|| error("no evaluation made"))?;
+    let modify_index = super::amount::index(accepted.job_modify_index, "modify index");
+    let modify_index = modify_index.map_err(|_| error("the answer has no modify index of the job"))?;
+    Ok(ScaleAccepted { evaluation: evaluation.into(), modify_index })
 }
