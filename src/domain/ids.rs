@@ -134,12 +134,15 @@ impl fmt::Display for GroupKey {
     }
 }
 
-/// Writes a text so that `separator` does not stand in it, nor anything that could be taken for it.
+/// Writes a text so that `separator` does not stand in it, nor anything that could be taken for it: it becomes `%` and its
+/// number, and what looks like that already has its `%` written `%25`. All else stays as it is.
 fn escaped(f: &mut fmt::Formatter<'_>, text: &str, separator: char) -> fmt::Result {
-    for letter in text.chars() {
+    let number = format!("{:02X}", u32::from(separator));
+    for (at, letter) in text.char_indices() {
+        let rest = &text[at + letter.len_utf8()..];
         match letter {
-            '%' => f.write_str("%25")?,
-            _ if letter == separator => write!(f, "%{:02X}", u32::from(letter))?,
+            '%' if rest.starts_with(&number) || rest.starts_with("25") => f.write_str("%25")?,
+            _ if letter == separator => write!(f, "%{number}")?,
             _ => f.write_char(letter)?,
         }
     }

@@ -146,14 +146,26 @@ fn s12_an_operator_can_enter_failsafe_before_anything_was_done() {
 
 #[test]
 fn j16_j18_s9_a_failed_deployment_is_a_failure_and_at_the_threshold_failsafe_with_one_alert() {
-    // No room for more than the pool's three nodes hold: what is placed too many never runs.
-    let text = small_scenario(STEP, "").replace("max = 6\n", "max = 3\n").replace("cpu = 700", "cpu = 1300");
-    let outcome = simulate(&text.replace("by = 3200", "by = 9000"));
+    // There is room, and what is placed does not start before its deployment's time is over.
+    let text = small_scenario(STEP, "").replace("count = 6\n", "count = 6\nstart = \"10m\"\n");
+    let outcome = simulate(&text);
     assert_eq!(outcome.record.alerts, 1);
     assert!(first(&outcome, "the deployment failed").is_some());
     assert!(first(&outcome, "job_group_failsafe_mode").is_some());
-    let last = outcome.record.actions.last().unwrap();
+    assert!(first(&outcome, "group web/front: failsafe entered by the agent itself").is_some());
+    let of_group = |action: &&replicator_sim::record::Action| matches!(action.resource, Resource::Group(_));
+    let last = outcome.record.actions.iter().rfind(of_group).unwrap();
     assert!(last.at.0 / 60_000 < 30, "nothing is tried again in failsafe: {last:?}");
+}
+
+#[test]
+fn j25_want_of_room_leads_no_group_into_failsafe() {
+    // No room for more than the pool's three nodes hold: what is placed too many never runs.
+    let text = small_scenario(STEP, "").replace("max = 6\n", "max = 3\n").replace("cpu = 700", "cpu = 1300");
+    let outcome = simulate(&text.replace("by = 3200", "by = 9000"));
+    assert_eq!(outcome.record.alerts, 0);
+    assert!(first(&outcome, "there is no room yet").is_some());
+    assert!(first(&outcome, "pool workers: held out at 3: at the maximum of 3").is_some(), "and the pool says why");
 }
 
 #[test]
@@ -164,7 +176,7 @@ fn j15_a_count_that_somebody_else_sets_stays_their_word() {
 }
 
 #[test]
-fn j21_no_more_operations_at_once_than_allowed() {
+fn j21_no_more_calls_at_once_than_allowed() {
     let mut text =
         small_scenario(STEP, "").replace("call_takes = \"20ms\"", "call_takes = \"1s\"\nscaling_concurrency = 1");
     let web = text[text.find("[jobs.web.update]").unwrap()..text.find("[[load]]").unwrap()].to_owned();
@@ -174,7 +186,9 @@ fn j21_no_more_operations_at_once_than_allowed() {
     }
     let loads = ["b", "c"].map(|job| format!("[[load]]\ngroup = \"{job}/front\"\ncpu = [{STEP}]\n"));
     let outcome = simulate(&(text + &loads.concat()));
-    assert!(first(&outcome, "1 operations are under way (J21)").is_some());
+    let calls = outcome.record.lines.iter().filter(|line| line.text.contains("set count to"));
+    let calls: Vec<u64> = calls.map(|line| line.at.0).collect();
+    assert!(calls.windows(2).all(|pair| pair[1] - pair[0] >= 1000), "one call at a time: {calls:?}");
     let begun = |job: &str| outcome.measures[&format!("group.{job}/front.actions_out")];
     assert!(["web", "b", "c"].iter().all(|job| begun(job) > 0.0), "and each gets its turn");
 }
