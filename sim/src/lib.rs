@@ -5,6 +5,7 @@
 //! - `world`: Nomad, Auto Scaling groups and Consul as a discrete-event model.
 //! - [`stage`]: that world with its agents, for whoever drives it; [`run`]: the executor, which does.
 //! - `invariants`: what must never happen; [`crash`]: the leader killed at every call of an operation.
+//! - [`odd`]: an agent that is told other things than the truth now and then.
 //! - [`record`]: what happened; [`measure`]: how good it was; [`expect`]: whether it was as expected.
 //! - [`report`], [`plot`]: what is shown.
 //! - [`replay`]: the decisions of a recorded agent, repeated.
@@ -18,6 +19,7 @@ mod invariants;
 mod keys;
 pub mod load;
 pub mod measure;
+pub mod odd;
 pub mod plot;
 mod random;
 pub mod record;
