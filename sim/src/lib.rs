@@ -6,6 +6,7 @@
 //! - [`stage`]: that world with its agents, for whoever drives it; [`run`]: the executor, which does.
 //! - `invariants`: what must never happen; [`crash`]: the leader killed at every call of an operation.
 //! - [`odd`]: an agent that is told other things than the truth now and then.
+//! - [`hunt`]: scenarios that are made up from a seed, run and judged.
 //! - [`record`]: what happened; [`measure`]: how good it was; [`expect`]: whether it was as expected.
 //! - [`report`], [`plot`]: what is shown.
 //! - [`replay`]: the decisions of a recorded agent, repeated.
@@ -15,6 +16,7 @@
 
 pub mod crash;
 pub mod expect;
+pub mod hunt;
 mod invariants;
 mod keys;
 pub mod load;
