@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use replicator_sim::hunt::{Finding, Told, judge, scenario, scenario_text};
+use replicator_sim::hunt::{Finding, Found, Told, judge, scenario, scenario_text};
+use replicator_sim::run::LAST_LINES;
 use replicator_sim::scenario::{Changes, Scenario};
 
 use crate::open;
@@ -17,7 +18,7 @@ use crate::progress::Countdown;
 /// found, 1 when something was, 2 when the input cannot be used.
 #[derive(Debug, clap::Args)]
 pub(crate) struct HuntArguments {
-    /// Judge this scenario, and make up none
+    /// Judge this scenario, show the end of its log where something is found, and make up none
     #[arg(conflicts_with_all = ["runs", "seed", "odd", "print"])]
     scenario: Option<PathBuf>,
 
@@ -54,21 +55,26 @@ pub(crate) fn hunt(arguments: &HuntArguments) -> anyhow::Result<bool> {
 }
 
 fn judge_file(path: &Path) -> anyhow::Result<bool> {
-    let finding = judge(&Scenario::load(path, &Changes::default())?);
+    let found = judge(&Scenario::load(path, &Changes::default())?);
     let mut out = open(None)?;
-    match &finding {
-        Some(finding) => writeln!(out, "{}: {finding}", path.display())?,
+    match &found {
+        Some(Found { finding, log }) => {
+            for line in &log[log.len().saturating_sub(LAST_LINES)..] {
+                writeln!(out, "{line}")?;
+            }
+            writeln!(out, "{}: {finding}", path.display())?;
+        }
         None => writeln!(out, "{}: nothing found", path.display())?,
     }
     out.flush()?;
-    Ok(finding.is_none())
+    Ok(found.is_none())
 }
 
 fn campaign(arguments: &HuntArguments, told: Told) -> anyhow::Result<bool> {
     let mut bar = Countdown::begin(usize::try_from(arguments.runs).unwrap_or(usize::MAX), "scenarios run");
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
     for seed in (arguments.seed..).take(usize::try_from(arguments.runs).unwrap_or(usize::MAX)) {
-        if let Some(finding) = judge(&scenario(seed, told)?) {
+        if let Some(Found { finding, .. }) = judge(&scenario(seed, told)?) {
             *kinds.entry(finding.kind().to_owned()).or_default() += 1;
             report(seed, told, &finding)?;
         }

@@ -12,7 +12,7 @@ use crate::invariants::Violation;
 use crate::measure::measure;
 use crate::odd::Oddities;
 use crate::random::Streams;
-use crate::record::Record;
+use crate::record::{Line, Record};
 use crate::run::Outcome;
 use crate::scenario::{Plan, Scenario, agent_name};
 use crate::time::Millis;
@@ -60,6 +60,12 @@ impl Stage {
     #[must_use]
     pub(crate) fn violation(&self) -> Option<(Millis, Violation)> {
         self.world.borrow().record.violation.clone()
+    }
+
+    /// The log so far.
+    #[must_use]
+    pub(crate) fn log(&self) -> Vec<Line> {
+        self.world.borrow().record.lines.clone()
     }
 
     /// The calls that leaders made so far, where no crash was asked for; what the cluster is like; the invariant that

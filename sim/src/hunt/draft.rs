@@ -168,7 +168,7 @@ fn agents(draft: &mut Draft) {
         draft.line(format_args!("runs_in = \"{}\"", jobs::AGENTS));
     }
     if draft.has(Feature::SlowCalls) {
-        let millis = draft.dice.within(10..3000);
+        let millis = draft.dice.within(10..1500);
         draft.line(format_args!("call_takes = \"{millis}ms\""));
     }
     if draft.has(Feature::FewPlaces) {

@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
 use crate::invariants::Violation;
+use crate::record::Line;
 use crate::run::play;
 use crate::scenario::Scenario;
 use crate::stage::Stage;
@@ -52,20 +53,29 @@ impl fmt::Display for Finding {
     }
 }
 
+/// A finding, with what happened before it.
+pub struct Found {
+    /// What it is.
+    pub finding: Finding,
+    /// The log up to there.
+    pub log: Vec<Line>,
+}
+
 /// Runs a scenario to where all must be in order; what is not.
 #[must_use]
-pub fn judge(scenario: &Scenario) -> Option<Finding> {
+pub fn judge(scenario: &Scenario) -> Option<Found> {
+    let mut stage = None;
     let judged = catching(|| {
-        let stage = Stage::with_settling(scenario, SETTLES_FOR);
-        play(&stage, |_| {});
-        let violation = stage.violation();
-        if let Some((at, violation)) = violation {
+        let stage = stage.insert(Stage::with_settling(scenario, SETTLES_FOR));
+        play(stage, |_| {});
+        if let Some((at, violation)) = stage.violation() {
             return Some(Finding::Broken(at, violation));
         }
         let problems = stage.unhealed(HEALS_WITHIN);
         (!problems.is_empty()).then_some(Finding::Unhealed(problems))
     });
-    judged.unwrap_or_else(|words| Some(Finding::Panic(words)))
+    let finding = judged.unwrap_or_else(|words| Some(Finding::Panic(words)))?;
+    Some(Found { finding, log: stage.map(|stage| stage.log()).unwrap_or_default() })
 }
 
 thread_local! {

@@ -307,7 +307,7 @@ fn acting_on_a_state_that_is_known_to_be_old_is_caught() {
 /// The name of the invariant that breaks when a sight stays as it is from one second to another.
 fn broken_by_sight(invariants: &mut Invariants, sight: &Sight, seconds: std::ops::Range<u64>) -> Option<&'static str> {
     let mut watched = seconds.step_by(10).map(|second| invariants.watch(Millis::secs(second), sight));
-    watched.find_map(|watched| watched.err()).map(|violation| violation.invariant)
+    watched.find_map(Result::err).map(|violation| violation.invariant)
 }
 
 #[test]

@@ -137,7 +137,9 @@ impl<P: Ports> Nomad for OddPorts<P> {
         self.believe(&self.lists.nodes).await;
         let answer = self.inner.nomad().nodes(wait).await?;
         let bent = self.bend_indexed(owned(&answer), &self.lists.nodes, |nodes| {
-            nodes.iter_mut().for_each(|node| node.modify_index = self.index_of(node));
+            for node in nodes.iter_mut() {
+                node.modify_index = self.index_of(node);
+            }
             self.bend_one(OddKind::States, nodes, |node| node.status = NodeStatus::Disconnected);
             self.bend_one(OddKind::States, nodes, |node| node.status = NodeStatus::Initializing);
         });

@@ -8,9 +8,9 @@ use crate::scenario::NodeChoice;
 impl World {
     /// The node that an event is about, remembered until the event is over.
     pub(super) fn choose_node(&mut self, event: usize, choice: NodeChoice) -> Option<usize> {
-        let of_pool = (0..self.nomad.nodes.len())
+        let mut of_pool = (0..self.nomad.nodes.len())
             .filter(|node| self.nomad.nodes[*node].alive && self.nomad.nodes[*node].pool == choice.pool);
-        let node = of_pool.skip(choice.number as usize).next()?;
+        let node = of_pool.nth(choice.number as usize)?;
         self.chosen.insert(event, node);
         Some(node)
     }

@@ -439,12 +439,31 @@ impl Consul for SimPorts {
     }
 }
 
+/// What a desired capacity is set for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// More instances.
+    New,
+    /// What was asked for before is not wanted any more.
+    TakenBack,
+}
+
+/// What becomes of an instance that is detached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is terminated next.
+    Ended,
+    /// Somebody will look into it.
+    Kept,
+}
+
 impl SimPorts {
-    /// Sets a pool's desired capacity; `undoes` where that takes back what was asked for before.
-    async fn set_desired(&self, target: &PoolTarget, to: u32, undoes: bool) -> Result<(), PortError> {
+    /// Sets a pool's desired capacity.
+    async fn set_desired(&self, target: &PoolTarget, to: u32, wish: Wish) -> Result<(), PortError> {
         self.served(Service::Cloud, "set desired capacity", |world| {
             let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "set desired capacity"))?;
             let from = world.cloud.groups[pool].desired;
+            let undoes = wish == Wish::TakenBack;
             let act = Act::SetDesired { agent: self.agent, pool: &target.name, from, to, undoes };
             world.act_as_leader(self.agent, &act);
             world.set_desired(pool, to);
@@ -453,12 +472,12 @@ impl SimPorts {
         .await
     }
 
-    /// Detaches an instance, to `end` it next or to keep it.
+    /// Detaches an instance.
     async fn detach(
         &self,
         target: &PoolTarget,
         instance: &InstanceId,
-        end: bool,
+        fate: Fate,
     ) -> Result<Option<ActivityId>, PortError> {
         self.served(Service::Cloud, "detach instance", |world| {
             let number = world.cloud.find(instance).ok_or_else(|| not_found(Service::Cloud, "detach instance"))?;
@@ -471,7 +490,7 @@ impl SimPorts {
             let from = world.cloud.groups[it.pool].desired;
             let act = Act::Detach { agent: self.agent, pool: &target.name, from };
             world.act_as_leader(self.agent, &act);
-            world.cloud.instances[number].taken_out = end;
+            world.cloud.instances[number].taken_out = fate == Fate::Ended;
             Ok(Some(world.detach_instance(number)))
         })
         .await
@@ -511,11 +530,11 @@ impl Cloud for SimPorts {
     }
 
     async fn grow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError> {
-        self.set_desired(target, to, false).await
+        self.set_desired(target, to, Wish::New).await
     }
 
     async fn ungrow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError> {
-        self.set_desired(target, to, true).await
+        self.set_desired(target, to, Wish::TakenBack).await
     }
 
     async fn instances(&self, _: &PoolTarget, ids: &[InstanceId]) -> Result<Vec<Instance>, PortError> {
@@ -530,11 +549,11 @@ impl Cloud for SimPorts {
     }
 
     async fn take_out(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
-        self.detach(target, instance, true).await
+        self.detach(target, instance, Fate::Ended).await
     }
 
     async fn let_go(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
-        self.detach(target, instance, false).await
+        self.detach(target, instance, Fate::Kept).await
     }
 
     async fn activities(&self, target: &PoolTarget) -> Result<Vec<Activity>, PortError> {

@@ -38,8 +38,10 @@ impl World {
     fn pool_sight(&self, pool: usize) -> PoolSight {
         let name = self.plan.pools[pool].name.clone();
         let waiting = self.nomad.blocked.values().flat_map(|number| &self.nomad.evaluations[*number].shortages);
+        // Where nodes differ for a group, it may wait for one that no other pool size would bring.
+        let any_node_will_do = |group: usize| self.plan.groups[group].wants.constraints.is_empty();
         let of_pool = waiting.filter(|it| self.plan.jobs[self.plan.groups[it.group].job].pool == pool);
-        let unplaced = of_pool.map(|shortage| shortage.queued).sum();
+        let unplaced = of_pool.filter(|it| any_node_will_do(it.group)).map(|shortage| shortage.queued).sum();
         let hindered = unplaced > 0 && self.is_hindered(pool);
         PoolSight { pool: name, desired: self.cloud.groups[pool].desired, unplaced, hindered }
     }
