@@ -10,6 +10,7 @@ mod faults;
 mod scenarios;
 mod served;
 mod shell;
+mod world;
 
 use std::path::{Path, PathBuf};
 

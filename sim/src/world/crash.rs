@@ -116,3 +116,26 @@ impl World {
         self.signals.push(start);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::scenario::{Changes, Scenario};
+
+    #[test]
+    fn asking_without_end_ends_the_run() {
+        let text = "title = \"t\"\nseed = 1\nduration = \"1h\"\ntick = \"10s\"\n[pools.p]\nnodes = 1\nmin = 1\nmax = 1\n\
+                    instance = { cpu = 100, memory = 100 }\nboot = \"1m\"\n[pools.p.meta]\nreplicator_enabled = true\n\
+                    replicator_region = \"r\"\nreplicator_notification_uid = \"P\"";
+        let scenario = Scenario::parse(text, Path::new("t.toml"), &Changes::default()).unwrap();
+        let mut world = World::new(&Rc::new(scenario.plan));
+        for _ in 0..MOST_CALLS_AT_ONCE {
+            assert_eq!(world.pass_call(0, None, "list jobs"), (None, false));
+        }
+        assert_eq!(world.pass_call(0, None, "list jobs"), (None, true), "it is never answered");
+        assert_eq!(world.record.violation.map(|(_, it)| it.invariant), Some(TIME_PASSES));
+    }
+}
