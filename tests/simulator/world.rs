@@ -99,8 +99,8 @@ fn a_node_that_shows_no_cpu_gets_no_work_and_keeps_what_it_has() {
     let outcome = cluster("", &events);
     assert_eq!(
         (serving(&outcome, 11), serving(&outcome, 19), serving(&outcome, 22)),
-        (6, 32, 39),
-        "13 a node; 6 there"
+        (6, 28, 39),
+        "13 on each of two nodes, and 2 stay"
     );
 }
 
