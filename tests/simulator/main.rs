@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "what is served is served in real time")]
 
 mod bad_input;
+mod cases;
 mod command_line;
 mod contract;
 mod faults;
