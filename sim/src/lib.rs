@@ -5,6 +5,8 @@
 //! - `world`: Nomad, Auto Scaling groups and Consul as a discrete-event model.
 //! - [`stage`]: that world with its agents, for whoever drives it; [`run`]: the executor, which does.
 //! - `invariants`: what must never happen; [`crash`]: the leader killed at every call of an operation.
+//! - [`odd`]: an agent that is told other things than the truth now and then.
+//! - [`hunt`]: scenarios that are made up from a seed, run and judged.
 //! - [`record`]: what happened; [`measure`]: how good it was; [`expect`]: whether it was as expected.
 //! - [`report`], [`plot`]: what is shown.
 //! - [`replay`]: the decisions of a recorded agent, repeated.
@@ -14,10 +16,12 @@
 
 pub mod crash;
 pub mod expect;
+pub mod hunt;
 mod invariants;
 mod keys;
 pub mod load;
 pub mod measure;
+pub mod odd;
 pub mod plot;
 mod random;
 pub mod record;

@@ -1,5 +1,6 @@
 //! The command line of the simulator.
 
+mod hunting;
 mod progress;
 mod serving;
 
@@ -47,6 +48,7 @@ enum Command {
     Serve(serving::ServeArguments),
     Demo(serving::DemoArguments),
     Replay(ReplayArguments),
+    Hunt(hunting::HuntArguments),
 }
 
 /// Repeat what an agent recorded, decisions and the moves of operations, and tell where this version decides otherwise
@@ -130,6 +132,7 @@ const EXAMPLES: &str = "Examples:
   replicator-sim scenarios/spike.toml --set pools.workers.meta.replicator_cooldown=300
   replicator-sim scenarios/spike.toml --seed 8 --events | less
   replicator-sim scenarios/spike.toml --crash 50
+  replicator-sim hunt --runs 200 --odd
   replicator-sim demo
   replicator-sim serve scenarios/spike.toml --speed 60 --nomad-port 4646 --consul-port 8500 --aws-port 5000
   replicator-sim scenarios/spike.toml --csv spike.csv --json spike.json --plot spike.svg";
@@ -140,6 +143,7 @@ fn main() -> ExitCode {
         (Some(Command::Serve(serve)), _) => serving::serve(serve),
         (Some(Command::Demo(demo)), _) => serving::demo(demo),
         (Some(Command::Replay(replay)), _) => repeat(&replay.recording),
+        (Some(Command::Hunt(arguments)), _) => hunting::hunt(arguments),
         (None, Some(run)) => execute(run),
         (None, None) => unreachable!("clap asks for a scenario where there is no command"),
     };
@@ -234,7 +238,7 @@ fn crash(scenario: &Scenario, limit: usize) -> anyhow::Result<bool> {
             bail!("an invariant breaks without any crash: {}: {}", violation.invariant, violation.evidence)
         }
     };
-    let mut bar = Countdown::begin(campaign.points.len());
+    let mut bar = Countdown::begin(campaign.points.len(), "calls tried");
     let mut crashes = Vec::new();
     for call in &campaign.points {
         crashes.extend([Side::Before, Side::After].map(|side| campaign.crash(*call, side)));
@@ -273,7 +277,7 @@ fn show(arguments: &RunArguments, scenario: &Scenario, outcome: &Outcome) -> any
 }
 
 /// A file, or standard output.
-fn open(path: Option<&Path>) -> anyhow::Result<Box<dyn Write>> {
+pub(crate) fn open(path: Option<&Path>) -> anyhow::Result<Box<dyn Write>> {
     Ok(match path {
         Some(path) => {
             let file = File::create(path).with_context(|| format!("cannot write {}", path.display()))?;

@@ -61,19 +61,20 @@ impl Progress {
 
 /// How many of a number of things are done. The line goes when this is dropped.
 pub(crate) struct Countdown {
+    what: &'static str,
     done: usize,
     all: usize,
     line: Line,
 }
 
 impl Countdown {
-    pub(crate) fn begin(all: usize) -> Self {
-        Self { done: 0, all, line: Line::begin() }
+    pub(crate) fn begin(all: usize, what: &'static str) -> Self {
+        Self { what, done: 0, all, line: Line::begin() }
     }
 
     pub(crate) fn step(&mut self) {
         self.done += 1;
-        let (done, all) = (self.done, self.all);
-        self.line.show(|| format!("{done} of {all} calls tried"));
+        let (done, all, what) = (self.done, self.all, self.what);
+        self.line.show(|| format!("{done} of {all} {what}"));
     }
 }

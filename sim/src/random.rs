@@ -44,6 +44,16 @@ impl Streams {
         self.stream(5, 0)
     }
 
+    /// What an agent is told beside the truth.
+    pub(crate) fn odd(self, agent: usize) -> Stream {
+        self.stream(6, agent)
+    }
+
+    /// What a scenario that is made up is like.
+    pub(crate) fn hunt(self) -> Stream {
+        self.stream(7, 0)
+    }
+
     fn stream(self, subsystem: u64, index: usize) -> Stream {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream((subsystem << 32) | index as u64);
@@ -62,6 +72,21 @@ impl Stream {
     pub(crate) fn unit(&mut self) -> f64 {
         // The 53 bits that a double holds exactly.
         (self.rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Whether something comes about that does so in this share of the cases.
+    pub(crate) fn chance(&mut self, share: f64) -> bool {
+        self.unit() < share
+    }
+
+    /// A whole number of a range, its end excluded; its start where it is empty.
+    pub(crate) fn within(&mut self, range: std::ops::Range<u64>) -> u64 {
+        range.start + scale(range.end.saturating_sub(range.start), self.unit())
+    }
+
+    /// One of several.
+    pub(crate) fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
+        of.get(usize::try_from(self.within(0..of.len() as u64)).unwrap_or(0))
     }
 
     /// A standard normal deviate, by Box and Muller's transform.

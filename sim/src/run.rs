@@ -7,18 +7,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use replicator::agent::Agent;
+use replicator::agent::{Agent, Observer};
 use replicator::domain::AllocationId;
+use replicator::ports::Ports;
 
 use crate::expect::Check;
 use crate::measure::Measures;
+use crate::odd::OddPorts;
 use crate::record::Record;
 use crate::scenario::Scenario;
 use crate::stage::{Signal, Stage};
 use crate::time::Millis;
+use crate::world::TIME_PASSES;
 
 /// How many lines of the log are shown with a broken invariant.
 pub const LAST_LINES: usize = 20;
+
+/// How many rounds of polls, and happenings, there may be without time passing: more than the largest cluster asks for.
+const MOST_AT_ONCE: u64 = 10_000_000;
 
 /// How many things may happen before a watcher is told again how far the run is.
 const STEPS_UNWATCHED: u64 = 1024;
@@ -61,13 +67,17 @@ pub fn run_watched(scenario: &Scenario, watch: impl FnMut(Millis)) -> Outcome {
 
 /// Plays what is on a stage to its end.
 pub(crate) fn play(stage: &Stage, watch: impl FnMut(Millis)) {
-    Executor { tasks: (0..stage.agents()).map(|_| None).collect(), stage }.run(watch);
+    let tasks = (0..stage.agents()).map(|_| None).collect();
+    Executor { tasks, stage, moment: Millis(0), done: 0 }.run(watch);
 }
 
 /// Polls agents, and lets things happen when none can move.
 struct Executor<'s> {
     stage: &'s Stage,
     tasks: Vec<Option<Task>>,
+    /// The present moment, and how much was done in it.
+    moment: Millis,
+    done: u64,
 }
 
 /// An agent that runs.
@@ -103,9 +113,22 @@ impl Executor<'_> {
             }
             self.obey_signals();
             self.poll_until_nothing_moves();
+            self.count(1);
             if !self.stage.step() {
                 return;
             }
+        }
+    }
+
+    /// Counts what was done in this moment. Where that has no end, no time would ever pass: the run is over.
+    fn count(&mut self, done: u64) {
+        let now = self.stage.now();
+        if std::mem::replace(&mut self.moment, now) != now {
+            self.done = 0;
+        }
+        self.done += done;
+        if self.done == MOST_AT_ONCE {
+            self.stage.violate(TIME_PASSES, format!("{MOST_AT_ONCE} things happened in one moment"));
         }
     }
 
@@ -127,14 +150,13 @@ impl Executor<'_> {
     fn start(&mut self, agent: usize, own_allocation: Option<AllocationId>) {
         let (ports, observer, config) = self.stage.cast(agent, own_allocation);
         let stop = Rc::new(Stop::default());
-        let told = stop.clone();
-        let future = async move {
-            let stopped = std::future::poll_fn(|_| if told.0.get() { Poll::Ready(()) } else { Poll::Pending });
-            Agent::new(ports, observer, config).run(stopped).await;
+        let future: Pin<Box<dyn Future<Output = ()>>> = match self.stage.odd(agent) {
+            None => Box::pin(live(Agent::new(ports, observer, config), stop.clone())),
+            Some(odd) => Box::pin(live(Agent::new(OddPorts::new(ports, odd), observer, config), stop.clone())),
         };
         let bell = Arc::new(Bell(AtomicBool::new(true)));
         let waker = Waker::from(bell.clone());
-        self.tasks[agent] = Some(Task { future: Box::pin(future), bell, waker, stop });
+        self.tasks[agent] = Some(Task { future, bell, waker, stop });
     }
 
     fn poll_until_nothing_moves(&mut self) {
@@ -149,9 +171,16 @@ impl Executor<'_> {
                     }
                 }
             }
-            if !moved {
+            self.count(1);
+            if !moved || self.done >= MOST_AT_ONCE {
                 return;
             }
         }
     }
+}
+
+/// The life of an agent, until it is told to stop.
+async fn live<P: Ports, O: Observer>(agent: Agent<P, O>, told: Rc<Stop>) {
+    let stopped = std::future::poll_fn(|_| if told.0.get() { Poll::Ready(()) } else { Poll::Pending });
+    agent.run(stopped).await;
 }

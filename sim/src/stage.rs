@@ -10,7 +10,9 @@ use replicator::domain::AllocationId;
 use crate::expect::check;
 use crate::invariants::Violation;
 use crate::measure::measure;
-use crate::record::Record;
+use crate::odd::Oddities;
+use crate::random::Streams;
+use crate::record::{Line, Record};
 use crate::run::Outcome;
 use crate::scenario::{Plan, Scenario, agent_name};
 use crate::time::Millis;
@@ -37,14 +39,33 @@ impl Stage {
     /// run goes on for `settle` without load.
     #[must_use]
     pub fn with_crash(scenario: &Scenario, at: Option<CrashPoint>, settle: Millis) -> Self {
-        let stage = Self::of(scenario);
+        let stage = Self::with_settling(scenario, settle);
         {
             let mut world = stage.world.borrow_mut();
             world.crash.at = at;
             world.crash.log = at.is_none().then(Vec::new);
-            world.settle = settle;
         }
         stage
+    }
+
+    /// The same, that goes on after the scenario's end for `settle` without load.
+    #[must_use]
+    pub(crate) fn with_settling(scenario: &Scenario, settle: Millis) -> Self {
+        let stage = Self::of(scenario);
+        stage.world.borrow_mut().settle = settle;
+        stage
+    }
+
+    /// The invariant that broke, and when, if one did.
+    #[must_use]
+    pub(crate) fn violation(&self) -> Option<(Millis, Violation)> {
+        self.world.borrow().record.violation.clone()
+    }
+
+    /// The log so far.
+    #[must_use]
+    pub(crate) fn log(&self) -> Vec<Line> {
+        self.world.borrow().record.lines.clone()
     }
 
     /// The calls that leaders made so far, where no crash was asked for; what the cluster is like; the invariant that
@@ -81,6 +102,26 @@ impl Stage {
         let ports = SimPorts::new(self.world.clone(), agent);
         let observer = ports.observer();
         (ports, observer, config)
+    }
+
+    /// The answers beside the truth that an agent is given, if it is given any.
+    #[must_use]
+    pub fn odd(&self, agent: usize) -> Option<Oddities> {
+        let plan = self.plan.odd.as_ref()?;
+        Some(Oddities::of(plan, Streams::of(self.plan.seed).odd(agent)))
+    }
+
+    /// What is not in order although nothing has gone wrong for long; an operation may take `within`.
+    #[must_use]
+    pub(crate) fn unhealed(&self, within: Millis) -> Vec<String> {
+        self.world.borrow().unhealed(within)
+    }
+
+    /// Ends the run: something broke that no single act shows.
+    pub(crate) fn violate(&self, invariant: &'static str, evidence: String) {
+        let mut world = self.world.borrow_mut();
+        let now = world.now;
+        world.record.violate(now, Violation { invariant, evidence });
     }
 
     /// The time of the world.

@@ -161,3 +161,24 @@ fn failsafe_and_what_a_dry_run_would_have_done_are_in_the_report() {
     let dry_run = simulator().arg(shipped().join("dry-run.toml")).assert().code(0);
     dry_run.stdout(predicate::str::contains("0 actions, and ").and(predicate::str::contains("if enabled")));
 }
+
+#[test]
+fn a_hunt_tells_what_it_found_and_how_to_see_it_again() {
+    let hunt = simulator().args(["hunt", "--runs", "3", "--seed", "5"]).output().unwrap();
+    let (told, code) = (String::from_utf8(hunt.stdout).unwrap(), hunt.status.code());
+    let found = told.lines().filter(|line| line.contains("again: replicator-sim hunt --runs 1 --seed ")).count();
+    assert!(told.ends_with(&format!("hunted 3 runs: {found} violations\n")), "{told}");
+    assert_eq!(code, Some(i32::from(found > 0)));
+}
+
+#[test]
+fn a_seed_of_the_hunt_is_a_scenario_like_any_other() {
+    let print = |odd: &[&str]| simulator().args(["hunt", "--seed", "7", "--print"]).args(odd).output().unwrap().stdout;
+    assert!(!String::from_utf8(print(&[])).unwrap().contains("[odd]"));
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("seed-7.toml");
+    std::fs::write(&path, print(&["--odd"])).unwrap();
+    simulator().arg("hunt").arg(&path).assert().stdout(predicate::str::contains("seed-7.toml: "));
+    simulator().arg("hunt").arg(&path).arg("--odd").assert().code(2);
+    simulator().arg("hunt").arg(folder.path().join("none.toml")).assert().code(2);
+}

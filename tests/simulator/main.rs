@@ -4,12 +4,14 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "what is served is served in real time")]
 
 mod bad_input;
+mod cases;
 mod command_line;
 mod contract;
 mod faults;
 mod scenarios;
 mod served;
 mod shell;
+mod world;
 
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use replicator::domain::InstanceId;
 
-use super::{Act, Invariant};
+use super::{Act, Invariant, Termination};
 use crate::time::Millis;
 
 #[derive(Default)]
@@ -18,7 +18,7 @@ impl Invariant for NoKill {
     }
 
     fn check(&mut self, _: Millis, act: &Act<'_>) -> Result<(), String> {
-        let Act::Terminate { instance, again, migratable, .. } = act else { return Ok(()) };
+        let Act::Terminate(Termination { instance, again, migratable, .. }) = act else { return Ok(()) };
         if *migratable > 0 && !again {
             return Err(format!("{instance} terminated with {migratable} allocations of services on it"));
         }

@@ -5,12 +5,14 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::Path;
 
-use replicator::domain::{GroupKey, JobKey, Meta, Namespace, PoolName, Resource, Resources};
+use replicator::domain::{GroupKey, JobKey, Meta, Namespace, PoolName, Resources};
 use replicator::policy::{GroupPolicy, KeyProblem, POOL_KEY, PolicyError, PoolPolicy, Reading};
 use toml::Spanned;
 
 use super::error::Problem;
-use super::schema::{self, Fault, File, Home, JobType, ScalingBlock, Target, Update, WrittenMeta};
+use super::schema::{
+    self, Fault, File, Home, JobType, OddKind, Operator, ScalingBlock, Target, Update, WrittenConstraint, WrittenMeta,
+};
 use super::values::{Amount, Delay, Shape, Span, WrittenShape, WrittenTrace};
 use crate::load::read_trace;
 use crate::time::Millis;
@@ -48,6 +50,8 @@ pub struct Plan {
     pub loads: Vec<GroupLoad>,
     /// What happens, by time: when, for how long, what.
     pub events: Vec<(Millis, Option<Millis>, Fault)>,
+    /// What reads answer beside the truth, if they do.
+    pub odd: Option<OddPlan>,
     /// What is expected in the end.
     pub expectations: Vec<Expectation>,
 }
@@ -101,6 +105,8 @@ pub struct PoolPlan {
     pub boot: Delay,
     /// What an instance costs an hour.
     pub price_per_hour: f64,
+    /// Whether members count with weights of their own towards the desired capacity.
+    pub weighted: bool,
     /// Where the policy stands.
     pub policy_in: PolicyHome,
     /// The policy as written.
@@ -151,6 +157,10 @@ pub struct GroupPlan {
     pub migrate_max_parallel: u32,
     /// Disk of an allocation, MiB.
     pub disk: u32,
+    /// What it asks of its node beside amounts.
+    pub wants: Wants,
+    /// How long a task of it lives on after its allocation has ended.
+    pub poststop: Option<Millis>,
     /// Its tasks.
     pub tasks: Vec<TaskPlan>,
     /// Its `meta`.
@@ -166,8 +176,35 @@ impl GroupPlan {
     #[must_use]
     pub fn resources(&self) -> Resources {
         let sum = |of: fn(&TaskPlan) -> u32| self.tasks.iter().map(|task| u64::from(of(task))).sum();
-        Resources::new(sum(|task| task.cpu), sum(|task| task.memory), self.disk.into())
+        let cores = self.tasks.iter().map(|task| task.cores).sum();
+        Resources { cores, ..Resources::new(sum(|task| task.cpu), sum(|task| task.memory), self.disk.into()) }
     }
+}
+
+/// What a group asks of its node beside amounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// Constraints, its job's first.
+    pub constraints: Vec<Constraint>,
+    /// Whether no two allocations of the job may be on one node.
+    pub job_apart: bool,
+    /// Whether no two allocations of the group may be on one node.
+    pub group_apart: bool,
+    /// Static ports.
+    pub ports: Vec<u16>,
+}
+
+/// A constraint on nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Constraint {
+    /// What of the node is looked at, such as `${meta.rack}`.
+    pub attribute: String,
+    /// How it is compared.
+    pub operator: Operator,
+    /// With what.
+    pub value: String,
+    /// Whether it stands in the group rather than in the job.
+    pub of_group: bool,
 }
 
 /// A task of a scenario.
@@ -175,8 +212,10 @@ impl GroupPlan {
 pub struct TaskPlan {
     /// Name.
     pub name: replicator::domain::TaskName,
-    /// What it asks for, MHz.
+    /// What it takes, MHz; of one that asks for cores, what these come to.
     pub cpu: u32,
+    /// Whole cores that it asks for, in place of MHz.
+    pub cores: u32,
     /// What it asks for, MiB.
     pub memory: u32,
     /// What it uses without load, MHz.
@@ -192,6 +231,17 @@ pub struct GroupLoad {
     pub cpu: Vec<Shape>,
     /// Memory, in MiB.
     pub memory: Vec<Shape>,
+}
+
+/// Answers beside the truth.
+#[derive(Debug, Clone)]
+pub struct OddPlan {
+    /// Until when there are any.
+    pub until: Millis,
+    /// How many of the answers, while a kind of them has its time.
+    pub share: f64,
+    /// The kinds of them.
+    pub kinds: Vec<OddKind>,
 }
 
 /// What a measure is expected to be.
@@ -253,8 +303,17 @@ pub(super) fn check(file: File, folder: &Path) -> Result<Plan, Problem> {
         groups,
         loads,
         events,
+        odd: file.odd.map(odd),
         expectations,
     })
+}
+
+fn odd(written: schema::WrittenOdd) -> OddPlan {
+    OddPlan {
+        until: written.until.0,
+        share: written.percent.0 / 100.0,
+        kinds: written.kinds.unwrap_or_else(|| OddKind::ALL.to_vec()),
+    }
 }
 
 fn agents(written: schema::Agents, names: &Names<'_>) -> Result<AgentPlan, Problem> {
@@ -286,7 +345,10 @@ fn pools(written: Spanned<BTreeMap<String, schema::Pool>>) -> Result<Vec<PoolPla
 
 fn pool(name: String, written: schema::Pool) -> Result<PoolPlan, Problem> {
     let size = *written.instance.get_ref();
-    let resources = |size: schema::Size| Resources::new(size.cpu.into(), size.memory.into(), size.disk.into());
+    let resources = |size: schema::Size| Resources {
+        cores: size.cores,
+        ..Resources::new(size.cpu.into(), size.memory.into(), size.disk.into())
+    };
     if size.cpu <= written.reserved.cpu || size.memory <= written.reserved.memory {
         let message = "an instance must have more cpu (MHz) and memory (MiB) than is reserved";
         return Err(Problem::at(written.instance.span(), message));
@@ -311,6 +373,7 @@ fn pool(name: String, written: schema::Pool) -> Result<PoolPlan, Problem> {
         launch: written.launch.unwrap_or(Delay::Constant(Millis::secs(10))),
         boot: written.boot,
         price_per_hour: written.price_per_hour.unwrap_or(Amount(0.0)).0,
+        weighted: written.weighted,
         policy_in: match written.policy_in {
             None | Some(Home::Meta) => PolicyHome::Meta,
             Some(Home::Consul) => PolicyHome::Consul,
@@ -376,12 +439,17 @@ fn jobs(written: BTreeMap<String, schema::Job>, pools: &[PoolPlan]) -> Result<(V
             return Err(Problem::at(job.groups.span(), format!("job {id:?} needs a group: [jobs.{id}.groups.NAME]")));
         }
         let pool = home_of(&id, job.pool.as_ref(), job.groups.span(), pools)?;
+        let of_job = Wants {
+            constraints: constraints(job.constraint, false)?,
+            job_apart: job.distinct_hosts,
+            ..Wants::default()
+        };
         let namespace = job.namespace.map_or_else(|| Namespace::from(Namespace::DEFAULT), Namespace::from);
         let key = JobKey { namespace, id: id.into() };
         let first = groups.len();
         for (name, group) in job.groups.into_inner() {
             let key = GroupKey { job: key.clone(), group: name.into() };
-            groups.push(self::group(key, jobs.len(), group, &pools[pool])?);
+            groups.push(self::group(key, jobs.len(), group, &pools[pool], &of_job)?);
         }
         let seconds = |span: Option<Span>, default| span.map_or(Millis::secs(default), |span| span.0);
         jobs.push(JobPlan {
@@ -418,7 +486,13 @@ fn home_of(
     }
 }
 
-fn group(key: GroupKey, job: usize, written: schema::Group, pool: &PoolPlan) -> Result<GroupPlan, Problem> {
+fn group(
+    key: GroupKey,
+    job: usize,
+    written: schema::Group,
+    pool: &PoolPlan,
+    of_job: &Wants,
+) -> Result<GroupPlan, Problem> {
     let count = within(&written.count, 0..=MOST_ALLOCATIONS, "allocations")?;
     if u64::from(count) * u64::from(pool.nodes) > MOST_PLACEMENT {
         let message =
@@ -426,20 +500,11 @@ fn group(key: GroupKey, job: usize, written: schema::Group, pool: &PoolPlan) -> 
         return Err(Problem::at(written.count.span(), message));
     }
     let tasks_span = written.tasks.span();
-    let tasks: Vec<TaskPlan> = written
-        .tasks
-        .into_inner()
-        .into_iter()
-        .map(|(name, task)| TaskPlan {
-            name: name.into(),
-            cpu: task.cpu,
-            memory: task.memory,
-            idle_cpu: task.idle_cpu,
-            idle_memory: task.idle_memory,
-        })
-        .collect();
+    let tasks: Vec<TaskPlan> =
+        written.tasks.into_inner().into_iter().map(|(name, task)| self::task(name, &task, pool)).collect();
     if tasks.is_empty() || tasks.iter().any(|task| task.cpu == 0 || task.memory == 0) {
-        return Err(Problem::at(tasks_span, "a group needs a task, and a task needs cpu (MHz) and memory (MiB)"));
+        let message = "a group needs a task, and a task needs cpu (MHz) and memory (MiB); cores in place of cpu where its pool has some";
+        return Err(Problem::at(tasks_span, message));
     }
     let (meta, policy) = group_policy(written.meta)?;
     let group = GroupPlan {
@@ -453,6 +518,13 @@ fn group(key: GroupKey, job: usize, written: schema::Group, pool: &PoolPlan) -> 
             .migrate_max_parallel
             .map_or(Ok(1), |count| within(&count, 1..=MOST_ALLOCATIONS, "allocations"))?,
         disk: written.disk,
+        wants: Wants {
+            constraints: [of_job.constraints.clone(), constraints(written.constraint, true)?].concat(),
+            job_apart: of_job.job_apart,
+            group_apart: written.distinct_hosts,
+            ports: written.ports,
+        },
+        poststop: written.poststop.map(|span| span.0),
         tasks,
         meta,
         policy,
@@ -463,6 +535,35 @@ fn group(key: GroupKey, job: usize, written: schema::Group, pool: &PoolPlan) -> 
         return Err(Problem::at(tasks_span, message));
     }
     Ok(group)
+}
+
+/// A task. One that asks for cores takes their MHz, as its client works them out.
+fn task(name: String, written: &schema::Task, pool: &PoolPlan) -> TaskPlan {
+    let of_cores = u64::from(written.cores) * pool.size.cpu.0 / u64::from(pool.size.cores.max(1));
+    let cores = if pool.size.cores > 0 { written.cores } else { 0 };
+    TaskPlan {
+        name: name.into(),
+        cpu: if cores > 0 { u32::try_from(of_cores).unwrap_or(u32::MAX) } else { written.cpu },
+        cores,
+        memory: written.memory,
+        idle_cpu: written.idle_cpu,
+        idle_memory: written.idle_memory,
+    }
+}
+
+fn constraints(written: Vec<WrittenConstraint>, of_group: bool) -> Result<Vec<Constraint>, Problem> {
+    let constraint = |WrittenConstraint { attribute, operator, value }: WrittenConstraint| {
+        let span = attribute.span();
+        let attribute = attribute.into_inner();
+        if !(attribute.starts_with("${") && attribute.ends_with('}')) {
+            return Err(Problem::at(span, "an attribute is written as in a job, such as \"${meta.rack}\""));
+        }
+        if value.is_none() && matches!(operator, Operator::Is | Operator::IsNot) {
+            return Err(Problem::at(span, "a constraint that compares needs a value"));
+        }
+        Ok(Constraint { attribute, operator, value: value.unwrap_or_default(), of_group })
+    };
+    written.into_iter().map(constraint).collect()
 }
 
 /// A `scaling` block. As in Nomad the least is the count that the group starts with, where none is given.
@@ -482,119 +583,29 @@ fn scaling(written: Spanned<schema::WrittenScaling>, count: u32) -> Result<Scali
 }
 
 /// Names that events, load and agents refer to.
-struct Names<'a> {
-    pools: &'a [PoolPlan],
-    groups: &'a [GroupPlan],
+pub(super) struct Names<'a> {
+    pub(super) pools: &'a [PoolPlan],
+    pub(super) groups: &'a [GroupPlan],
 }
 
 impl Names<'_> {
-    fn pool(&self, name: &Spanned<String>) -> Result<usize, Problem> {
+    pub(super) fn pool(&self, name: &Spanned<String>) -> Result<usize, Problem> {
         let found = self.pools.iter().position(|pool| pool.name.as_str() == name.get_ref());
         found.ok_or_else(|| unknown(name, "pool", self.pools.iter().map(|pool| pool.name.to_string())))
     }
 
-    fn group(&self, name: &Spanned<String>) -> Result<usize, Problem> {
+    pub(super) fn group(&self, name: &Spanned<String>) -> Result<usize, Problem> {
         let found = self.groups.iter().position(|group| group.key.to_string() == *name.get_ref());
         found.ok_or_else(|| unknown(name, "group", self.groups.iter().map(|group| group.key.to_string())))
     }
 
-    fn agent(name: &Spanned<String>, agents: usize) -> Result<Target, Problem> {
+    pub(super) fn agent(name: &Spanned<String>, agents: usize) -> Result<Target, Problem> {
         if name.get_ref() == "leader" {
             return Ok(Target::Leader);
         }
         let names = || (0..agents).map(agent_name);
         let found = names().position(|agent| agent == *name.get_ref()).map(Target::Agent);
         found.ok_or_else(|| unknown(name, "agent", names().chain(["leader".to_owned()])))
-    }
-
-    fn event(
-        &self,
-        written: Spanned<schema::Event>,
-        agents: usize,
-        duration: Millis,
-    ) -> Result<(Millis, Option<Millis>, Fault), Problem> {
-        let span = written.span();
-        let event = written.into_inner();
-        if event.at.0 >= duration {
-            return Err(Problem::at(span, format!("the event is at {}, after the end at {duration}", event.at.0)));
-        }
-        let at = event.at.0;
-        let lasting = event.lasting.map(|span| span.0);
-        let faults = self.faults(event, agents)?;
-        match <[Fault; 1]>::try_from(faults) {
-            Ok([fault]) => Ok((at, lasting, fault)),
-            Err(faults) => Err(Problem::at(
-                span,
-                format!(
-                    "an event is one thing, this one is {}; there are kill_node, kill_zone, kill_agent, stop_agent, \
-                     destroy_session, clock_jump, nomad_outage, consul_outage, cloud_outage, statistics_outage, \
-                     no_capacity, never_join, protect, failsafe, set_count, set_desired",
-                    faults.len()
-                ),
-            )),
-        }
-    }
-
-    fn faults(&self, event: schema::Event, agents: usize) -> Result<Vec<Fault>, Problem> {
-        let mut faults = Vec::new();
-        if let Some(kill) = event.kill_node {
-            faults.push(Fault::KillNode { pool: self.pool(&kill.pool)?, count: kill.count.unwrap_or(1) });
-        }
-        if let Some(kill) = event.kill_zone {
-            let pool = self.pool(&kill.pool)?;
-            if !self.pools[pool].zones.contains(kill.zone.get_ref()) {
-                return Err(unknown(&kill.zone, "zone", self.pools[pool].zones.iter().cloned()));
-            }
-            faults.push(Fault::KillZone { pool, zone: kill.zone.into_inner() });
-        }
-        if let Some(jump) = event.clock_jump {
-            let signed = |span: Option<Span>| span.map_or(0, |span| i64::try_from(span.0.0).unwrap_or(i64::MAX));
-            let target = Self::agent(&jump.agent, agents)?;
-            faults.push(Fault::ClockJump(target, signed(jump.ahead) - signed(jump.back)));
-        }
-        for (name, fault) in [
-            (event.kill_agent, Fault::KillAgent as fn(Target) -> Fault),
-            (event.stop_agent, Fault::StopAgent),
-            (event.destroy_session, Fault::DestroySession),
-        ] {
-            if let Some(name) = name {
-                faults.push(fault(Self::agent(&name, agents)?));
-            }
-        }
-        for (name, fault) in [
-            (event.no_capacity, Fault::NoCapacity as fn(usize) -> Fault),
-            (event.never_join, Fault::NeverJoin),
-            (event.protect, Fault::Protect),
-        ] {
-            if let Some(name) = name {
-                faults.push(fault(self.pool(&name)?));
-            }
-        }
-        if let Some(name) = event.statistics_outage {
-            faults.push(Fault::StatisticsOutage(self.group(&name)?));
-        }
-        if let Some(failsafe) = event.failsafe {
-            faults.push(self.failsafe(failsafe)?);
-        }
-        if let Some(set) = event.set_count {
-            faults.push(Fault::SetCount(self.group(&set.group)?, set.count));
-        }
-        if let Some(set) = event.set_desired {
-            faults.push(Fault::SetDesired(self.pool(&set.pool)?, set.desired));
-        }
-        faults.extend(event.nomad_outage.map(|_| Fault::NomadOutage));
-        faults.extend(event.consul_outage.map(|_| Fault::ConsulOutage));
-        faults.extend(event.cloud_outage.map(|_| Fault::CloudOutage));
-        Ok(faults)
-    }
-
-    fn failsafe(&self, written: schema::Failsafe) -> Result<Fault, Problem> {
-        let resource = match (written.pool, written.group) {
-            (Some(pool), None) => Resource::Pool(self.pools[self.pool(&pool)?].name.clone()),
-            (None, Some(group)) => Resource::Group(self.groups[self.group(&group)?].key.clone()),
-            _ => return Err(Problem::anywhere("failsafe is of a pool or of a group: { pool = \"…\", set = \"on\" }")),
-        };
-        Ok(Fault::Failsafe(resource, written.set))
     }
 }
 
@@ -690,7 +701,7 @@ fn within(value: &Spanned<u32>, range: std::ops::RangeInclusive<u32>, what: &str
     Err(Problem::at(value.span(), format!("{number} is out of range: {low} to {high} {what}")))
 }
 
-fn unknown(name: &Spanned<String>, what: &str, known: impl Iterator<Item = String>) -> Problem {
+pub(super) fn unknown(name: &Spanned<String>, what: &str, known: impl Iterator<Item = String>) -> Problem {
     let known: Vec<String> = known.collect();
     let message = format!("there is no {what} {:?}; there are: {}", name.get_ref(), known.join(", "));
     Problem::at(name.span(), message)

@@ -3,11 +3,13 @@
 //! - `schema`: the file's keys, as they are written.
 //! - `values`: values with their own notation: spans, distributions, shapes of load.
 //! - `check`: what the file means as a whole; impossible values are found here.
+//! - `events`: what happens, with the names in it resolved.
 //! - `error`: errors that point at the line.
 //! - `overrides`: `--set KEY=VALUE`.
 
 mod check;
 mod error;
+mod events;
 mod overrides;
 mod schema;
 mod values;
@@ -15,9 +17,12 @@ mod values;
 use std::path::{Path, PathBuf};
 
 pub(crate) use check::agent_name;
-pub use check::{AgentPlan, Expectation, GroupLoad, GroupPlan, JobPlan, Limit, Plan, PolicyHome, PoolPlan, TaskPlan};
+pub use check::{
+    AgentPlan, Constraint, Expectation, GroupLoad, GroupPlan, JobPlan, Limit, OddPlan, Plan, PolicyHome, PoolPlan,
+    TaskPlan, Wants,
+};
 pub use error::ScenarioError;
-pub use schema::{Fault, ScalingBlock, Target, Toggle, Update};
+pub use schema::{Fault, NodeChoice, OddKind, Operator, ScalingBlock, Target, Toggle, Update};
 pub use values::{Delay, Shape, Span};
 
 use crate::time::Millis;

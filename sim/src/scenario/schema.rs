@@ -31,6 +31,7 @@ pub(super) struct File {
     pub(super) load: Vec<Load>,
     #[serde(default)]
     pub(super) event: Vec<Spanned<Event>>,
+    pub(super) odd: Option<WrittenOdd>,
     #[serde(default)]
     pub(super) expect: Vec<Spanned<Expect>>,
 }
@@ -83,6 +84,8 @@ pub(super) struct Pool {
     pub(super) boot: Delay,
     pub(super) price_per_hour: Option<Amount>,
     pub(super) policy_in: Option<Home>,
+    #[serde(default)]
+    pub(super) weighted: bool,
     pub(super) meta: WrittenMeta,
 }
 
@@ -95,6 +98,8 @@ pub(super) struct Size {
     pub(super) memory: u32,
     #[serde(default)]
     pub(super) disk: u32,
+    #[serde(default)]
+    pub(super) cores: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -121,6 +126,10 @@ pub(super) struct Job {
     pub(super) namespace: Option<String>,
     pub(super) pool: Option<Spanned<String>>,
     pub(super) update: Option<WrittenUpdate>,
+    #[serde(default)]
+    pub(super) constraint: Vec<WrittenConstraint>,
+    #[serde(default)]
+    pub(super) distinct_hosts: bool,
     pub(super) groups: Spanned<BTreeMap<String, Group>>,
 }
 
@@ -142,6 +151,46 @@ pub struct Update {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub(super) struct WrittenConstraint {
+    pub(super) attribute: Spanned<String>,
+    #[serde(default)]
+    pub(super) operator: Operator,
+    pub(super) value: Option<String>,
+}
+
+/// How a constraint compares what a node has with what is asked for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum Operator {
+    /// The same text.
+    #[default]
+    #[serde(rename = "=")]
+    Is,
+    /// Another text, or none.
+    #[serde(rename = "!=")]
+    IsNot,
+    /// Any text.
+    #[serde(rename = "is_set")]
+    IsSet,
+    /// None.
+    #[serde(rename = "is_not_set")]
+    IsNotSet,
+}
+
+impl Operator {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Is => "=",
+            Self::IsNot => "!=",
+            Self::IsSet => "is_set",
+            Self::IsNotSet => "is_not_set",
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Group {
     pub(super) count: Spanned<u32>,
     pub(super) start: Option<Delay>,
@@ -150,6 +199,13 @@ pub(super) struct Group {
     pub(super) migrate_max_parallel: Option<Spanned<u32>>,
     #[serde(default)]
     pub(super) disk: u32,
+    #[serde(default)]
+    pub(super) constraint: Vec<WrittenConstraint>,
+    #[serde(default)]
+    pub(super) distinct_hosts: bool,
+    #[serde(default)]
+    pub(super) ports: Vec<u16>,
+    pub(super) poststop: Option<Span>,
     pub(super) tasks: Spanned<BTreeMap<String, Task>>,
     pub(super) meta: Option<WrittenMeta>,
     pub(super) scaling: Option<Spanned<WrittenScaling>>,
@@ -180,7 +236,10 @@ pub struct ScalingBlock {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Task {
+    #[serde(default)]
     pub(super) cpu: u32,
+    #[serde(default)]
+    pub(super) cores: u32,
     pub(super) memory: u32,
     #[serde(default)]
     pub(super) idle_cpu: u32,
@@ -221,6 +280,57 @@ pub(super) struct Event {
     pub(super) failsafe: Option<Failsafe>,
     pub(super) set_count: Option<SetCount>,
     pub(super) set_desired: Option<SetDesired>,
+    pub(super) set_eligibility: Option<SetEligibility>,
+    pub(super) drain_node: Option<OneNode>,
+    pub(super) cancel_drain: Option<OfPool>,
+    pub(super) detach_instance: Option<OfPool>,
+    pub(super) standby: Option<OfPool>,
+    pub(super) odd_node: Option<OddNode>,
+    pub(super) set_meta: Option<SetMeta>,
+    pub(super) no_statistics: Option<Spanned<String>>,
+}
+
+/// A pool, where no more needs to be said.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OfPool {
+    pub(super) pool: Spanned<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OneNode {
+    pub(super) pool: Spanned<String>,
+    #[serde(default)]
+    pub(super) node: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetEligibility {
+    pub(super) pool: Spanned<String>,
+    #[serde(default)]
+    pub(super) node: u32,
+    pub(super) eligible: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OddNode {
+    pub(super) pool: Spanned<String>,
+    #[serde(default)]
+    pub(super) node: u32,
+    pub(super) cpu: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetMeta {
+    pub(super) pool: Spanned<String>,
+    #[serde(default)]
+    pub(super) node: u32,
+    pub(super) key: String,
+    pub(super) value: MetaValue,
 }
 
 /// `true`: an event that needs no more to be said.
@@ -343,6 +453,50 @@ pub enum Fault {
     SetCount(usize, u32),
     /// An operator sets a pool's desired capacity.
     SetDesired(usize, u32),
+    /// An operator lets work on a node, or keeps it off.
+    SetEligibility {
+        /// Which node.
+        node: NodeChoice,
+        /// Whether work may be placed on it.
+        eligible: bool,
+    },
+    /// An operator drains a node.
+    DrainNode(NodeChoice),
+    /// An operator calls off all drains of a pool.
+    CancelDrain(usize),
+    /// Somebody detaches an instance of a pool, and keeps it.
+    DetachInstance(usize),
+    /// Somebody puts an instance of a pool into standby.
+    Standby(usize),
+    /// A node shows another CPU than its like.
+    OddNode {
+        /// Which node.
+        node: NodeChoice,
+        /// What it shows, MHz.
+        cpu: u32,
+    },
+    /// The meta of one node changes.
+    SetMeta {
+        /// Index of the pool.
+        pool: usize,
+        /// Which of its nodes.
+        node: u32,
+        /// The key.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// The clients of a pool collect no statistics.
+    NoStatistics(usize),
+}
+
+/// A node of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeChoice {
+    /// Index of the pool.
+    pub pool: usize,
+    /// Which of its living nodes, by when they joined, from 0.
+    pub number: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -353,4 +507,72 @@ pub(super) struct Expect {
     pub(super) at_least: Option<f64>,
     pub(super) at_most: Option<f64>,
     pub(super) equals: Option<f64>,
+}
+
+/// What reads answer beside the truth.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenOdd {
+    pub(super) until: Span,
+    pub(super) percent: Amount,
+    pub(super) kinds: Option<Vec<OddKind>>,
+}
+
+/// A way in which an answer is not the truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OddKind {
+    /// A number is 0.
+    Zeros,
+    /// Something is left out.
+    Absences,
+    /// An earlier answer comes again.
+    Stale,
+    /// A list is empty.
+    Empty,
+    /// Something is there twice.
+    Twins,
+    /// A number is huge.
+    Huge,
+    /// A state is none that anybody knows.
+    States,
+    /// The client says that it collects no statistics.
+    Uncollected,
+    /// The call fails.
+    Errors,
+    /// The answer takes long.
+    Slow,
+}
+
+impl OddKind {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Zeros,
+        Self::Absences,
+        Self::Stale,
+        Self::Empty,
+        Self::Twins,
+        Self::Huge,
+        Self::States,
+        Self::Uncollected,
+        Self::Errors,
+        Self::Slow,
+    ];
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Zeros => "zeros",
+            Self::Absences => "absences",
+            Self::Stale => "stale",
+            Self::Empty => "empty",
+            Self::Twins => "twins",
+            Self::Huge => "huge",
+            Self::States => "states",
+            Self::Uncollected => "uncollected",
+            Self::Errors => "errors",
+            Self::Slow => "slow",
+        }
+    }
 }

@@ -126,6 +126,10 @@ impl World {
         let node_state = &mut self.nomad.nodes[node];
         node_state.allocations.remove(&allocation);
         node_state.free += resources;
+        if let Some(poststop) = self.plan.groups[group].poststop.filter(|_| client != ClientStatus::Lost) {
+            node_state.lingering.insert(allocation);
+            self.schedule(self.now + poststop, Happening::AllocationIsGone(allocation));
+        }
         self.allocation_changed(allocation, ALLOCATION_UPDATED);
         if let Some(agent) = self.agent_of(allocation) {
             self.agents[agent].allocation = None;
@@ -133,6 +137,13 @@ impl World {
         }
         self.capacity_grew();
         self.finish_drain(node);
+    }
+
+    pub(super) fn allocation_is_gone(&mut self, allocation: usize) {
+        let node = self.nomad.allocations[allocation].node;
+        self.nomad.nodes[node].lingering.remove(&allocation);
+        let name = self.allocation_name(allocation);
+        self.note(|| format!("the last task of allocation {name} has ended"));
     }
 
     /// An allocation does not count for its group any more; its number is free.

@@ -62,6 +62,8 @@ pub(super) struct SimInstance {
     pub(super) node: Option<usize>,
     pub(super) launched: Millis,
     joins: bool,
+    /// Whether an agent detached it, to terminate it next.
+    pub(super) taken_out: bool,
     /// The activity that detaches or terminates it.
     leaves_by: Option<ActivityId>,
 }
@@ -103,8 +105,9 @@ impl Cloud {
 
     /// Members that run, or are about to.
     pub(super) fn active(&self, pool: usize) -> usize {
-        let members = &self.groups[pool].members;
-        members.iter().filter(|member| self.instances[**member].lifecycle != Lifecycle::Detaching).count()
+        let counts =
+            |member: &&usize| !matches!(self.instances[**member].lifecycle, Lifecycle::Detaching | Lifecycle::Standby);
+        self.groups[pool].members.iter().filter(counts).count()
     }
 }
 
@@ -144,6 +147,7 @@ impl World {
             node: None,
             launched: self.now,
             joins,
+            taken_out: false,
             leaves_by: None,
         });
         self.cloud.groups[pool].members.push(number);
@@ -211,7 +215,7 @@ impl World {
     fn oldest_unprotected(&self, pool: usize) -> Option<usize> {
         let may_go = |member: &&usize| {
             let instance = &self.cloud.instances[**member];
-            !instance.protected && instance.lifecycle != Lifecycle::Detaching
+            !instance.protected && !matches!(instance.lifecycle, Lifecycle::Detaching | Lifecycle::Standby)
         };
         self.cloud.groups[pool].members.iter().find(may_go).copied()
     }

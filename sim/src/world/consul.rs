@@ -202,6 +202,7 @@ impl World {
         }
         let present = self.consul.keys.get(&write.key).map_or(0, |key| key.modify_index);
         if present != write.expected_index {
+            self.act(&Act::WriteRefused { agent, key: &write.key });
             return WriteOutcome::Changed;
         }
         self.check_state_write(Source::Agent(agent), &write.key, &write.value);

@@ -1,10 +1,15 @@
 //! Killing the leader at one of its own calls, right before it or right after it took effect.
 
 use super::{Happening, Signal, World};
+use crate::invariants::Violation;
 use crate::time::Millis;
 
 /// How long an agent that crashed is away.
 const AWAY: Millis = Millis::secs(60);
+/// How many calls all agents may make without time passing: more than statistics of the largest cluster ask for.
+const MOST_CALLS_AT_ONCE: u64 = 1_000_000;
+/// What breaks when agents are never done with a moment.
+pub(crate) const TIME_PASSES: &str = "time passes";
 
 /// Where the leader is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,13 +48,16 @@ pub(crate) struct Crash {
     /// Every call of a leader so far, where they are wanted.
     pub(crate) log: Option<Vec<LedCall>>,
     calls: u64,
+    /// The present moment, and the calls of all agents in it.
+    moment: Millis,
+    calls_now: u64,
 }
 
 impl World {
     /// Counts a call of a leader, or, where `led` is its number, notes that it took effect. Its number, and whether the
     /// agent dies here.
     pub(super) fn pass_call(&mut self, agent: usize, led: Option<u64>, what: &'static str) -> (Option<u64>, bool) {
-        if self.agents[agent].dying {
+        if self.agents[agent].dying || self.is_endless(agent, what) {
             return (None, true);
         }
         let (number, side) = match led {
@@ -67,6 +75,20 @@ impl World {
         (number, dies)
     }
 
+    /// Counts the calls of this moment. An agent that never stops to ask would let no time pass: that is the end of the run.
+    fn is_endless(&mut self, agent: usize, what: &'static str) -> bool {
+        if self.crash.moment != self.now {
+            (self.crash.moment, self.crash.calls_now) = (self.now, 0);
+        }
+        self.crash.calls_now += 1;
+        if self.crash.calls_now > MOST_CALLS_AT_ONCE {
+            let evidence = format!("agent-{agent} asked {MOST_CALLS_AT_ONCE} times in one moment, at last to {what}");
+            self.record.violate(self.now, Violation { invariant: TIME_PASSES, evidence });
+            return true;
+        }
+        false
+    }
+
     fn count_led_call(&mut self, agent: usize, what: &'static str) -> Option<u64> {
         let leads = self.leader_session().is_some_and(|leader| self.agents[agent].session.as_ref() == Some(leader));
         if !leads {
@@ -82,8 +104,38 @@ impl World {
         Some(number)
     }
 
+    /// The start of an agent: it knows which allocation it is, if it is one.
+    pub(super) fn start_of(&self, agent: usize) -> Signal {
+        let own = self.agents[agent].allocation.map(|number| self.nomad.allocations[number].id.clone());
+        Signal::Start(agent, own)
+    }
+
     pub(super) fn agent_starts(&mut self, agent: usize) {
         self.agents[agent].dying = false;
-        self.signals.push(Signal::Start(agent, None));
+        let start = self.start_of(agent);
+        self.signals.push(start);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::scenario::{Changes, Scenario};
+
+    #[test]
+    fn asking_without_end_ends_the_run() {
+        let text = "title = \"t\"\nseed = 1\nduration = \"1h\"\ntick = \"10s\"\n[pools.p]\nnodes = 1\nmin = 1\nmax = 1\n\
+                    instance = { cpu = 100, memory = 100 }\nboot = \"1m\"\n[pools.p.meta]\nreplicator_enabled = true\n\
+                    replicator_region = \"r\"\nreplicator_notification_uid = \"P\"";
+        let scenario = Scenario::parse(text, Path::new("t.toml"), &Changes::default()).unwrap();
+        let mut world = World::new(&Rc::new(scenario.plan));
+        for _ in 0..MOST_CALLS_AT_ONCE {
+            assert_eq!(world.pass_call(0, None, "list jobs"), (None, false));
+        }
+        assert_eq!(world.pass_call(0, None, "list jobs"), (None, true), "it is never answered");
+        assert_eq!(world.record.violation.map(|(_, it)| it.invariant), Some(TIME_PASSES));
     }
 }

@@ -90,6 +90,7 @@ impl World {
 
     /// Calls a drain off and lets work in again.
     pub(super) fn cancel_drain(&mut self, node: usize) {
+        self.nomad.nodes[node].drained_by_agent = false;
         let name = self.nomad.nodes[node].name.clone();
         self.end_drain(node, DrainCourse::Cancelled, Some(Eligibility::Eligible));
         self.note(|| format!("node {name} takes work again"));

@@ -85,11 +85,16 @@ pub(super) struct Refusals {
     pub(super) lack_cpu: u32,
     pub(super) lack_memory: u32,
     pub(super) lack_disk: u32,
+    pub(super) lack_cores: u32,
+    /// A static port is taken.
+    pub(super) lack_ports: u32,
+    /// A constraint does not hold.
+    pub(super) unfit: u32,
 }
 
 impl fmt::Display for Refusals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lacks = [("cpu", self.lack_cpu), ("memory", self.lack_memory), ("disk", self.lack_disk)];
+        let lacks = self.lacks();
         let mut words = lacks.iter().filter(|(_, nodes)| *nodes > 0).peekable();
         if words.peek().is_none() {
             return f.write_str("no node will do");
@@ -102,8 +107,19 @@ impl fmt::Display for Refusals {
 }
 
 impl Refusals {
+    /// What nodes have too little of, in Nomad's words, and how many nodes.
+    pub(super) fn lacks(self) -> [(&'static str, u32); 5] {
+        [
+            ("cpu", self.lack_cpu),
+            ("memory", self.lack_memory),
+            ("disk", self.lack_disk),
+            ("cores", self.lack_cores),
+            ("network: reserved port collision", self.lack_ports),
+        ]
+    }
+
     pub(super) fn exhausted(self) -> u32 {
-        self.lack_cpu + self.lack_memory + self.lack_disk
+        self.lacks().iter().map(|(_, nodes)| nodes).sum()
     }
 }
 

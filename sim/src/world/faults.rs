@@ -1,8 +1,10 @@
 //! What the scenario's events do, when they begin and when they are over.
 
 use super::evaluations::Trigger;
+use replicator::domain::Eligibility;
+
 use super::{Signal, World};
-use crate::scenario::{Fault, Target, agent_name};
+use crate::scenario::{Fault, NodeChoice, Target, agent_name};
 
 impl World {
     pub(super) fn fault_begins(&mut self, number: usize) {
@@ -34,6 +36,11 @@ impl World {
             Fault::Failsafe(resource, toggle) => self.operate_failsafe(&resource, toggle),
             Fault::SetCount(group, count) => self.operator_sets_count(group, count),
             Fault::SetDesired(pool, desired) => self.set_desired(pool, desired),
+            Fault::NoStatistics(pool) => self.outages.uncollected[pool] += 1,
+            Fault::CancelDrain(pool) => self.operator_cancels_drains(pool),
+            Fault::DetachInstance(pool) => self.somebody_detaches(pool),
+            Fault::Standby(pool) => self.somebody_puts_into_standby(number, pool),
+            fault => self.node_fault_begins(number, &fault),
         }
         self.wake_waiters();
     }
@@ -46,7 +53,8 @@ impl World {
             Fault::KillZone { pool, zone } => self.zone_is_back(pool, &zone),
             Fault::KillAgent(_) | Fault::StopAgent(_) => {
                 for agent in self.record.take_absent(number) {
-                    self.signals.push(Signal::Start(agent, None));
+                    let start = self.start_of(agent);
+                    self.signals.push(start);
                 }
             }
             Fault::NomadOutage => self.outages.nomad -= 1,
@@ -61,13 +69,48 @@ impl World {
                     self.agents[agent].clock_off -= by;
                 }
             }
+            Fault::NoStatistics(pool) => self.outages.uncollected[pool] -= 1,
+            Fault::Standby(pool) => self.standby_is_over(number, pool),
+            Fault::SetEligibility { .. } | Fault::DrainNode(_) | Fault::OddNode { .. } | Fault::SetMeta { .. } => {
+                self.node_fault_ends(number, &fault);
+            }
             Fault::KillNode { .. }
+            | Fault::CancelDrain(_)
+            | Fault::DetachInstance(_)
             | Fault::DestroySession(_)
             | Fault::Failsafe(..)
             | Fault::SetCount(..)
             | Fault::SetDesired(..) => {}
         }
         self.wake_waiters();
+    }
+
+    /// What is done to one node.
+    fn node_fault_begins(&mut self, number: usize, fault: &Fault) {
+        let choice = match fault {
+            Fault::SetEligibility { node, .. } | Fault::DrainNode(node) | Fault::OddNode { node, .. } => *node,
+            Fault::SetMeta { pool, node, .. } => NodeChoice { pool: *pool, number: *node },
+            _ => return,
+        };
+        let Some(node) = self.choose_node(number, choice) else { return };
+        match fault {
+            Fault::SetEligibility { eligible, .. } => self.operator_sets_eligibility(node, eligibility(*eligible)),
+            Fault::DrainNode(_) => self.start_drain(node),
+            Fault::OddNode { cpu, .. } => self.show_cpu(node, Some(*cpu)),
+            Fault::SetMeta { key, value, .. } => self.change_meta(node, key, Some(value)),
+            _ => {}
+        }
+    }
+
+    fn node_fault_ends(&mut self, number: usize, fault: &Fault) {
+        let Some(node) = self.chosen_node(number) else { return };
+        match fault {
+            Fault::SetEligibility { eligible, .. } => self.operator_sets_eligibility(node, eligibility(!*eligible)),
+            Fault::DrainNode(_) => self.cancel_drain(node),
+            Fault::OddNode { .. } => self.show_cpu(node, None),
+            Fault::SetMeta { key, .. } => self.change_meta(node, key, None),
+            _ => {}
+        }
     }
 
     /// An event in words, for the log.
@@ -92,6 +135,21 @@ impl World {
             Fault::Failsafe(resource, toggle) => format!("an operator sets failsafe of {resource} {toggle:?}"),
             Fault::SetCount(of, count) => format!("an operator sets the count of {} to {count}", group(of)),
             Fault::SetDesired(of, desired) => format!("somebody sets {} to {desired}", pool(of)),
+            Fault::SetEligibility { node, eligible } => {
+                let word = if *eligible { "lets work on" } else { "keeps work off" };
+                format!("an operator {word} node {} of pool {}", node.number, pool(&node.pool))
+            }
+            Fault::DrainNode(node) => format!("an operator drains node {} of pool {}", node.number, pool(&node.pool)),
+            Fault::CancelDrain(of) => format!("an operator calls off the drains of pool {}", pool(of)),
+            Fault::DetachInstance(of) => format!("somebody detaches an instance of pool {}", pool(of)),
+            Fault::Standby(of) => format!("somebody puts an instance of pool {} into standby", pool(of)),
+            Fault::OddNode { node, cpu } => {
+                format!("node {} of pool {} shows {cpu} MHz", node.number, pool(&node.pool))
+            }
+            Fault::SetMeta { pool: of, node, key, value } => {
+                format!("node {node} of pool {} has {key} = {value:?} in its meta", pool(of))
+            }
+            Fault::NoStatistics(of) => format!("the clients of pool {} collect no statistics", pool(of)),
         }
     }
 
@@ -166,6 +224,10 @@ impl World {
         self.set_count(group, count);
         self.evaluate_soon(job, Trigger::Registration);
     }
+}
+
+fn eligibility(eligible: bool) -> Eligibility {
+    if eligible { Eligibility::Eligible } else { Eligibility::Ineligible }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

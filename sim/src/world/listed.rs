@@ -3,50 +3,82 @@
 use std::sync::Arc;
 
 use replicator::domain::{
-    Allocation, BlockedWork, Constraint, Job, JobSummary, MebiBytes, MegaHertz, Node, NodeSummary, Place, Requirements,
-    ScalingBlock, Task, TaskGroup, TaskShare, TaskSpan,
+    Allocation, BlockedWork, Constraint, Holdings, Job, JobSummary, MebiBytes, MegaHertz, Node, NodeSummary, Place,
+    Requirements, ScalingBlock, Task, TaskGroup, TaskShare, TaskSpan,
 };
 
 use replicator::policy::POOL_KEY;
 
 use super::World;
-use crate::scenario::{Plan, PolicyHome};
+use crate::scenario::{GroupPlan, Plan};
 
 /// The datacenter of all nodes and jobs.
-const DATACENTER: &str = "dc1";
+pub(super) const DATACENTER: &str = "dc1";
 
 /// What never changes about groups and pools, as the port shows it: made once.
 pub(super) struct Fixed {
     needs: Vec<Arc<Requirements>>,
     shares: Vec<Arc<[TaskShare]>>,
-    places: Vec<Arc<Place>>,
+    /// By pool and zone.
+    places: Vec<Vec<Arc<Place>>>,
+    holdings: Vec<Option<Arc<Holdings>>>,
 }
 
 impl Fixed {
     pub(super) fn of(plan: &Plan) -> Self {
-        let needs = plan.groups.iter().map(|group| {
-            let pool = &plan.pools[plan.jobs[group.job].pool];
-            let in_its_pool = Constraint {
-                left: format!("${{meta.{POOL_KEY}}}"),
-                operator: "=".to_owned(),
-                right: pool.name.to_string(),
-                of_group: false,
-            };
-            Arc::new(Requirements {
-                datacenters: vec![DATACENTER.to_owned()],
-                constraints: vec![in_its_pool],
-                ..Requirements::default()
-            })
-        });
+        let needs = plan.groups.iter().map(|group| Arc::new(needs_of(plan, group)));
         let share = |task: &crate::scenario::TaskPlan| TaskShare {
             task: task.name.clone(),
             cpu: MegaHertz(task.cpu.into()),
             memory: MebiBytes(task.memory.into()),
         };
         let shares = plan.groups.iter().map(|group| group.tasks.iter().map(share).collect());
-        let place = || Arc::new(Place { datacenter: DATACENTER.to_owned(), ..Place::default() });
-        Self { needs: needs.collect(), shares: shares.collect(), places: plan.pools.iter().map(|_| place()).collect() }
+        let places = plan.pools.iter().map(|pool| pool.zones.iter().map(|zone| Arc::new(place_in(zone))).collect());
+        let holdings = plan.groups.iter().map(|group| {
+            let ports = group.wants.ports.clone();
+            (!ports.is_empty()).then(|| Arc::new(Holdings { ports, ..Holdings::default() }))
+        });
+        Self {
+            needs: needs.collect(),
+            shares: shares.collect(),
+            places: places.collect(),
+            holdings: holdings.collect(),
+        }
     }
+}
+
+/// What a group asks of its nodes beside amounts: its pool, first of all.
+fn needs_of(plan: &Plan, group: &GroupPlan) -> Requirements {
+    let pool = &plan.pools[plan.jobs[group.job].pool];
+    let in_its_pool = Constraint {
+        left: format!("${{meta.{POOL_KEY}}}"),
+        operator: "=".to_owned(),
+        right: pool.name.to_string(),
+        of_group: false,
+    };
+    let apart = |of_group| Constraint { operator: "distinct_hosts".to_owned(), of_group, ..Constraint::default() };
+    let wants = &group.wants;
+    let written = wants.constraints.iter().map(|it| Constraint {
+        left: it.attribute.clone(),
+        operator: it.operator.as_str().to_owned(),
+        right: it.value.clone(),
+        of_group: it.of_group,
+    });
+    let of_job = wants.job_apart.then(|| apart(false));
+    let of_group = wants.group_apart.then(|| apart(true));
+    Requirements {
+        datacenters: vec![DATACENTER.to_owned()],
+        constraints: std::iter::once(in_its_pool).chain(written).chain(of_job).chain(of_group).collect(),
+        ports: wants.ports.clone(),
+        ..Requirements::default()
+    }
+}
+
+/// A node of a zone, as its client describes it.
+fn place_in(zone: &str) -> Place {
+    let attributes = [("kernel.name", "linux"), ("platform.aws.placement.availability-zone", zone)];
+    let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Place { datacenter: DATACENTER.to_owned(), attributes: attributes.into(), ..Place::default() }
 }
 
 impl World {
@@ -91,9 +123,10 @@ impl World {
                     .iter()
                     .map(|task| Task {
                         name: task.name.clone(),
-                        cpu: MegaHertz(task.cpu.into()),
+                        // The servers do not know what cores come to: only the client that runs them does.
+                        cpu: MegaHertz(if task.cores > 0 { 0 } else { task.cpu.into() }),
                         memory: MebiBytes(task.memory.into()),
-                        cores: 0,
+                        cores: task.cores,
                         span: TaskSpan::Throughout,
                     })
                     .collect(),
@@ -125,19 +158,20 @@ impl World {
 
     pub(super) fn node_detail(&self, node: usize) -> Node {
         let it = &self.nomad.nodes[node];
-        let pool = &self.plan.pools[it.pool];
-        let named = |(key, _): &(&String, &String)| {
-            pool.policy_in == PolicyHome::Meta || key.as_str() == replicator::policy::POOL_KEY
-        };
         let instance = &self.cloud.instances[it.instance];
         Node {
             summary: self.node_summary(node),
-            meta: pool.meta.iter().filter(named).map(|(key, value)| (key.clone(), value.clone())).collect(),
-            capacity: pool.capacity(),
+            meta: self.meta_of(node),
+            capacity: self.capacity_of(node),
             instance: Some(instance.id.clone()),
             address: Some(instance.address.clone()),
-            place: self.fixed.places[it.pool].clone(),
+            place: self.place_of(node),
         }
+    }
+
+    pub(super) fn place_of(&self, node: usize) -> Arc<Place> {
+        let it = &self.nomad.nodes[node];
+        self.fixed.places[it.pool][self.cloud.instances[it.instance].zone].clone()
     }
 
     pub(super) fn listed_allocation(&mut self, allocation: usize) -> Arc<Allocation> {
@@ -155,7 +189,7 @@ impl World {
             client: it.client,
             resources: plan.resources(),
             tasks: self.fixed.shares[it.group].clone(),
-            holdings: None,
+            holdings: self.fixed.holdings[it.group].clone(),
             lingers: false,
             opaque: false,
         });

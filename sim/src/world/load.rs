@@ -33,6 +33,11 @@ impl Load {
     }
 }
 
+/// As a client shows a task that it does not measure.
+fn unmeasured(task: TaskUsage) -> TaskUsage {
+    TaskUsage { cpu_mhz: Some(0.0), memory: MemoryStats { rss: Some(0), usage: Some(0) }, ..task }
+}
+
 impl World {
     pub(super) fn sample_load(&mut self) {
         for (group, load) in self.plan.loads.iter().enumerate() {
@@ -69,6 +74,9 @@ impl World {
                 memory: MemoryStats { rss, usage: None },
             }
         });
+        if self.outages.uncollected[self.nomad.nodes[it.node].pool] > 0 {
+            return AllocationStats { tasks: tasks.map(unmeasured).collect(), collected: false };
+        }
         AllocationStats { tasks: tasks.collect(), collected: true }
     }
 

@@ -2,13 +2,13 @@
 //!
 //! - `queue`: what happens when.
 //! - `nomad`: its tables; `allocations`, `nodes`: their lives; `evaluations`: why a job is looked at, and what came of it;
-//!   `scheduler`: placement and reconciling; `rollout`: deployments; `drain`: draining nodes; `orders`: what is asked of
+//!   `scheduler`: placement and reconciling; `fitting`: what placement asks beside amounts; `rollout`: deployments; `drain`: draining nodes; `orders`: what is asked of
 //!   it from outside; `stream`: its event stream; `listed`: the tables as the core's domain types.
 //! - `load`: demand and what it makes tasks use; `calendar`: wall time.
 //! - `cloud`: Auto Scaling groups and instances.
 //! - `consul`: sessions, locks, keys.
-//! - `faults`: what the scenario's events do; `crash`: killing the leader at a call of its own.
-//! - `settled`: what a run ended in.
+//! - `faults`: what the scenario's events do, `hands` those of people; `crash`: killing the leader at a call of its own.
+//! - `settled`: what a run ended in; `sight`: what invariants see, and what must be in order in the end.
 //! - `api`: the same world as the pages of real servers.
 //! - `ports`: the four ports of the core, bound to this world.
 
@@ -21,6 +21,8 @@ mod crash;
 mod drain;
 mod evaluations;
 mod faults;
+mod fitting;
+mod hands;
 mod listed;
 mod load;
 pub(crate) mod nodes;
@@ -31,6 +33,7 @@ mod queue;
 mod rollout;
 mod scheduler;
 mod settled;
+mod sight;
 mod stream;
 
 use std::collections::BTreeMap;
@@ -47,6 +50,7 @@ use crate::scenario::Plan;
 use crate::time::Millis;
 
 pub(crate) use calendar::Calendar;
+pub(crate) use crash::TIME_PASSES;
 pub use crash::{CrashPoint, LedCall, Side};
 pub(crate) use ports::Until;
 pub use ports::{SimObserver, SimPorts};
@@ -92,7 +96,10 @@ struct Outages {
     nomad: u32,
     consul: u32,
     cloud: u32,
+    /// For each group: no statistics can be had.
     statistics: Vec<u32>,
+    /// For each pool: its clients collect none.
+    uncollected: Vec<u32>,
 }
 
 /// The world.
@@ -118,6 +125,8 @@ pub(crate) struct World {
     streams: WorldStreams,
     fixed: listed::Fixed,
     pub(crate) crash: crash::Crash,
+    /// What events chose, for when they are over.
+    chosen: BTreeMap<usize, usize>,
     /// How long the run goes on after the scenario's end, without load.
     pub(crate) settle: Millis,
 }
@@ -162,7 +171,11 @@ impl World {
             queue: Queue::default(),
             stream: None,
             nomad_address: None,
-            outages: Outages { statistics: vec![0; plan.groups.len()], ..Outages::default() },
+            outages: Outages {
+                statistics: vec![0; plan.groups.len()],
+                uncollected: vec![0; plan.pools.len()],
+                ..Outages::default()
+            },
             invariants: Invariants::new(plan),
             waiters: BTreeMap::new(),
             streams: WorldStreams {
@@ -173,6 +186,7 @@ impl World {
             },
             fixed: listed::Fixed::of(plan),
             crash: crash::Crash::default(),
+            chosen: BTreeMap::new(),
             settle: Millis(0),
         };
         world.begin();
@@ -223,6 +237,7 @@ impl World {
             Happening::AllocationTurnsHealthy(allocation) => self.allocation_turns_healthy(allocation),
             Happening::AllocationCompletes(allocation) => self.allocation_completes(allocation),
             Happening::AllocationStopped(allocation) => self.allocation_stopped(allocation),
+            Happening::AllocationIsGone(allocation) => self.allocation_is_gone(allocation),
             Happening::DrainIsDue(node) => self.drain_is_due(node),
             Happening::DeploymentIsDue(deployment) => self.check_deployment(deployment),
             Happening::GroupReconciles(pool) => self.reconcile_pool(pool),
@@ -252,6 +267,7 @@ impl World {
         } else {
             self.end_load();
         }
+        self.watch();
         self.schedule(next, Happening::Tick);
     }
 

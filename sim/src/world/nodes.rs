@@ -114,7 +114,11 @@ impl World {
             last_drain: None,
             events: Vec::new(),
             free,
+            meta: BTreeMap::new(),
+            shown_cpu: None,
+            drained_by_agent: false,
             allocations: BTreeSet::new(),
+            lingering: BTreeSet::new(),
         };
         self.cloud.instances[instance].node = Some(number);
         self.nomad.nodes.push(node);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use replicator::domain::{
     Allocation, AllocationId, ClientStatus, DeploymentId, DeploymentStatus, DesiredStatus, Eligibility, Job,
-    JobSummary, Meta, NodeId, NodeStatus, NodeSummary, Resources,
+    JobSummary, MegaHertz, Meta, NodeId, NodeStatus, NodeSummary, Resources,
 };
 
 use super::evaluations::SimEvaluation;
@@ -78,8 +78,16 @@ pub(super) struct SimNode {
     /// What happened to it, the oldest first.
     pub(super) events: Vec<NodeEvent>,
     pub(super) free: Resources,
+    /// What was changed in its meta.
+    pub(super) meta: Meta,
+    /// The CPU that it shows in place of its own, MHz.
+    pub(super) shown_cpu: Option<MegaHertz>,
+    /// Whether an agent drained it, and nobody has let work in again since.
+    pub(super) drained_by_agent: bool,
     /// Allocations that occupy it.
     pub(super) allocations: BTreeSet<usize>,
+    /// Allocations that have ended, and of which a task lives on.
+    pub(super) lingering: BTreeSet<usize>,
 }
 
 impl SimNode {

@@ -229,11 +229,12 @@ impl World {
         Ok(NodeChanged { index, evaluations: before..self.nomad.evaluations.len() })
     }
 
-    fn set_eligibility(&mut self, node: usize, eligibility: Eligibility) {
+    pub(super) fn set_eligibility(&mut self, node: usize, eligibility: Eligibility) {
         if self.nomad.nodes[node].eligibility == eligibility {
             return;
         }
         self.nomad.nodes[node].eligibility = eligibility;
+        self.nomad.nodes[node].drained_by_agent &= eligibility == Eligibility::Ineligible;
         self.node_changed(node);
         let word = match eligibility {
             Eligibility::Eligible => "Node marked as eligible for scheduling",

@@ -23,7 +23,8 @@ use super::evaluations::{Course, Trigger};
 use super::nomad::number_of;
 use super::orders::CountRefused;
 use super::{Happening, Topic, World};
-use crate::invariants::Act;
+use crate::invariants::{Act, Termination};
+use crate::keys::state_root;
 use crate::time::Millis;
 
 /// The ports of one agent.
@@ -257,7 +258,14 @@ impl Nomad for SimPorts {
                 allocation: (*world.listed_allocation(number)).clone(),
                 needs: world.needs_of(world.nomad.allocations[number].group),
             };
-            Ok(there.into_iter().map(|number| occupant(world, number)).collect())
+            let lingering: Vec<usize> = world.nomad.nodes[node].lingering.iter().copied().collect();
+            let mut occupants: Vec<Occupant> = there.into_iter().map(|number| occupant(world, number)).collect();
+            for number in lingering {
+                let mut left = occupant(world, number);
+                left.allocation.lingers = true;
+                occupants.push(left);
+            }
+            Ok(occupants)
         })
         .await
     }
@@ -342,7 +350,8 @@ impl Nomad for SimPorts {
                 let words = refused.to_words(request.count);
                 PortError::new(Service::Nomad, "scale", ErrorKind::Refused, words)
             })?;
-            let act = Act::Scale { agent: self.agent, group: &request.group, to: request.count };
+            let from = world.nomad.groups[group].count;
+            let act = Act::Scale { agent: self.agent, group: &request.group, from, to: request.count };
             world.act_as_leader(self.agent, &act);
             let modify_index = world.set_count(group, request.count);
             let evaluation = world.evaluate_soon(job, Trigger::Scaling);
@@ -355,7 +364,10 @@ impl Nomad for SimPorts {
         self.served(Service::Nomad, "drain", |world| {
             let number = world.find_node(node).ok_or_else(|| not_found(Service::Nomad, "drain"))?;
             let pool = world.plan.pools[world.nomad.nodes[number].pool].name.clone();
-            world.act_as_leader(self.agent, &Act::Drain { agent: self.agent, pool: &pool });
+            let own_node = world.agents[self.agent].allocation.map(|own| world.nomad.allocations[own].node);
+            let act = Act::Drain { agent: self.agent, pool: &pool, own: own_node == Some(number) };
+            world.act_as_leader(self.agent, &act);
+            world.nomad.nodes[number].drained_by_agent = true;
             world.start_drain(number);
             Ok(())
         })
@@ -415,7 +427,12 @@ impl Consul for SimPorts {
 
     async fn list(&self, prefix: &str, wait: Option<Wait>) -> Result<Indexed<Vec<KvEntry>>, PortError> {
         let index = |world: &World| world.consul.prefix_index(prefix);
-        let read = |world: &mut World| world.consul.list(prefix);
+        let read = |world: &mut World| {
+            if state_root().starts_with(prefix) {
+                world.act(&Act::ReadStates { agent: self.agent });
+            }
+            world.consul.list(prefix)
+        };
         self.blocking(Service::Consul, "list keys", Topic::Consul, wait, index, read).await
     }
 
@@ -425,6 +442,64 @@ impl Consul for SimPorts {
 
     async fn delete(&self, deletion: &Deletion) -> Result<WriteOutcome, PortError> {
         self.served(Service::Consul, "delete key", |world| Ok(world.delete(deletion))).await
+    }
+}
+
+/// What a desired capacity is set for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// More instances.
+    New,
+    /// What was asked for before is not wanted any more.
+    TakenBack,
+}
+
+/// What becomes of an instance that is detached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is terminated next.
+    Ended,
+    /// Somebody will look into it.
+    Kept,
+}
+
+impl SimPorts {
+    /// Sets a pool's desired capacity.
+    async fn set_desired(&self, target: &PoolTarget, to: u32, wish: Wish) -> Result<(), PortError> {
+        self.served(Service::Cloud, "set desired capacity", |world| {
+            let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "set desired capacity"))?;
+            let from = world.cloud.groups[pool].desired;
+            let undoes = wish == Wish::TakenBack;
+            let act = Act::SetDesired { agent: self.agent, pool: &target.name, from, to, undoes };
+            world.act_as_leader(self.agent, &act);
+            world.set_desired(pool, to);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Detaches an instance.
+    async fn detach(
+        &self,
+        target: &PoolTarget,
+        instance: &InstanceId,
+        fate: Fate,
+    ) -> Result<Option<ActivityId>, PortError> {
+        self.served(Service::Cloud, "detach instance", |world| {
+            let number = world.cloud.find(instance).ok_or_else(|| not_found(Service::Cloud, "detach instance"))?;
+            let it = &world.cloud.instances[number];
+            let is_member = world.cloud.groups[it.pool].members.contains(&number);
+            if !is_member || it.lifecycle == Lifecycle::Detaching {
+                let message = "the instance is not part of the group";
+                return Err(PortError::new(Service::Cloud, "detach instance", ErrorKind::Conflict, message));
+            }
+            let from = world.cloud.groups[it.pool].desired;
+            let act = Act::Detach { agent: self.agent, pool: &target.name, from };
+            world.act_as_leader(self.agent, &act);
+            world.cloud.instances[number].taken_out = fate == Fate::Ended;
+            Ok(Some(world.detach_instance(number)))
+        })
+        .await
     }
 }
 
@@ -453,7 +528,7 @@ impl Cloud for SimPorts {
                 desired: group.desired,
                 instances: group.members.iter().map(member).collect(),
                 suspended: Vec::new(),
-                weighted: false,
+                weighted: plan.weighted,
                 overhaul: None,
             })
         })
@@ -461,17 +536,11 @@ impl Cloud for SimPorts {
     }
 
     async fn grow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError> {
-        self.served(Service::Cloud, "set desired capacity", |world| {
-            let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "set desired capacity"))?;
-            world.act_as_leader(self.agent, &Act::SetDesired { agent: self.agent, pool: &target.name, to });
-            world.set_desired(pool, to);
-            Ok(())
-        })
-        .await
+        self.set_desired(target, to, Wish::New).await
     }
 
     async fn ungrow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError> {
-        self.grow(target, to).await
+        self.set_desired(target, to, Wish::TakenBack).await
     }
 
     async fn instances(&self, _: &PoolTarget, ids: &[InstanceId]) -> Result<Vec<Instance>, PortError> {
@@ -486,24 +555,11 @@ impl Cloud for SimPorts {
     }
 
     async fn take_out(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
-        self.served(Service::Cloud, "detach instance", |world| {
-            let number = world.cloud.find(instance).ok_or_else(|| not_found(Service::Cloud, "detach instance"))?;
-            let it = &world.cloud.instances[number];
-            let is_member = world.cloud.groups[it.pool].members.contains(&number);
-            if !is_member || it.lifecycle == Lifecycle::Detaching {
-                let message = "the instance is not part of the group";
-                return Err(PortError::new(Service::Cloud, "detach instance", ErrorKind::Conflict, message));
-            }
-            let from = world.cloud.groups[it.pool].desired;
-            let act = Act::Detach { agent: self.agent, pool: &target.name, from };
-            world.act_as_leader(self.agent, &act);
-            Ok(Some(world.detach_instance(number)))
-        })
-        .await
+        self.detach(target, instance, Fate::Ended).await
     }
 
     async fn let_go(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
-        self.take_out(target, instance).await
+        self.detach(target, instance, Fate::Kept).await
     }
 
     async fn activities(&self, target: &PoolTarget) -> Result<Vec<Activity>, PortError> {
@@ -519,7 +575,10 @@ impl Cloud for SimPorts {
             let number = world.cloud.find(instance).ok_or_else(|| not_found(Service::Cloud, "terminate instance"))?;
             let again = !matches!(world.cloud.instances[number].state, InstanceState::Pending | InstanceState::Running);
             let migratable = world.migratable_on(number);
-            let act = Act::Terminate { agent: self.agent, pool: &target.name, instance, again, migratable };
+            let it = &world.cloud.instances[number];
+            let member = world.cloud.groups[it.pool].members.contains(&number) && it.lifecycle != Lifecycle::Detaching;
+            let (agent, pool) = (self.agent, &target.name);
+            let act = Act::Terminate(Termination { agent, pool, instance, again, member, migratable });
             world.act_as_leader(self.agent, &act);
             world.kill_instance(number);
             Ok(())
@@ -553,7 +612,7 @@ impl World {
         }
     }
 
-    /// How many allocations of services run on an instance's node: they could still be migrated.
+    /// How many allocations of services live on an instance's node: they could still be migrated, or end by themselves.
     fn migratable_on(&self, instance: usize) -> usize {
         let Some(node) = self.cloud.instances[instance].node else { return 0 };
         let is_service = |allocation: &&usize| {
@@ -561,7 +620,8 @@ impl World {
             self.plan.jobs[self.plan.groups[group].job].kind == replicator::domain::JobKind::Service
         };
         if self.nomad.nodes[node].alive {
-            self.nomad.nodes[node].allocations.iter().filter(is_service).count()
+            let it = &self.nomad.nodes[node];
+            it.allocations.iter().chain(&it.lingering).filter(is_service).count()
         } else {
             0
         }

@@ -25,6 +25,8 @@ pub(crate) enum Happening {
     AllocationCompletes(usize),
     /// An allocation that was told to stop has stopped.
     AllocationStopped(usize),
+    /// What was left of an allocation that has ended is gone too.
+    AllocationIsGone(usize),
     /// The deadline of a node's drain may be over.
     DrainIsDue(usize),
     /// A deployment may have ended, one way or the other.

@@ -3,6 +3,7 @@
 use replicator::domain::{ClientStatus, DesiredStatus, JobKind, Resources};
 
 use super::evaluations::{Refusals, Shortage, Trigger};
+use super::fitting::Misfit;
 use super::nomad::{SimAllocation, StopReason, uuid};
 use super::stream::PLAN_RESULT;
 use super::{Happening, World};
@@ -44,7 +45,9 @@ impl Score {
 impl Refusals {
     /// Counts a node by the first resource that it lacks.
     fn note_lack(&mut self, free: Resources, asked: Resources) {
-        let lacks = if free.cpu < asked.cpu {
+        let lacks = if free.cores < asked.cores {
+            &mut self.lack_cores
+        } else if free.cpu < asked.cpu {
             &mut self.lack_cpu
         } else if free.memory < asked.memory {
             &mut self.lack_memory
@@ -102,7 +105,8 @@ impl World {
         let resources = self.plan.groups[group].resources();
         for node in 0..self.nomad.nodes.len() {
             let it = &self.nomad.nodes[node];
-            if it.pool == pool && it.takes_work() && it.free.holds(resources) && !taken.contains(&node) {
+            let may = it.pool == pool && it.takes_work() && self.free_on(node).holds(resources);
+            if may && !taken.contains(&node) && self.misfit(group, node).is_none() {
                 self.place(group, node, Score::default(), evaluation);
             }
         }
@@ -120,7 +124,6 @@ impl World {
     fn best_node(&self, group: usize) -> Result<(usize, Score), Refusals> {
         let plan = &self.plan.groups[group];
         let (resources, pool) = (plan.resources(), self.plan.jobs[plan.job].pool);
-        let capacity = self.plan.pools[pool].capacity();
         let count = self.nomad.groups[group].count;
         let mut best: Option<(usize, Score)> = None;
         let mut refusals = Refusals::default();
@@ -129,14 +132,20 @@ impl World {
                 refusals.filtered += 1;
                 continue;
             }
-            if !node.free.holds(resources) {
-                refusals.note_lack(node.free, resources);
+            let free = self.free_on(number);
+            match self.misfit(group, number) {
+                Some(Misfit::Constraint) => refusals.unfit += 1,
+                _ if !free.holds(resources) => refusals.note_lack(free, resources),
+                Some(Misfit::Port) => refusals.lack_ports += 1,
+                None => {}
+            }
+            if !free.holds(resources) || self.misfit(group, number).is_some() {
                 continue;
             }
             let same_group = |it: &&usize| self.nomad.allocations[**it].group == group;
             let collisions = node.allocations.iter().filter(same_group).count();
             let collisions = u32::try_from(collisions).unwrap_or(u32::MAX);
-            let score = Score::rate(capacity, node.free.less(resources), collisions, count);
+            let score = Score::rate(self.capacity_of(number), free.less(resources), collisions, count);
             if best.is_none_or(|(_, highest)| score.mean() > highest.mean()) {
                 best = Some((number, score));
             }

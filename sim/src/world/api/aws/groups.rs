@@ -80,6 +80,9 @@ impl World {
             tag(&mut out, "AutoScalingGroupName", group);
         }
         tag(&mut out, "AvailabilityZone", self.zone_of(instance));
+        if self.plan.pools[it.pool].weighted {
+            tag(&mut out, "WeightedCapacity", 1);
+        }
         tag(&mut out, "LifecycleState", lifecycle);
         tag(&mut out, "HealthStatus", if it.runs() { "Healthy" } else { "Unhealthy" });
         out.push_str(&launch_template(it.pool));

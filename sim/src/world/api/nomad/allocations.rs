@@ -105,14 +105,14 @@ impl World {
         let plan = &self.plan.groups[group];
         let tasks = plan.tasks.iter().map(|task| {
             let page = json!({
-                "Cpu": {"CpuShares": task.cpu, "ReservedCores": null}, "Devices": null,
+                "Cpu": {"CpuShares": task.cpu, "ReservedCores": reserved_cores(task.cores)}, "Devices": null,
                 "Memory": {"MemoryMB": task.memory, "MemoryMaxMB": 0}, "Networks": null,
             });
             (task.name.to_string(), page)
         });
         let lifecycles = plan.tasks.iter().map(|task| (task.name.to_string(), Value::Null));
         json!({
-            "Shared": {"DiskMB": plan.disk, "Networks": null, "Ports": null},
+            "Shared": {"DiskMB": plan.disk, "Networks": null, "Ports": ports(&plan.wants.ports)},
             "TaskLifecycles": lifecycles.collect::<Map<_, _>>(), "Tasks": tasks.collect::<Map<_, _>>(),
         })
     }
@@ -175,6 +175,16 @@ impl World {
         })));
         page
     }
+}
+
+/// Which cores a task has; which of its node's does not matter here.
+fn reserved_cores(cores: u32) -> Value {
+    if cores == 0 { Value::Null } else { (0..cores).collect::<Vec<u32>>().into() }
+}
+
+fn ports(ports: &[u16]) -> Value {
+    let port = |port: &u16| json!({"HostIP": "", "Label": format!("p{port}"), "To": 0, "Value": port});
+    if ports.is_empty() { Value::Null } else { ports.iter().map(port).collect::<Vec<Value>>().into() }
 }
 
 fn task_state(it: &SimAllocation, calendar: Calendar) -> Value {

@@ -99,8 +99,8 @@ impl World {
     fn failed_placement(&self, shortage: &Shortage) -> Value {
         let plan = &self.plan.groups[shortage.group];
         let nodes = shortage.nodes;
-        let lacks = [("cpu", nodes.lack_cpu), ("memory", nodes.lack_memory), ("disk", nodes.lack_disk)];
-        let exhausted: Map<String, Value> = lacks
+        let exhausted: Map<String, Value> = nodes
+            .lacks()
             .into_iter()
             .filter(|(_, count)| *count > 0)
             .map(|(name, count)| (name.to_owned(), count.into()))

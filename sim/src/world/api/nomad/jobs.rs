@@ -4,6 +4,7 @@ use replicator::domain::{ClientStatus, DeploymentStatus, JobKey, JobKind};
 use replicator::policy::POOL_KEY;
 use serde_json::{Map, Value, json};
 
+use crate::scenario::Constraint;
 use crate::world::World;
 use crate::world::nomad::CREATED;
 use crate::world::orders::Registered;
@@ -132,15 +133,18 @@ impl World {
 
     /// A job goes on the nodes of its pool; where there is only one, nothing needs to say so.
     fn constraints(&self, job: usize) -> Value {
-        if self.plan.pools.len() < 2 {
-            return Value::Null;
-        }
-        let pool = &self.plan.pools[self.plan.jobs[job].pool].name;
-        json!([{"LTarget": format!("${{meta.{POOL_KEY}}}"), "Operand": "=", "RTarget": pool}])
+        let plan = &self.plan.jobs[job];
+        let pool = &self.plan.pools[plan.pool].name;
+        let in_its_pool = (self.plan.pools.len() > 1)
+            .then(|| json!({"LTarget": format!("${{meta.{POOL_KEY}}}"), "Operand": "=", "RTarget": pool}));
+        let wants = &self.plan.groups[plan.groups.start].wants;
+        constraint_pages(in_its_pool, wants.constraints.iter().filter(|it| !it.of_group), wants.job_apart)
     }
 
     fn task_group_page(&self, group: usize, update: &Value) -> Value {
         let (plan, it) = (&self.plan.groups[group], &self.nomad.groups[group]);
+        let of_group = plan.wants.constraints.iter().filter(|it| it.of_group);
+        let constraints = constraint_pages(None, of_group, plan.wants.group_apart);
         let restart =
             json!({"Attempts": 2, "Delay": 15_000_000_000_u64, "Interval": 1_800_000_000_000_u64, "Mode": "fail"});
         let tasks: Vec<Value> = plan
@@ -154,7 +158,7 @@ impl World {
                     "Leader": false, "Lifecycle": null, "LogConfig": {"MaxFileSizeMB": 10, "MaxFiles": 10},
                     "Meta": null,
                     "Resources": {
-                        "CPU": task.cpu, "Cores": 0, "Devices": null, "DiskMB": 0, "IOPS": 0, "MemoryMB": task.memory,
+                        "CPU": if task.cores > 0 { 0 } else { task.cpu }, "Cores": task.cores, "Devices": null, "DiskMB": 0, "IOPS": 0, "MemoryMB": task.memory,
                         "MemoryMaxMB": 0, "Networks": null,
                     },
                     "RestartPolicy": restart, "ScalingPolicies": null, "Services": null, "ShutdownDelay": 0,
@@ -170,10 +174,10 @@ impl World {
         json!({
             "Name": plan.key.group, "Count": it.count,
             "Meta": if it.meta.is_empty() { Value::Null } else { json!(it.meta) }, "Tasks": tasks, "Update": update,
-            "Affinities": null, "Constraints": null, "Consul": {"Namespace": ""},
+            "Affinities": null, "Constraints": constraints, "Consul": {"Namespace": ""},
             "EphemeralDisk": {"Migrate": false, "SizeMB": plan.disk, "Sticky": false},
             "Migrate": if service { migrate } else { Value::Null },
-            "Networks": null,
+            "Networks": networks(&plan.wants.ports),
             "ReschedulePolicy": {
                 "Attempts": 0, "Delay": 30_000_000_000_u64, "DelayFunction": "exponential", "Interval": 0,
                 "MaxDelay": 3_600_000_000_000_u64, "Unlimited": true,
@@ -182,4 +186,24 @@ impl World {
             "ShutdownDelay": null, "Spreads": null, "StopAfterClientDisconnect": null, "Volumes": null,
         })
     }
+}
+
+/// Constraints, as a job shows them; null where there are none.
+fn constraint_pages<'c>(first: Option<Value>, written: impl Iterator<Item = &'c Constraint>, apart: bool) -> Value {
+    let page = |it: &Constraint| json!({"LTarget": it.attribute, "Operand": it.operator.as_str(), "RTarget": it.value});
+    let distinct = apart.then(|| json!({"LTarget": "", "Operand": "distinct_hosts", "RTarget": "true"}));
+    let pages: Vec<Value> = first.into_iter().chain(written.map(page)).chain(distinct).collect();
+    if pages.is_empty() { Value::Null } else { pages.into() }
+}
+
+/// A group's network, where it has static ports.
+fn networks(ports: &[u16]) -> Value {
+    if ports.is_empty() {
+        return Value::Null;
+    }
+    let port = |port: &u16| json!({"HostNetwork": "default", "Label": format!("p{port}"), "To": 0, "Value": port});
+    json!([{
+        "CIDR": "", "DNS": null, "Device": "", "DynamicPorts": null, "Hostname": "", "IP": "", "MBits": 0, "Mode": "host",
+        "ReservedPorts": ports.iter().map(port).collect::<Vec<Value>>(),
+    }])
 }

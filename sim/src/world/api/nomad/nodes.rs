@@ -10,6 +10,9 @@ use crate::world::nodes::{DrainCourse, DrainDeadline, LastDrain, NodeEvent};
 use crate::world::orders::NodeChanged;
 use crate::world::{Calendar, World};
 
+/// How many cores a node shows whose scenario does not say.
+const USUAL_CORES: u32 = 2;
+
 impl World {
     /// `GET /v1/nodes`.
     pub(crate) fn nodes_page(&self, prefix: &str) -> Vec<Value> {
@@ -54,7 +57,9 @@ impl World {
         let (it, detail) = (&self.nomad.nodes[number], self.node_detail(number));
         let pool = &self.plan.pools[it.pool];
         let instance = &self.cloud.instances[it.instance];
-        let (size, reserved) = (pool.size, pool.reserved);
+        let (mut size, reserved) = (pool.size, pool.reserved);
+        size.cpu = it.shown_cpu.unwrap_or(size.cpu);
+        let cores = if size.cores > 0 { size.cores } else { USUAL_CORES };
         let address = &instance.address;
         let drain = it.last_drain.filter(|_| it.draining);
         let networks = json!([{
@@ -78,7 +83,7 @@ impl World {
             "Links": {"consul": format!("dc1.{}", it.name)},
             "Meta": detail.meta,
             "NodeResources": {
-                "Cpu": {"CpuShares": size.cpu.0, "ReservableCpuCores": [0, 1], "TotalCpuCores": 2}, "Devices": null,
+                "Cpu": {"CpuShares": size.cpu.0, "ReservableCpuCores": (0..cores).collect::<Vec<u32>>(), "TotalCpuCores": cores}, "Devices": null,
                 "Disk": {"DiskMB": size.disk.0}, "Memory": {"MemoryMB": size.memory.0}, "Networks": networks,
                 "NodeNetworks": [{
                     "Addresses": [{

@@ -19,7 +19,11 @@ impl World {
             return None;
         }
         let now = self.calendar.nanos(self.now);
-        let used = self.statistics(number).tasks;
+        let statistics = self.statistics(number);
+        if !statistics.collected {
+            return Some(uncollected());
+        }
+        let used = statistics.tasks;
         let total = |of: fn(&TaskUsage) -> f64| used.iter().map(of).sum::<f64>();
         let cpu = total(|task| task.cpu_mhz.unwrap_or(0.0));
         let rss = used.iter().map(|task| task.memory.rss.unwrap_or(0)).sum();
@@ -30,6 +34,15 @@ impl World {
         });
         Some(json!({"ResourceUsage": usage(cpu, rss), "Tasks": tasks.collect::<Map<_, _>>(), "Timestamp": now}))
     }
+}
+
+/// What a client says that collects no statistics: zeros that nobody measured.
+fn uncollected() -> Value {
+    let mut usage = usage(0.0, 0);
+    for of in ["CpuStats", "MemoryStats"] {
+        usage[of]["Measured"] = Value::Null;
+    }
+    json!({"ResourceUsage": usage, "Tasks": {}, "Timestamp": 0})
 }
 
 fn usage(cpu: f64, rss: u64) -> Value {

@@ -1,0 +1,114 @@
+//! What invariants see at every tick, and what must be in order once all that went wrong is over.
+
+use jiff::Timestamp;
+use replicator::domain::{NodeId, Resource};
+use replicator::operation::{Operation, Work};
+use replicator::state::ResourceState;
+
+use super::World;
+use crate::invariants::{PoolSight, Sight};
+use crate::keys::state_key;
+use crate::time::Millis;
+
+impl World {
+    /// Lets the invariants look at what there is.
+    pub(super) fn watch(&mut self) {
+        let sight = self.sight();
+        if let Err(violation) = self.invariants.watch(self.now, &sight) {
+            self.record.violate(self.now, violation);
+        }
+    }
+
+    fn sight(&self) -> Sight {
+        let reachable = self.outages.nomad == 0 && self.outages.consul == 0 && self.outages.cloud == 0;
+        let truthful = self.plan.odd.as_ref().is_none_or(|odd| self.now >= odd.until);
+        Sight {
+            calm: reachable && truthful && self.leading_agent().is_some(),
+            forsaken: self.forsaken_nodes(),
+            pools: (0..self.plan.pools.len()).map(|pool| self.pool_sight(pool)).collect(),
+        }
+    }
+
+    /// The agent that has the leader's lock, where an agent has it.
+    pub(super) fn leading_agent(&self) -> Option<usize> {
+        let leader = self.leader_session()?;
+        self.agents.iter().position(|slot| slot.session.as_ref() == Some(leader))
+    }
+
+    fn pool_sight(&self, pool: usize) -> PoolSight {
+        let name = self.plan.pools[pool].name.clone();
+        let waiting = self.nomad.blocked.values().flat_map(|number| &self.nomad.evaluations[*number].shortages);
+        // Where nodes differ for a group, it may wait for one that no other pool size would bring.
+        let any_node_will_do = |group: usize| self.plan.groups[group].wants.constraints.is_empty();
+        let of_pool = waiting.filter(|it| self.plan.jobs[self.plan.groups[it.group].job].pool == pool);
+        let unplaced = of_pool.filter(|it| any_node_will_do(it.group)).map(|shortage| shortage.queued).sum();
+        let hindered = unplaced > 0 && self.is_hindered(pool);
+        PoolSight { pool: name, desired: self.cloud.groups[pool].desired, unplaced, hindered }
+    }
+
+    fn is_hindered(&self, pool: usize) -> bool {
+        let (group, plan) = (&self.cloud.groups[pool], &self.plan.pools[pool]);
+        let failsafe = self.state_of(&Resource::Pool(plan.name.clone())).is_some_and(|state| state.failsafe_mode);
+        let no_launch = group.no_capacity > 0 || group.never_join > 0 || !group.zones_down.is_empty();
+        failsafe || no_launch || plan.weighted
+    }
+
+    fn state_of(&self, resource: &Resource) -> Option<ResourceState> {
+        ResourceState::from_json(&self.consul.keys.get(&state_key(resource))?.value).ok()
+    }
+
+    /// Nodes that an agent drained, that take no work yet run, and that no operation is about.
+    fn forsaken_nodes(&self) -> Vec<NodeId> {
+        let forsaken = |node: &&super::nomad::SimNode| {
+            if !(node.alive && node.drained_by_agent) || node.takes_work() {
+                return false;
+            }
+            let pool = Resource::Pool(self.plan.pools[node.pool].name.clone());
+            let operation = self.state_of(&pool).and_then(|state| state.operation);
+            !operation.is_some_and(|operation| is_about(&operation, &node.id))
+        };
+        self.nomad.nodes.iter().filter(forsaken).map(|node| node.id.clone()).collect()
+    }
+
+    /// What is not in order although nothing has gone wrong for long. An operation may take so long, and no longer.
+    pub(crate) fn unhealed(&self, within: Millis) -> Vec<String> {
+        let mut problems = Vec::new();
+        if self.agents_live() && self.leading_agent().is_none() {
+            problems.push("no agent leads".to_owned());
+        }
+        problems.extend(
+            self.forsaken_nodes().iter().map(|node| format!("{node} was drained, and no operation is about it")),
+        );
+        let latest = self.calendar.time_off_by(self.now - within, 0);
+        problems.extend(self.states().filter_map(|(path, state)| unfinished(&path, &state, latest)));
+        for instance in self.cloud.instances.iter().filter(|it| it.taken_out && it.runs()) {
+            if !self.is_operated(instance.pool) {
+                problems.push(format!("{} was detached by an agent, and runs on", instance.id));
+            }
+        }
+        problems
+    }
+
+    /// Whether any agent is there to lead: those inside the cluster need room.
+    fn agents_live(&self) -> bool {
+        let inside = self.plan.agents.runs_in;
+        self.plan.agents.count > 0 && inside.is_none_or(|group| self.nomad.groups[group].serving > 0)
+    }
+
+    /// Whether an operation is under way on a pool.
+    fn is_operated(&self, pool: usize) -> bool {
+        let state = self.state_of(&Resource::Pool(self.plan.pools[pool].name.clone()));
+        state.is_some_and(|state| state.operation.is_some())
+    }
+}
+
+fn is_about(operation: &Operation, node: &NodeId) -> bool {
+    matches!(&operation.work, Work::ScaleIn(work) if work.node == *node)
+}
+
+/// An operation that began before `latest` and goes on, although nothing freezes it.
+fn unfinished(path: &str, state: &ResourceState, latest: Timestamp) -> Option<String> {
+    let operation = state.operation.as_ref().filter(|it| it.started < latest && !state.failsafe_mode)?;
+    let (started, phase) = (operation.started, operation.work.phase_name());
+    Some(format!("{path}: an operation of {started} is still {phase}"))
+}

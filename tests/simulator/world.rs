@@ -1,0 +1,144 @@
+//! What the simulated cluster does by itself, with no agent in it: what the scheduler refuses, and what people do.
+
+use std::path::Path;
+
+use replicator_sim::run::{Outcome, run};
+use replicator_sim::scenario::{Changes, Scenario};
+
+use super::first;
+
+/// A pool of three nodes in two zones, a group, and nobody who scales. `group` is more of the group's table.
+fn cluster(group: &str, more: &str) -> Outcome {
+    let text = format!(
+        r#"
+title = "A cluster that is left alone"
+seed = 1
+duration = "1h"
+tick = "10s"
+[agents]
+count = 0
+[pools.workers]
+instance = {{ cpu = 4000, memory = 8000, cores = 4 }}
+nodes = 3
+min = 1
+max = 6
+zones = ["a", "b"]
+boot = "60s"
+[pools.workers.meta]
+replicator_enabled = true
+replicator_region = "r"
+replicator_notification_uid = "U"
+rack = "r1"
+[jobs.web.groups.g]
+count = 6
+{group}
+[jobs.web.groups.g.tasks.t]
+cpu = 300
+memory = 300
+{more}
+"#
+    );
+    let scenario = Scenario::parse(&text, Path::new("t.toml"), &Changes::default()).unwrap_or_else(|e| panic!("{e}"));
+    run(&scenario)
+}
+
+fn event(what: &str) -> String {
+    format!("[[event]]\nat = \"10m\"\nfor = \"10m\"\n{what}\n")
+}
+
+/// How many allocations serve, by the minute.
+fn serving(outcome: &Outcome, minute: usize) -> u32 {
+    outcome.record.groups[0][minute * 6].serving
+}
+
+fn ready(outcome: &Outcome, minute: usize) -> u32 {
+    outcome.record.pools[0][minute * 6].ready
+}
+
+#[test]
+fn work_that_must_stay_apart_gets_a_node_each() {
+    assert_eq!(serving(&cluster("", ""), 30), 6);
+    assert_eq!(serving(&cluster("distinct_hosts = true", ""), 30), 3);
+    assert_eq!(serving(&cluster("ports = [8080]", ""), 30), 3, "and so does a static port");
+}
+
+#[test]
+fn constraints_keep_work_from_nodes() {
+    let zone = "constraint = [{ attribute = \"${attr.platform.aws.placement.availability-zone}\", value = \"b\" }]\n\
+                distinct_hosts = true";
+    assert_eq!(serving(&cluster(zone, ""), 30), 1, "of three nodes, the second is in zone b");
+    for (constraint, expected) in [
+        ("attribute = \"${meta.rack}\", value = \"r1\"", 6),
+        ("attribute = \"${meta.rack}\", operator = \"!=\", value = \"r1\"", 0),
+        ("attribute = \"${meta.colour}\", operator = \"is_set\"", 0),
+        ("attribute = \"${meta.colour}\", operator = \"is_not_set\"", 6),
+        ("attribute = \"${node.datacenter}\", value = \"dc1\"", 6),
+    ] {
+        assert_eq!(serving(&cluster(&format!("constraint = [{{ {constraint} }}]"), ""), 30), expected, "{constraint}");
+    }
+}
+
+#[test]
+fn a_changed_meta_lets_work_in() {
+    let constraint = "constraint = [{ attribute = \"${meta.rack}\", value = \"r2\" }]";
+    let set = event("set_meta = { pool = \"workers\", node = 1, key = \"rack\", value = \"r2\" }");
+    let outcome = cluster(constraint, &set);
+    assert_eq!((serving(&outcome, 9), serving(&outcome, 12)), (0, 6));
+}
+
+#[test]
+fn cores_are_whole_and_come_to_their_share_of_the_cpu() {
+    let with_cores = "[jobs.web.groups.g.tasks.u]\ncores = 2\nmemory = 10";
+    assert_eq!(serving(&cluster("", with_cores), 30), 3, "300 + 2000 MHz of 4000");
+}
+
+#[test]
+fn a_node_that_shows_no_cpu_gets_no_work_and_keeps_what_it_has() {
+    let events = event("odd_node = { pool = \"workers\", cpu = 0 }\n")
+        + "[[event]]\nat = \"12m\"\nset_count = { group = \"web/g\", count = 39 }";
+    let outcome = cluster("", &events);
+    assert_eq!(
+        (serving(&outcome, 11), serving(&outcome, 19), serving(&outcome, 22)),
+        (6, 28, 39),
+        "13 on each of two nodes, and 2 stay"
+    );
+}
+
+#[test]
+fn people_drain_nodes_and_let_work_in_again() {
+    let drained = cluster("", &event("drain_node = { pool = \"workers\", node = 1 }"));
+    assert_eq!((ready(&drained, 9), ready(&drained, 11), ready(&drained, 21)), (3, 2, 3));
+    let kept_off = cluster("", &event("set_eligibility = { pool = \"workers\", eligible = false }"));
+    assert_eq!((ready(&kept_off, 11), ready(&kept_off, 21)), (2, 3));
+    assert_eq!(serving(&kept_off, 11), 6, "what runs stays");
+    let called_off = event("drain_node = { pool = \"workers\" }")
+        + "[[event]]\nat = \"10m 2s\"\ncancel_drain = { pool = \"workers\" }";
+    assert_eq!(ready(&cluster("", &called_off), 12), 3);
+}
+
+#[test]
+fn people_take_instances_out_of_their_group() {
+    let desired = |outcome: &Outcome, minute: usize| outcome.record.pools[0][minute * 6].desired;
+    let detached = cluster("", &event("detach_instance = { pool = \"workers\" }"));
+    assert_eq!((desired(&detached, 30), ready(&detached, 30)), (2, 3), "its node goes on");
+    let standby = cluster("", &event("standby = { pool = \"workers\" }"));
+    assert_eq!((desired(&standby, 15), desired(&standby, 30), ready(&standby, 30)), (2, 3, 3), "none was launched");
+}
+
+#[test]
+fn a_poststop_task_outlives_its_allocation() {
+    let fewer = "[[event]]\nat = \"10m\"\nset_count = { group = \"web/g\", count = 5 }";
+    let outcome = cluster("poststop = \"5m\"", fewer);
+    let stopped = first(&outcome, "has stopped").unwrap();
+    assert_eq!(first(&outcome, "the last task of allocation"), Some(stopped + 300));
+}
+
+#[test]
+fn oddities_are_told_while_they_last_and_not_after() {
+    let scenario =
+        super::small_scenario("{ constant = 2100 }", "[odd]\nuntil = \"20m\"\npercent = 100\nkinds = [\"errors\"]");
+    let outcome = run(&Scenario::parse(&scenario, Path::new("t.toml"), &Changes::default()).unwrap());
+    let odd: Vec<u64> =
+        outcome.record.lines.iter().filter(|line| line.text.contains("an odd failure")).map(|line| line.at.0).collect();
+    assert!(!odd.is_empty() && odd.iter().all(|at| *at <= 20 * 60_000), "{odd:?}");
+}
