@@ -267,8 +267,14 @@ fn draining_the_own_node_is_caught() {
 #[test]
 fn failures_that_outlive_a_success_are_caught() {
     let failed = ResourceState { failure_count: 1, ..state() };
-    let succeeded =
-        Event::Finished { resource: Resource::Pool(pool()), direction: Direction::In, outcome: Outcome::Succeeded };
+    let succeeded = Event::Finished {
+        resource: Resource::Pool(pool()),
+        direction: Direction::In,
+        outcome: Outcome::Succeeded,
+        step: None,
+        about: String::new(),
+        took: std::time::Duration::ZERO,
+    };
     let again = ResourceState { failure_count: 1, ..operating(50) };
     let other = Act::ReadStates { agent: 0 };
     for told_first in [true, false] {

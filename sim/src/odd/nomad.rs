@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use replicator::domain::{
-    Allocation, AllocationId, AllocationStats, BlockedWork, ClientStatus, Deployment, DeploymentStatus, Evaluation,
-    EvaluationId, Job, JobKey, JobSummary, MebiBytes, MegaHertz, MemoryStats, Node, NodeId, NodeStatus, NodeSummary,
-    Occupant, Resources, TaskUsage,
+    Ailing, Allocation, AllocationId, AllocationStats, BlockedWork, ClientStatus, Deployment, DeploymentStatus,
+    Evaluation, EvaluationId, GroupKey, Job, JobKey, JobSummary, MebiBytes, MegaHertz, MemoryStats, Node, NodeId,
+    NodeStatus, NodeSummary, Occupant, Resources, TaskUsage,
 };
 use replicator::ports::{Indexed, Nomad, PortError, Ports, ScaleAccepted, ScaleRequest, Service, Wait};
 
@@ -173,6 +173,11 @@ impl<P: Ports> Nomad for OddPorts<P> {
             occupants.extend(occupants.first().cloned());
         }
         Ok(occupants)
+    }
+
+    async fn ailing(&self, group: &GroupKey) -> Result<Option<Ailing>, PortError> {
+        self.travel(Service::Nomad, "read allocations of job").await?;
+        self.inner.nomad().ailing(group).await
     }
 
     async fn blocked(&self) -> Result<Vec<BlockedWork>, PortError> {
