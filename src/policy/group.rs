@@ -234,7 +234,10 @@ mod tests {
             ),
             (("replicator_max", "1"), "replicator_min = replicator_max = 1: with one size there is none to scale to"),
             (("replicator_scalein_cpu", "0"), "replicator_scalein_cpu = 0 can never fire: nothing uses less than 0 %"),
-            (("replicator_scalein_mem", "0.0"), "replicator_scalein_mem = 0 can never fire: nothing uses less than 0 %"),
+            (
+                ("replicator_scalein_mem", "0.0"),
+                "replicator_scalein_mem = 0 can never fire: nothing uses less than 0 %",
+            ),
             (
                 ("replicator_scaleout_mem", "100"),
                 "replicator_scaleout_mem = 100 can hardly fire: Nomad kills a task that uses more memory than it asked for",

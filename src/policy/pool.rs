@@ -84,9 +84,7 @@ impl PoolPolicy {
             min: reader.count_or_absent("replicator_min"),
             max: reader.count_or_absent("replicator_max"),
             cooldown: reader.seconds_or("replicator_cooldown", DEFAULT_COOLDOWN),
-            fault_tolerance: reader
-                .count_or_absent(TOLERANCE_KEY)
-                .unwrap_or(DEFAULT_FAULT_TOLERANCE),
+            fault_tolerance: reader.count_or_absent(TOLERANCE_KEY).unwrap_or(DEFAULT_FAULT_TOLERANCE),
             retry_threshold: reader.positive_or("replicator_retry_threshold", DEFAULT_RETRY_THRESHOLD),
             scaling_threshold: reader.positive_or("replicator_scaling_threshold", DEFAULT_SCALING_THRESHOLD),
         };

@@ -113,7 +113,9 @@ impl fmt::Display for KeyProblem {
                 f,
                 "{key} = 0: a group at 0 has no statistics and would never come back: it is not scaled in below 1"
             ),
-            Problem::OneSize { size, min } => write!(f, "{min} = {key} = {size}: with one size there is none to scale to"),
+            Problem::OneSize { size, min } => {
+                write!(f, "{min} = {key} = {size}: with one size there is none to scale to")
+            }
             Problem::NeverBelow => write!(f, "{key} = 0 can never fire: nothing uses less than 0 %"),
             Problem::HardlyAbove { threshold } => write!(
                 f,

@@ -19,7 +19,8 @@ pub(crate) fn count(text: &str) -> Option<u32> {
 fn whole(text: &str) -> Option<u32> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     // With a zero before it, a number is octal.
-    let plain = digits.starts_with(|c: char| c.is_ascii_digit()) && !matches!(digits.as_bytes(), [b'0', b'0'..=b'9', ..]);
+    let plain =
+        digits.starts_with(|c: char| c.is_ascii_digit()) && !matches!(digits.as_bytes(), [b'0', b'0'..=b'9', ..]);
     let value = number(digits).filter(|value| plain && value.fract() == 0.0)?;
     format!("{value:.0}").parse().ok()
 }

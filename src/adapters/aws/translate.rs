@@ -334,6 +334,12 @@ mod tests {
     }
 
     #[test]
+    fn instance_refreshes_without_an_id_are_told() {
+        let nameless = InstanceRefresh::builder().status(InstanceRefreshStatus::Pending).build();
+        assert_eq!(overhaul(&[nameless]).as_deref(), Some("instance refresh without an ID is Pending"));
+    }
+
+    #[test]
     fn instances_that_cannot_be_judged_are_named() {
         let of = |name: &str| Ec2State::builder().name(InstanceStateName::from(name)).build();
         let nameless = Ec2Instance::builder().state(of("running")).build();
