@@ -39,16 +39,8 @@ impl Providers {
 
     fn of(&self, target: &PoolTarget) -> Result<&dyn Provider, PortError> {
         self.by_name.get(&target.provider).map(AsRef::as_ref).ok_or_else(|| {
-            let name = target.provider.as_str();
-            let message = match self.offers(&target.provider) {
-                Offer::Unknown => {
-                    format!("nobody knows a provider {name:?}; those that there are: {}", KNOWN.join(", "))
-                }
-                Offer::Yes | Offer::NotBuilt => {
-                    format!("this build has no provider {name}: it was built without the feature `{name}`")
-                }
-            };
-            PortError::new(Service::Cloud, format!("find the provider of {target}"), ErrorKind::Other, message)
+            let obstacle = self.offers(&target.provider).obstacle(&target.provider).unwrap_or_default();
+            PortError::new(Service::Cloud, format!("find the provider of {target}"), ErrorKind::Other, obstacle)
         })
     }
 }
@@ -165,7 +157,8 @@ mod tests {
         );
         assert_eq!(none.offers(&"gce".into()), Offer::Unknown);
         let error = Cloud::end(&none, &target("gce"), &"i-1".into()).await.unwrap_err();
-        assert_eq!(error.message, "nobody knows a provider \"gce\"; those that there are: aws");
+        assert_eq!(error.message, "replicator_provider = \"gce\" is not known");
+        assert_eq!(Offer::Yes.obstacle(&"aws".into()), None);
     }
 
     #[test]

@@ -139,10 +139,10 @@ impl AwsCloud {
         if self.overhauls.refused.get() {
             return None;
         }
-        if let Some((asked, word)) = self.overhauls.known.borrow().get(&group) {
-            if asked.elapsed() < OVERHAUL_KNOWN_FOR {
-                return word.clone();
-            }
+        if let Some((asked, word)) = self.overhauls.known.borrow().get(&group)
+            && asked.elapsed() < OVERHAUL_KNOWN_FOR
+        {
+            return word.clone();
         }
         let asked = Instant::now();
         let request = clients.scaling.describe_instance_refreshes().auto_scaling_group_name(target.name.as_str());

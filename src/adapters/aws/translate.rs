@@ -307,11 +307,11 @@ mod tests {
 
     #[test]
     fn instance_refreshes_under_way_are_told() {
+        use InstanceRefreshStatus as Status;
         let refresh = |status: InstanceRefreshStatus, percent: Option<i32>| {
             let refresh = InstanceRefresh::builder().instance_refresh_id("08b9").status(status);
             refresh.set_percentage_complete(percent).build()
         };
-        use InstanceRefreshStatus as Status;
         let cases = [
             (Status::Pending, None, Some("instance refresh 08b9 is Pending")),
             (Status::InProgress, Some(40), Some("instance refresh 08b9 is InProgress, 40 % done")),
