@@ -95,10 +95,12 @@ impl ConsulClient {
 
     /// Tells what makes no sense below a prefix, unless the listing before had it too.
     fn tell(&self, prefix: &str, problems: BTreeSet<String>) {
-        let before = self.told.borrow_mut().insert(prefix.to_owned(), problems.clone()).unwrap_or_default();
-        for problem in problems.difference(&before) {
+        let mut told = self.told.borrow_mut();
+        let before = told.entry(prefix.to_owned()).or_default();
+        for problem in problems.difference(before) {
             tracing::warn!(prefix, "Consul listed something below {prefix} that makes no sense: {problem}");
         }
+        *before = problems;
     }
 }
 
