@@ -65,8 +65,13 @@ pub struct AwsCloud {
 struct Overhauls {
     /// It was refused once, and is not asked for again.
     refused: Cell<bool>,
-    /// When each group was asked about, and what came of it.
-    known: RefCell<BTreeMap<(RegionName, PoolName), (Instant, Option<String>)>>,
+    known: RefCell<BTreeMap<(RegionName, PoolName), Overhaul>>,
+}
+
+/// The instance refresh of a group, where one is under way.
+struct Overhaul {
+    asked: Instant,
+    word: Option<String>,
 }
 
 /// The clients of one region.
@@ -139,10 +144,10 @@ impl AwsCloud {
         if self.overhauls.refused.get() {
             return None;
         }
-        if let Some((asked, word)) = self.overhauls.known.borrow().get(&group)
-            && asked.elapsed() < OVERHAUL_KNOWN_FOR
+        if let Some(known) = self.overhauls.known.borrow().get(&group)
+            && known.asked.elapsed() < OVERHAUL_KNOWN_FOR
         {
-            return word.clone();
+            return known.word.clone();
         }
         let asked = Instant::now();
         let request = clients.scaling.describe_instance_refreshes().auto_scaling_group_name(target.name.as_str());
@@ -153,7 +158,7 @@ impl AwsCloud {
                 None
             }
         };
-        self.overhauls.known.borrow_mut().insert(group, (asked, word.clone()));
+        self.overhauls.known.borrow_mut().insert(group, Overhaul { asked, word: word.clone() });
         word
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_autoscaling::types::{
     Activity as ScalingActivity, AutoScalingGroup, Instance as Member, InstanceRefresh, InstanceRefreshStatus,
-    ScalingActivityStatusCode,
+    LaunchTemplate, ScalingActivityStatusCode,
 };
 use aws_sdk_ec2::types::{Instance as Ec2Instance, InstanceStateName};
 use jiff::Timestamp;
@@ -60,7 +60,7 @@ fn member(instance: &Member) -> Result<PoolInstance, String> {
 /// launched, or in a unit of their own (`vcpu`, `memory-mib`).
 fn is_weighted(group: &AutoScalingGroup) -> bool {
     let template = group.mixed_instances_policy().and_then(|policy| policy.launch_template());
-    let overrides = template.map(|template| template.overrides()).unwrap_or_default();
+    let overrides = template.map(LaunchTemplate::overrides).unwrap_or_default();
     let of_overrides = overrides.iter().filter_map(|it| it.weighted_capacity());
     let of_members = group.instances().iter().filter_map(|it| it.weighted_capacity());
     let counts_units = matches!(group.desired_capacity_type(), None | Some("" | "units"));
@@ -161,9 +161,7 @@ fn is_about_a_limit(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use aws_sdk_autoscaling::types::builders::AutoScalingGroupBuilder;
-    use aws_sdk_autoscaling::types::{
-        LaunchTemplate, LaunchTemplateOverrides, LifecycleState, MixedInstancesPolicy, SuspendedProcess,
-    };
+    use aws_sdk_autoscaling::types::{LaunchTemplateOverrides, LifecycleState, MixedInstancesPolicy, SuspendedProcess};
     use aws_sdk_ec2::primitives::DateTime;
     use aws_sdk_ec2::types::InstanceState as Ec2State;
 
