@@ -104,6 +104,30 @@ fn the_scenario_reference_names_every_key() {
     }
 }
 
+/// The chapters that say what is believed of answers, field by field, with the tests that show it in the last column.
+const BELIEVED: [&str; 1] = ["what-is-believed-aws.md"];
+
+#[test]
+fn what_the_book_believes_is_tested() {
+    let files = ["src", "sim/src", "tests"].map(|folder| rust_files(&root().join(folder)));
+    let code: String = files.iter().flatten().map(|file| fs::read_to_string(file).unwrap()).collect();
+    for chapter in BELIEVED {
+        let text = fs::read_to_string(root().join("book/src").join(chapter)).unwrap();
+        let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| Field"));
+        let mut tests = 0;
+        for row in rows {
+            let last = row.trim_end_matches([' ', '|']).rsplit(" | ").next().unwrap();
+            let named: Vec<&str> = last.split('`').skip(1).step_by(2).collect();
+            assert!(!named.is_empty(), "{chapter}: no test shows this: {row}");
+            for test in named {
+                assert!(code.contains(&format!("fn {test}(")), "{chapter} names {test}, and there is no such test");
+                tests += 1;
+            }
+        }
+        assert!(tests > 20, "{chapter} has its rows");
+    }
+}
+
 #[test]
 fn the_measures_chapter_names_every_measure_and_series() {
     let chapter = fs::read_to_string(root().join("book/src/measures.md")).unwrap();

@@ -39,8 +39,8 @@ impl Providers {
 
     fn of(&self, target: &PoolTarget) -> Result<&dyn Provider, PortError> {
         self.by_name.get(&target.provider).map(AsRef::as_ref).ok_or_else(|| {
-            let message = format!("this build knows no provider {:?}", target.provider.as_str());
-            PortError::new(Service::Cloud, format!("find the provider of {target}"), ErrorKind::Other, message)
+            let obstacle = self.offers(&target.provider).obstacle(&target.provider).unwrap_or_default();
+            PortError::new(Service::Cloud, format!("find the provider of {target}"), ErrorKind::Other, obstacle)
         })
     }
 }
@@ -134,5 +134,45 @@ impl<C: Cloud> Provider for C {
 
     fn end<'a>(&'a self, target: &'a PoolTarget, instance: &'a InstanceId) -> Answer<'a, ()> {
         Box::pin(Cloud::end(self, target, instance))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(provider: &str) -> PoolTarget {
+        PoolTarget { provider: provider.into(), region: "r".into(), name: "workers".into() }
+    }
+
+    #[tokio::test]
+    async fn p24_a_provider_that_was_left_out_is_told_from_one_that_nobody_knows() {
+        let none = Providers::default();
+        assert_eq!(none.offers(&"aws".into()), Offer::NotBuilt);
+        let error = Cloud::look(&none, &target("aws")).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cloud: find the provider of workers (aws r): error: this build has no provider aws: it was built without the \
+             feature `aws`"
+        );
+        assert_eq!(none.offers(&"gce".into()), Offer::Unknown);
+        let error = Cloud::end(&none, &target("gce"), &"i-1".into()).await.unwrap_err();
+        assert_eq!(error.message, "replicator_provider = \"gce\" is not known");
+        assert_eq!(Offer::Yes.obstacle(&"aws".into()), None);
+    }
+
+    #[test]
+    fn p24_what_this_build_has_it_offers() {
+        let built_in = Providers::built_in().offers(&"aws".into());
+        assert_eq!(built_in, if cfg!(feature = "aws") { Offer::Yes } else { Offer::NotBuilt });
+        assert_eq!(Providers::built_in().offers(&"AWS".into()), Offer::Unknown, "names are exact");
+    }
+
+    #[test]
+    fn every_provider_that_is_known_is_a_feature() {
+        let manifest = include_str!("../../Cargo.toml");
+        for name in KNOWN {
+            assert!(manifest.lines().any(|line| line.starts_with(&format!("{name} = ["))), "{name}");
+        }
     }
 }

@@ -105,6 +105,13 @@ pub(super) struct FailsafeArguments {
     #[arg(long, value_name = "NAME", requires = "job", help_heading = "Which resource")]
     pub(super) group: Option<String>,
 
+    /// Why, for whoever looks at it later: shown by -list, with who it was
+    ///
+    /// One line, of at most 500 characters. It is kept in the state beside USER and the name of the machine, until failsafe
+    /// is lifted.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["disable", "list"], value_parser = super::failsafe::reason)]
+    pub(super) reason: Option<String>,
+
     /// Do not ask
     #[arg(long)]
     pub(super) force: bool,

@@ -6,16 +6,31 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use super::arguments::FailsafeArguments;
 use super::variable;
-use crate::adapters::consul::ConsulClient;
+use crate::adapters::consul::{ConsulClient, unreadable};
 use crate::config;
 use crate::ports::Consul;
 use crate::state::{Failsafe, ResourceState, ResourceType, state_prefix};
 
 /// How often a write that lost a race is made again.
 const ATTEMPTS: usize = 20;
+
+/// Why an operator entered failsafe: a field of ours in the state. Agents write it back as it was (S5).
+const REASON: &str = "failsafe_reason";
+/// Which operator did: `user@host`. Ours as well.
+const BY: &str = "failsafe_by";
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 500;
+
+/// An operator's word.
+struct Word<'a> {
+    wanted: Failsafe,
+    reason: Option<&'a str>,
+    by: Option<String>,
+}
 
 /// What the operator said to the question.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,9 +48,13 @@ pub(super) fn run(arguments: &FailsafeArguments) -> anyhow::Result<ExitCode> {
         if arguments.list {
             return list(&consul, &root).await;
         }
-        let wanted = if arguments.enable { Failsafe::Enabled } else { Failsafe::Disabled };
+        let word = Word {
+            wanted: if arguments.enable { Failsafe::Enabled } else { Failsafe::Disabled },
+            reason: arguments.reason.as_deref(),
+            by: operator(variable("USER"), gethostname::gethostname().into_string().ok()),
+        };
         let path = path(arguments, &root)?;
-        set(&consul, &path, wanted, arguments.force).await
+        set(&consul, &path, &word, arguments.force).await
     })
 }
 
@@ -55,7 +74,38 @@ fn path(arguments: &FailsafeArguments, root: &str) -> anyhow::Result<String> {
     }
 }
 
-async fn set(consul: &ConsulClient, path: &str, wanted: Failsafe, force: bool) -> anyhow::Result<ExitCode> {
+/// Reads a reason.
+pub(super) fn reason(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.chars().count() {
+        0 => Err("a reason has words".to_owned()),
+        length if length > LONGEST_REASON => Err(format!("{length} characters are too many; at most {LONGEST_REASON}")),
+        _ if text.contains(char::is_control) => Err("a reason is one line, without control characters".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// Who types, as far as the machine tells.
+fn operator(user: Option<String>, host: Option<String>) -> Option<String> {
+    let known = |name: Option<String>| name.filter(|name| !name.is_empty());
+    match (known(user), known(host)) {
+        (Some(user), Some(host)) => Some(format!("{user}@{host}")),
+        (user, host) => user.or(host),
+    }
+}
+
+/// Notes who entered failsafe, and why; when it is lifted, neither stays.
+fn sign(others: &mut Map<String, Value>, word: &Word<'_>) {
+    for (key, text) in [(REASON, word.reason), (BY, word.by.as_deref())] {
+        others.remove(key);
+        if let Some(text) = text.filter(|_| word.wanted == Failsafe::Enabled) {
+            others.insert(key.to_owned(), text.into());
+        }
+    }
+}
+
+async fn set(consul: &ConsulClient, path: &str, word: &Word<'_>, force: bool) -> anyhow::Result<ExitCode> {
+    let wanted = word.wanted;
     let (verb, past) = match wanted {
         Failsafe::Enabled => ("enable", "enabled"),
         Failsafe::Disabled => ("disable", "disabled"),
@@ -76,13 +126,14 @@ async fn set(consul: &ConsulClient, path: &str, wanted: Failsafe, force: bool) -
             let question = question(verb, &of, path, wanted);
             match ask(&question, verb, &mut io::stdin().lock(), &mut io::stdout())? {
                 Answer::Yes => confirmed = true,
-                Answer::No(word, code) => {
-                    println!("{}", word.replace("{verb}", verb));
+                Answer::No(answer, code) => {
+                    println!("{}", answer.replace("{verb}", verb));
                     return Ok(ExitCode::from(code));
                 }
             }
         }
         state.set_failsafe(wanted, now());
+        sign(&mut state.others, word);
         if consul.write_unlocked(path, &state.to_json(), entry.modify_index).await? {
             println!("Successfully {past} failsafe mode for {of} at location {path}");
             return Ok(ExitCode::SUCCESS);
@@ -145,12 +196,13 @@ async fn list(consul: &ConsulClient, root: &str) -> anyhow::Result<ExitCode> {
     }
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
-    table.set_header(["STATE", "FAILSAFE", "FAILURES", "LAST SCALED", "OPERATION"]);
+    table.set_header(["STATE", "FAILSAFE", "FAILURES", "LAST SCALED", "OPERATION", "REASON"]);
     for entry in listed.value {
         let path = entry.key.strip_prefix(&prefix).unwrap_or(&entry.key);
-        match ResourceState::from_json(&entry.value) {
-            Ok(state) => table.add_row(row(path, &state)),
-            Err(error) => table.add_row([path.to_owned(), format!("unreadable: {error}")]),
+        match (unreadable(&entry), ResourceState::from_json(&entry.value)) {
+            (Some(problem), _) => table.add_row([path.to_owned(), format!("unreadable: {problem}")]),
+            (None, Ok(state)) => table.add_row(row(path, &state)),
+            (None, Err(error)) => table.add_row([path.to_owned(), format!("unreadable: {error}")]),
         };
     }
     for column in table.column_iter_mut() {
@@ -160,7 +212,7 @@ async fn list(consul: &ConsulClient, root: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(path: &str, state: &ResourceState) -> [String; 5] {
+fn row(path: &str, state: &ResourceState) -> [String; 6] {
     let failsafe = match (state.failsafe_mode, state.failsafe_admin) {
         (false, _) => "no",
         (true, true) => "yes, by an operator",
@@ -171,7 +223,18 @@ fn row(path: &str, state: &ResourceState) -> [String; 5] {
     let operation = state.operation.as_ref().map_or("-".to_owned(), |operation| {
         format!("{} since {}", operation.work.direction(), operation.started.strftime("%H:%M:%SZ"))
     });
-    [path.to_owned(), failsafe.to_owned(), state.failure_count.to_string(), scaled, operation]
+    [path.to_owned(), failsafe.to_owned(), state.failure_count.to_string(), scaled, operation, why(state)]
+}
+
+/// Why the resource is in failsafe, and who says so, where an operator said.
+fn why(state: &ResourceState) -> String {
+    let said = |key| state.others.get(key).and_then(Value::as_str).filter(|_| state.failsafe_mode);
+    match (said(REASON), said(BY)) {
+        (Some(reason), Some(by)) => format!("{reason} ({by})"),
+        (Some(reason), None) => reason.to_owned(),
+        (None, Some(by)) => format!("({by})"),
+        (None, None) => "-".to_owned(),
+    }
 }
 
 fn type_name(kind: ResourceType) -> &'static str {
@@ -184,6 +247,49 @@ fn type_name(kind: ResourceType) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn word(wanted: Failsafe, reason: Option<&'static str>, by: Option<&str>) -> Word<'static> {
+        Word { wanted, reason, by: by.map(str::to_owned) }
+    }
+
+    #[test]
+    fn a_failsafe_is_signed_until_it_is_lifted() {
+        let mut state = ResourceState { failsafe_mode: true, ..ResourceState::default() };
+        state.others.insert("eligible_nodes".into(), Value::Null);
+        assert_eq!(why(&state), "-", "entered by itself");
+        sign(&mut state.others, &word(Failsafe::Enabled, Some("new disks"), Some("ann@ops-1")));
+        assert_eq!(why(&state), "new disks (ann@ops-1)");
+        let read = ResourceState::from_json(&state.to_json()).unwrap();
+        assert_eq!(
+            (&read.others["failsafe_reason"], &read.others["failsafe_by"]),
+            (&"new disks".into(), &"ann@ops-1".into())
+        );
+        sign(&mut state.others, &word(Failsafe::Enabled, None, Some("bob@ops-1")));
+        assert_eq!(why(&state), "(bob@ops-1)", "an earlier reason is not the later one's");
+        let others = state.others.clone();
+        let lifted = ResourceState { failsafe_mode: false, others, ..ResourceState::default() };
+        assert_eq!(why(&lifted), "-", "the Go daemon lifted it, and left our fields");
+        sign(&mut state.others, &word(Failsafe::Disabled, None, Some("ann@ops-1")));
+        assert_eq!(state.others.keys().collect::<Vec<_>>(), ["eligible_nodes"]);
+    }
+
+    #[test]
+    fn reasons_are_one_line_with_words() {
+        assert_eq!(reason(" new disks "), Ok("new disks".to_owned()));
+        assert_eq!(reason(&"ü".repeat(LONGEST_REASON)).map(|text| text.chars().count()), Ok(LONGEST_REASON));
+        for wrong in ["", "  ", "a\nb", "a\u{1b}[31m", &"x".repeat(LONGEST_REASON + 1)] {
+            assert!(reason(wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn operators_are_named_as_far_as_the_machine_tells() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(operator(some("ann"), some("ops-1")), some("ann@ops-1"));
+        assert_eq!(operator(None, some("ops-1")), some("ops-1"));
+        assert_eq!(operator(some("ann"), some("")), some("ann"));
+        assert_eq!(operator(some(""), None), None);
+    }
 
     #[test]
     fn c11_only_an_exact_y_is_a_yes() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Reading;
+use super::problem::Problem;
 use super::reader::Reader;
 use crate::domain::{Meta, Percent, ScalingBlock};
 
@@ -83,6 +84,7 @@ impl GroupPolicy {
         ] {
             reader.require(low < high, (scale_in, low.0.to_string()), "less than", (scale_out, high.0.to_string()));
         }
+        policy.advise(&mut reader);
         match reader.finish(&GROUP_KEYS) {
             Ok(warnings) => Reading::Policy(policy, warnings),
             Err(error) => Reading::Invalid(error),
@@ -98,7 +100,7 @@ impl GroupPolicy {
     pub fn within(self, block: ScalingBlock) -> Result<(Self, Option<String>), String> {
         let block_max = block.max.unwrap_or(u32::MAX);
         let (min, max) = (self.min.max(block.min), self.max.min(block_max));
-        if min > max {
+        if min > max || max == 0 {
             return Err(format!(
                 "replicator_min = {} and replicator_max = {} have no count in common with the job's scaling block, min = {} \
                  and max = {block_max}",
@@ -118,6 +120,18 @@ impl GroupPolicy {
         let enabled = self.enabled && block.enabled;
         let word = Some(words.join("; ")).filter(|words| !words.is_empty());
         Ok((Self { min, max, enabled, ..self }, word))
+    }
+
+    /// What is legal and hardly what was wanted.
+    fn advise(&self, reader: &mut Reader<'_>) {
+        let (least, most) = ("replicator_min", "replicator_max");
+        reader.refuse(self.min == 0 && self.max == 0, most, least, Problem::NoRoom);
+        reader.advise(self.min == 0, least, Problem::ToNothing);
+        reader.advise(self.min == self.max, most, Problem::OneSize { size: self.max, min: least });
+        reader.advise(self.scalein_cpu.0 <= 0.0, "replicator_scalein_cpu", Problem::NeverBelow);
+        reader.advise(self.scalein_mem.0 <= 0.0, "replicator_scalein_mem", Problem::NeverBelow);
+        let threshold = self.scaleout_mem.0;
+        reader.advise(threshold >= 100.0, "replicator_scaleout_mem", Problem::HardlyAbove { threshold });
     }
 }
 
@@ -229,6 +243,45 @@ mod tests {
                 format!("replicator_scalein_{metric} = 80 must be less than replicator_scaleout_{metric} = 80");
             assert_eq!(problems(with(&format!("replicator_scalein_{metric}"), "80")), [expected]);
         }
+    }
+
+    #[test]
+    fn j3_bounds_that_leave_room_for_nothing_are_wrong() {
+        let mut meta = full();
+        meta.extend(["replicator_min", "replicator_max"].map(|key| (key.to_owned(), "0".to_owned())));
+        let expected = "replicator_max = 0 leaves room for nothing: a group of none has no statistics and would never be \
+                        scaled; replicator_enabled = false is what keeps a group as it is";
+        assert_eq!(problems(GroupPolicy::read(&meta)), [expected]);
+        meta.insert("replicator_min".into(), "wat".into());
+        assert_eq!(problems(GroupPolicy::read(&meta)).len(), 1, "what was not read contradicts nothing");
+    }
+
+    #[test]
+    fn j3_what_does_hardly_what_was_wanted_is_pointed_out() {
+        let cases = [
+            (
+                ("replicator_min", "0"),
+                "replicator_min = 0: a group at 0 has no statistics and would never come back: it is not scaled in below 1",
+            ),
+            (("replicator_max", "1"), "replicator_min = replicator_max = 1: with one size there is none to scale to"),
+            (("replicator_scalein_cpu", "0"), "replicator_scalein_cpu = 0 can never fire: nothing uses less than 0 %"),
+            (
+                ("replicator_scalein_mem", "0.0"),
+                "replicator_scalein_mem = 0 can never fire: nothing uses less than 0 %",
+            ),
+            (
+                ("replicator_scaleout_mem", "100"),
+                "replicator_scaleout_mem = 100 can hardly fire: Nomad kills a task that uses more memory than it asked for",
+            ),
+        ];
+        for ((key, value), expected) in cases {
+            let Reading::Policy(_, warnings) = with(key, value) else { panic!("{key} = {value} is a policy") };
+            let words: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+            assert_eq!(words, [expected]);
+            assert!(warnings[0].is_advice());
+        }
+        let Reading::Policy(_, warnings) = with("replicator_scaleout_cpu", "150") else { panic!("a policy") };
+        assert_eq!(warnings, [], "CPU may be used beyond what was asked for");
     }
 
     #[test]

@@ -21,7 +21,8 @@ pub const KEY_PREFIX: &str = "replicator_";
 pub enum Reading<P> {
     /// No key of ours is there: not ours to scale (J2).
     NotOurs,
-    /// A policy, and keys of our prefix that mean nothing: likely misspelt.
+    /// A policy, and what is dubious about it: keys of our prefix that mean nothing, likely misspelt, and values that do
+    /// what they say and hardly what was wanted.
     Policy(P, Vec<KeyProblem>),
     /// Keys are missing or wrong: not scaled, and said so (J3).
     Invalid(PolicyError),

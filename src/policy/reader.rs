@@ -11,11 +11,12 @@ use crate::domain::{Meta, Percent};
 pub(super) struct Reader<'m> {
     meta: &'m Meta,
     problems: Vec<KeyProblem>,
+    advice: Vec<KeyProblem>,
 }
 
 impl<'m> Reader<'m> {
     pub(super) fn new(meta: &'m Meta) -> Self {
-        Self { meta, problems: Vec::new() }
+        Self { meta, problems: Vec::new(), advice: Vec::new() }
     }
 
     pub(super) fn boolean(&mut self, key: &'static str) -> bool {
@@ -60,16 +61,30 @@ impl<'m> Reader<'m> {
         must_be: &'static str,
         (other, other_value): (&'static str, String),
     ) {
+        self.refuse(!holds, key, other, Problem::Contradicts { value, must_be, other, other_value });
+    }
+
+    /// Notes a problem that comes of two keys, unless either was unreadable.
+    pub(super) fn refuse(&mut self, is_so: bool, key: &'static str, other: &'static str, problem: Problem) {
         let unread = self.problems.iter().any(|problem| problem.key == key || problem.key == other);
-        if !holds && !unread {
-            self.note(key, Problem::Contradicts { value, must_be, other, other_value });
+        if is_so && !unread {
+            self.note(key, problem);
         }
     }
 
-    /// The problems, or, where there is none, warnings about keys of ours that are not among `known`.
+    /// Gives advice about a key; it is only heard where there is no problem.
+    pub(super) fn advise(&mut self, is_so: bool, key: &'static str, problem: Problem) {
+        if is_so {
+            self.advice.push(KeyProblem { key: key.to_owned(), problem });
+        }
+    }
+
+    /// The problems, or, where there is none, advice, and warnings about keys of ours that are not among `known`.
     pub(super) fn finish(self, known: &[&'static str]) -> Result<Vec<KeyProblem>, PolicyError> {
         if self.problems.is_empty() {
-            Ok(unknown_keys(self.meta, known))
+            let mut warnings = self.advice;
+            warnings.extend(unknown_keys(self.meta, known));
+            Ok(warnings)
         } else {
             let mut problems = self.problems;
             problems.extend(unknown_keys(self.meta, known));

@@ -9,9 +9,23 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// `strconv.ParseInt` with base 0, not negative: decimal, or with a prefix hexadecimal, octal or binary, where
-/// underscores may separate digits.
+/// A whole number that is not negative. As `strconv.ParseInt` with base 0 has it: decimal, or with a prefix hexadecimal,
+/// octal or binary, where underscores may separate digits. And a decimal fraction whose value is whole, `5.0` or `1e2`,
+/// as Go's weak decoding takes the numbers of JSON.
 pub(crate) fn count(text: &str) -> Option<u32> {
+    integer(text).or_else(|| whole(text))
+}
+
+fn whole(text: &str) -> Option<u32> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    // With a zero before it, a number is octal.
+    let plain =
+        digits.starts_with(|c: char| c.is_ascii_digit()) && !matches!(digits.as_bytes(), [b'0', b'0'..=b'9', ..]);
+    let value = number(digits).filter(|value| plain && value.fract() == 0.0)?;
+    format!("{value:.0}").parse().ok()
+}
+
+fn integer(text: &str) -> Option<u32> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     let (radix, digits) = match digits.as_bytes() {
         [b'0', b'x' | b'X', ..] => (16, &digits[2..]),
@@ -72,6 +86,24 @@ mod tests {
             ("0x", None),
             ("0x+1", None),
             ("1.5", None),
+            ("5.0", Some(5)),
+            ("+5.0", Some(5)),
+            ("1e2", Some(100)),
+            ("100e-2", Some(1)),
+            ("0.0", Some(0)),
+            ("4294967295.0", Some(u32::MAX)),
+            ("4294967296.0", None),
+            ("1e300", None),
+            ("1e999", None),
+            ("5.0000001", None),
+            ("-5.0", None),
+            ("-0.0", None),
+            (".0", None),
+            ("010.0", None),
+            ("1_0.0", None),
+            ("0x1.0", None),
+            ("inf", None),
+            ("NaN", None),
             ("ten", None),
             (" 1", None),
         ];

@@ -46,3 +46,17 @@ pub enum Offer {
     /// Nobody knows a provider of that name.
     Unknown,
 }
+
+impl Offer {
+    /// Why pools of this provider cannot be scaled, if they cannot.
+    #[must_use]
+    pub fn obstacle(self, provider: &ProviderName) -> Option<String> {
+        match self {
+            Self::Yes => None,
+            Self::NotBuilt => {
+                Some(format!("this build has no provider {provider}: it was built without the feature `{provider}`"))
+            }
+            Self::Unknown => Some(format!("replicator_provider = {provider:?} is not known")),
+        }
+    }
+}

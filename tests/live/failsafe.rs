@@ -120,6 +120,17 @@ pub(crate) fn c11_failsafe_asks_and_lists() {
     assert_ne!(cluster.consul.state("jobs/web/front").unwrap()["failsafe_mode"], true);
     let (code, word) = typed("y\n");
     assert!(code == 0 && word.ends_with("Successfully enabled failsafe mode for job_group front at location replicator/config/state/jobs/web/front\n"), "{word}");
+    let (_, list) = cluster.failsafe(&["-list"]);
+    assert!(list.contains("yes, by an operator") && !list.contains("new disks"), "{list}");
+    assert_eq!(cluster.failsafe(&["-disable", "-force", WEB]).0, 0);
+    assert_eq!(cluster.failsafe(&["-enable", "-force", WEB, "-reason= new disks "]).0, 0);
+    let state = cluster.consul.state("jobs/web/front").unwrap();
+    assert_eq!(state["failsafe_reason"], "new disks");
+    let (_, list) = cluster.failsafe(&["-list"]);
+    let by = state["failsafe_by"].as_str().unwrap();
+    assert!(list.contains(&format!("new disks ({by})")), "{list}");
+    assert_eq!(cluster.failsafe(&["-enable", "-force", WEB, "-reason="]).0, 2, "a reason has words");
+    assert_eq!(cluster.failsafe(&["-disable", "-force", WEB, "-reason=done"]).0, 2, "lifting needs none");
     let (code, word) = cluster.failsafe(&["-enable", WEB]);
     assert_eq!(
         (code, word.as_str()),
@@ -138,6 +149,9 @@ pub(crate) fn c11_failsafe_asks_and_lists() {
         lines[2].starts_with("nodes/workers") && lines[2].contains("yes, by itself") && lines[2].contains('3'),
         "{list}"
     );
+    assert_eq!(cluster.failsafe(&["-disable", "-force", "-job=web", "-group=front"]).0, 0);
+    let state = cluster.consul.state("jobs/web/front").unwrap();
+    assert_eq!((state.get("failsafe_reason"), state.get("failsafe_by")), (None, None));
     assert_eq!(cluster.failsafe(&["-disable", "-force", "-pool=workers"]).0, 0);
     assert_eq!(cluster.consul.state("nodes/workers").unwrap()["failure_count"], 0);
 }

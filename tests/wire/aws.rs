@@ -12,6 +12,8 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::recording::recorded;
 
+/// The action that looks for instance refreshes.
+const REFRESHES: &str = "Action=DescribeInstanceRefreshes&";
 const SECRET: &str = "a-secret-that-no-message-may-hold";
 
 fn cloud(server: &MockServer) -> AwsCloud {
@@ -52,8 +54,12 @@ fn xml(status: u16, body: &str) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_raw(body.as_bytes().to_vec(), "text/xml")
 }
 
-/// What was asked: the bodies of all requests.
+/// What was asked: the bodies of all requests, those after instance refreshes left out.
 async fn asked(server: &MockServer) -> Vec<String> {
+    bodies(server).await.into_iter().filter(|body| !body.contains(REFRESHES)).collect()
+}
+
+async fn bodies(server: &MockServer) -> Vec<String> {
     let requests = server.received_requests().await.unwrap();
     requests.into_iter().map(|request| String::from_utf8(request.body).unwrap()).collect()
 }
@@ -61,7 +67,7 @@ async fn asked(server: &MockServer) -> Vec<String> {
 #[tokio::test]
 async fn a_group_is_read_whole() {
     let server = playing("DescribeAutoScalingGroups", "describe-asg").await;
-    let group = cloud(&server).pool(&workers()).await.unwrap();
+    let group = cloud(&server).look(&workers()).await.unwrap();
     assert_eq!((group.min, group.max, group.desired), (1, 5, 3));
     assert_eq!(group.instances.len(), 3);
     let first = group.member(&"i-ab1e1afdf9dc49e67".into()).unwrap();
@@ -75,14 +81,14 @@ async fn a_group_is_read_whole() {
 #[tokio::test]
 async fn a_group_that_is_not_there_is_not_found() {
     let server = playing("DescribeAutoScalingGroups", "describe-asg-unknown").await;
-    let error = cloud(&server).pool(&workers()).await.unwrap_err();
+    let error = cloud(&server).look(&workers()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::NotFound);
     let expected = "cloud: describe Auto Scaling group container-node-public-prod (aws eu-west-1): not found: \
                     there is no Auto Scaling group of this name in this region, for this account";
     assert_eq!(error.to_string(), expected);
     // Another group than the one that was asked for is none.
     let server = playing("DescribeAutoScalingGroups", "describe-asg").await;
-    assert_eq!(cloud(&server).pool(&target("other")).await.unwrap_err().kind, ErrorKind::NotFound);
+    assert_eq!(cloud(&server).look(&target("other")).await.unwrap_err().kind, ErrorKind::NotFound);
 }
 
 #[tokio::test]
@@ -101,16 +107,119 @@ async fn p21_p28_protection_lifecycle_hooks_and_suspended_processes_are_seen() {
         <SuspendedProcesses><member><ProcessName>Launch</ProcessName><SuspensionReason>User suspended at 2026-01-05T09:00:00Z</SuspensionReason></member></SuspendedProcesses>
       </member></AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>"#;
     answers(&server, "DescribeAutoScalingGroups", xml(200, body)).await;
-    let group = cloud(&server).pool(&target("workers")).await.unwrap();
+    let group = cloud(&server).look(&target("workers")).await.unwrap();
     let members: Vec<_> = group.instances.iter().map(|it| (it.id.as_str(), it.lifecycle, it.protected)).collect();
     let expected = [
         ("i-1", Lifecycle::InService, true),
         ("i-2", Lifecycle::Terminating, false),
-        ("i-3", Lifecycle::Other, false),
+        ("i-3", Lifecycle::Standby, false),
         ("i-4", Lifecycle::Pending, false),
     ];
     assert_eq!(members, expected);
     assert_eq!(group.suspended, ["Launch"]);
+}
+
+#[tokio::test]
+async fn weights_zones_and_warm_members_are_seen() {
+    let server = MockServer::start().await;
+    let body = r#"<DescribeAutoScalingGroupsResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/">
+      <DescribeAutoScalingGroupsResult><AutoScalingGroups><member>
+        <AutoScalingGroupName>workers</AutoScalingGroupName><MinSize>2</MinSize><MaxSize>9</MaxSize>
+        <DesiredCapacity>4</DesiredCapacity><DesiredCapacityType>units</DesiredCapacityType>
+        <MixedInstancesPolicy><LaunchTemplate><Overrides>
+          <member><InstanceType>m5.large</InstanceType><WeightedCapacity>1</WeightedCapacity></member>
+          <member><InstanceType>m5.xlarge</InstanceType><WeightedCapacity>2</WeightedCapacity></member>
+        </Overrides></LaunchTemplate></MixedInstancesPolicy>
+        <Instances>
+          <member><InstanceId>i-1</InstanceId><LifecycleState>InService</LifecycleState><AvailabilityZone>us-east-1b</AvailabilityZone></member>
+          <member><InstanceId>i-2</InstanceId><LifecycleState>Warmed:Stopped</LifecycleState></member>
+        </Instances>
+      </member></AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>"#;
+    answers(&server, "DescribeAutoScalingGroups", xml(200, body)).await;
+    let group = cloud(&server).look(&target("workers")).await.unwrap();
+    assert!(group.weighted);
+    let members: Vec<_> = group.instances.iter().map(|it| (it.lifecycle, it.zone.as_deref())).collect();
+    assert_eq!(members, [(Lifecycle::InService, Some("us-east-1b")), (Lifecycle::Warmed, None)]);
+    assert_eq!(group.serving().count(), 1, "what is warm is no node");
+}
+
+#[tokio::test]
+async fn a_group_whose_sizes_make_no_sense_is_named() {
+    let server = MockServer::start().await;
+    let body = r#"<DescribeAutoScalingGroupsResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/">
+      <DescribeAutoScalingGroupsResult><AutoScalingGroups><member>
+        <AutoScalingGroupName>workers</AutoScalingGroupName><MinSize>0</MinSize><MaxSize>9</MaxSize>
+        <DesiredCapacity>0</DesiredCapacity>
+        <Instances><member><InstanceId>i-1</InstanceId><LifecycleState>InService</LifecycleState></member></Instances>
+      </member></AutoScalingGroups></DescribeAutoScalingGroupsResult></DescribeAutoScalingGroupsResponse>"#;
+    answers(&server, "DescribeAutoScalingGroups", xml(200, body)).await;
+    let error = cloud(&server).look(&target("workers")).await.unwrap_err();
+    let expected = "cloud: describe Auto Scaling group workers (aws eu-west-1): error: the group says that it wants 0 \
+                    members, and lists 1 in service";
+    assert_eq!(error.to_string(), expected);
+}
+
+/// An answer with one instance refresh.
+fn refreshing(status: &str) -> ResponseTemplate {
+    let body = format!(
+        r#"<DescribeInstanceRefreshesResponse xmlns="http://autoscaling.amazonaws.com/doc/2011-01-01/">
+        <DescribeInstanceRefreshesResult><InstanceRefreshes><member>
+        <InstanceRefreshId>08b91cf7</InstanceRefreshId><AutoScalingGroupName>container-node-public-prod</AutoScalingGroupName>
+        <Status>{status}</Status><PercentageComplete>40</PercentageComplete><InstancesToUpdate>2</InstancesToUpdate>
+        </member></InstanceRefreshes></DescribeInstanceRefreshesResult></DescribeInstanceRefreshesResponse>"#
+    );
+    xml(200, &body)
+}
+
+/// How often instance refreshes were asked for.
+async fn asked_for_refreshes(server: &MockServer) -> usize {
+    bodies(server).await.iter().filter(|body| body.contains(REFRESHES)).count()
+}
+
+#[tokio::test]
+async fn an_instance_refresh_is_told_and_asked_for_once_a_minute() {
+    for (status, word) in
+        [("InProgress", Some("instance refresh 08b91cf7 is InProgress, 40 % done")), ("Successful", None)]
+    {
+        let server = playing("DescribeAutoScalingGroups", "describe-asg").await;
+        answers(&server, "DescribeInstanceRefreshes", refreshing(status)).await;
+        let cloud = cloud(&server);
+        for _ in 0..3 {
+            assert_eq!(cloud.look(&workers()).await.unwrap().overhaul.as_deref(), word);
+        }
+        assert_eq!(asked_for_refreshes(&server).await, 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn instance_refreshes_that_may_not_be_looked_for_are_asked_for_once() {
+    let denied = "<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>User: … is not authorized to \
+                  perform: autoscaling:DescribeInstanceRefreshes</Message></Error></ErrorResponse>";
+    let server = playing("DescribeAutoScalingGroups", "describe-asg").await;
+    answers(&server, "DescribeInstanceRefreshes", xml(403, denied)).await;
+    let cloud = cloud(&server);
+    let elsewhere = PoolTarget { region: "eu-west-2".into(), ..workers() };
+    for target in [workers(), elsewhere, workers()] {
+        assert_eq!(cloud.look(&target).await.unwrap().overhaul, None);
+    }
+    assert_eq!(asked_for_refreshes(&server).await, 1, "one refusal is enough for all groups");
+}
+
+#[tokio::test]
+async fn instance_refreshes_that_are_not_answered_for_are_none() {
+    for failure in [
+        xml(500, ""),
+        xml(200, "<html>"),
+        xml(400, "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>"),
+    ] {
+        let server = playing("DescribeAutoScalingGroups", "describe-asg").await;
+        answers(&server, "DescribeInstanceRefreshes", failure).await;
+        let cloud = cloud(&server);
+        for _ in 0..2 {
+            assert_eq!(cloud.look(&workers()).await.unwrap().overhaul, None);
+        }
+        assert_eq!(asked_for_refreshes(&server).await, 1, "neither tried again at once, nor at the next look");
+    }
 }
 
 #[tokio::test]
@@ -154,23 +263,23 @@ async fn p18_many_instances_are_asked_about_in_parts_and_pages_are_followed() {
 #[tokio::test]
 async fn p22_detaching_lowers_the_desired_capacity_and_names_its_activity() {
     let server = playing("DetachInstances", "detach-decrement").await;
-    let activity = cloud(&server).detach(&workers(), &"i-ab1e1afdf9dc49e67".into()).await.unwrap();
+    let activity = cloud(&server).take_out(&workers(), &"i-ab1e1afdf9dc49e67".into()).await.unwrap();
     assert_eq!(activity, Some("ae31d8b4-163d-47ed-bc96-2b2e7b03bbe9".into()));
     assert!(asked(&server).await[0].contains("ShouldDecrementDesiredCapacity=true"));
     let server = playing("DetachInstances", "detach-again").await;
-    assert_eq!(cloud(&server).detach(&workers(), &"i-ab1e1afdf9dc49e67".into()).await.unwrap(), None);
+    assert_eq!(cloud(&server).take_out(&workers(), &"i-ab1e1afdf9dc49e67".into()).await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn p18_only_the_desired_capacity_is_touched() {
     let server = playing("UpdateAutoScalingGroup", "update-asg-5").await;
-    cloud(&server).set_desired(&workers(), 5).await.unwrap();
+    cloud(&server).grow(&workers(), 5).await.unwrap();
     let asked = asked(&server).await;
     let expected = "Action=UpdateAutoScalingGroup&Version=2011-01-01&AutoScalingGroupName=container-node-public-prod\
                     &DesiredCapacity=5";
     assert_eq!(asked, [expected]);
     let server = playing("UpdateAutoScalingGroup", "update-asg-unknown").await;
-    let error = cloud(&server).set_desired(&workers(), 5).await.unwrap_err();
+    let error = cloud(&server).grow(&workers(), 5).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::NotFound);
     assert_eq!(error.message, "ValidationError: AutoScalingGroup name not found - null");
 }
@@ -178,9 +287,9 @@ async fn p18_only_the_desired_capacity_is_touched() {
 #[tokio::test]
 async fn terminating_what_is_long_gone_is_no_error() {
     let server = playing("TerminateInstances", "terminate-instances").await;
-    cloud(&server).terminate(&workers(), &"i-ab1e1afdf9dc49e67".into()).await.unwrap();
+    cloud(&server).end(&workers(), &"i-ab1e1afdf9dc49e67".into()).await.unwrap();
     let server = playing("TerminateInstances", "terminate-instances-unknown").await;
-    cloud(&server).terminate(&workers(), &"i-00000000000000000".into()).await.unwrap();
+    cloud(&server).end(&workers(), &"i-00000000000000000".into()).await.unwrap();
 }
 
 #[tokio::test]
@@ -222,7 +331,7 @@ async fn reads_are_tried_again_and_writes_are_not() {
         answers(&server, "DescribeAutoScalingGroups", recorded("moto-5.2.5/describe-asg").response()).await;
         // Adaptive pauses are kept for each region, by all clients of a process.
         let elsewhere = PoolTarget { region: "us-west-1".into(), ..workers() };
-        cloud(&server).pool(&elsewhere).await.unwrap();
+        cloud(&server).look(&elsewhere).await.unwrap();
         assert_eq!(asked(&server).await.len(), 3, "{kind}");
     }
     let throttled_ec2 = "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded.</Message>\
@@ -237,9 +346,9 @@ async fn reads_are_tried_again_and_writes_are_not() {
         let cloud = cloud(&server);
         let workers = PoolTarget { region: "us-west-2".into(), ..workers() };
         let instance = "i-1".into();
-        assert_eq!(cloud.set_desired(&workers, 4).await.unwrap_err().kind, kind);
-        assert_eq!(cloud.detach(&workers, &instance).await.unwrap_err().kind, kind);
-        assert_eq!(cloud.terminate(&workers, &instance).await.unwrap_err().kind, kind);
+        assert_eq!(cloud.grow(&workers, 4).await.unwrap_err().kind, kind);
+        assert_eq!(cloud.take_out(&workers, &instance).await.unwrap_err().kind, kind);
+        assert_eq!(cloud.end(&workers, &instance).await.unwrap_err().kind, kind);
         assert_eq!(asked(&server).await.len(), 3, "each was asked for once: {kind}");
     }
 }
@@ -250,7 +359,7 @@ async fn answers_that_make_no_sense_are_no_answers() {
     for body in [html, "{}", "<DescribeAutoScalingGroupsResponse><Describe", ""] {
         let server = MockServer::start().await;
         Mock::given(method("POST")).respond_with(xml(200, body)).mount(&server).await;
-        let error = cloud(&server).pool(&workers()).await.unwrap_err();
+        let error = cloud(&server).look(&workers()).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unreachable, "{body:?}: {error}");
         let error = cloud(&server).instances(&workers(), &["i-1".into()]).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unreachable, "{body:?}: {error}");
@@ -266,7 +375,7 @@ async fn a_refusal_says_what_is_missing_and_no_secret() {
                   </RequestID></Response>";
     let server = MockServer::start().await;
     Mock::given(method("POST")).respond_with(xml(403, denied)).mount(&server).await;
-    let error = cloud(&server).terminate(&target("workers"), &"i-1".into()).await.unwrap_err();
+    let error = cloud(&server).end(&target("workers"), &"i-1".into()).await.unwrap_err();
     let expected = "cloud: terminate i-1 of workers (aws eu-west-1): permission denied: UnauthorizedOperation: You are \
                     not authorized to perform this operation.";
     assert_eq!(error.to_string(), expected);
@@ -277,7 +386,7 @@ async fn a_refusal_says_what_is_missing_and_no_secret() {
 async fn without_credentials_it_is_said_so() {
     let config =
         SdkConfig::builder().behavior_version(BehaviorVersion::latest()).endpoint_url("http://127.0.0.1:9").build();
-    let error = AwsCloud::with_config(&config).pool(&workers()).await.unwrap_err();
+    let error = AwsCloud::with_config(&config).look(&workers()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Denied, "{error}");
     assert!(error.message.to_lowercase().contains("credentials"), "{error}");
 }
@@ -286,9 +395,9 @@ async fn without_credentials_it_is_said_so() {
 async fn a_server_that_is_away_or_slow_is_unreachable() {
     let server = MockServer::start().await;
     answers(&server, "TerminateInstances", ResponseTemplate::new(200).set_delay(Duration::from_mins(5))).await;
-    let error = cloud(&server).terminate(&workers(), &"i-1".into()).await.unwrap_err();
+    let error = cloud(&server).end(&workers(), &"i-1".into()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
     assert!(error.message.starts_with("no answer in time"), "{error}");
-    let error = cloud_at("http://127.0.0.1:9").set_desired(&workers(), 3).await.unwrap_err();
+    let error = cloud_at("http://127.0.0.1:9").grow(&workers(), 3).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unreachable, "{error}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use replicator::adapters::consul::{ConsulClient, ConsulSettings};
+use replicator::adapters::consul::{ConsulClient, ConsulSettings, unreadable};
 use replicator::ports::{Consul, ErrorKind, Guard, LockState, SessionRequest, Wait, Write, WriteOutcome};
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path, query_param};
@@ -101,6 +101,65 @@ async fn keys_below_a_prefix_are_listed_in_order() {
 }
 
 #[tokio::test]
+async fn s4_a_key_that_makes_no_sense_hides_no_other_and_is_still_there() {
+    let server = MockServer::start().await;
+    let listing = json!([
+        {"Key": "root/state/good", "Value": "e30=", "ModifyIndex": 5},
+        {"Key": "root/state/no-base64", "Value": "{}", "ModifyIndex": 6},
+        {"Key": "root/state/no-index", "Value": "e30="},
+        {"Value": "e30=", "ModifyIndex": 8},
+        {"Key": "root/state/bom", "Value": "77u/e30=", "ModifyIndex": 9, "Session": ""},
+    ]);
+    let answer = ResponseTemplate::new(200).insert_header("X-Consul-Index", "9").set_body_json(listing);
+    Mock::given(path("/v1/kv/root/state/")).respond_with(answer).mount(&server).await;
+    let client = consul(&server);
+    let listed = client.list("root/state/", None).await.unwrap();
+    let found: Vec<_> = listed.value.iter().map(|it| (it.key.as_str(), unreadable(it), it.modify_index)).collect();
+    let expected = [
+        ("(no key)", Some("an entry has no Key"), 8),
+        ("root/state/bom", None, 9),
+        ("root/state/good", None, 5),
+        (
+            "root/state/no-base64",
+            Some("the value of root/state/no-base64 is not base64: Invalid symbol 123, offset 0."),
+            6,
+        ),
+        ("root/state/no-index", Some("the ModifyIndex of root/state/no-index is null"), 0),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(listed.value[1].value, b"{}", "without its byte order mark");
+    // Whoever asks for one key hears what is wrong with it.
+    let one = json!([{"Key": "root/state/no-base64", "Value": "{}", "ModifyIndex": 6}]);
+    let one = ResponseTemplate::new(200).set_body_json(one);
+    Mock::given(path("/v1/kv/root/state/no-base64")).respond_with(one).mount(&server).await;
+    let error = client.read("root/state/no-base64").await.unwrap_err();
+    assert!(error.message.starts_with("the value of root/state/no-base64 is not base64"), "{error}");
+}
+
+#[tokio::test]
+async fn a_lock_and_a_session_that_make_no_sense_are_named() {
+    let server = MockServer::start().await;
+    for (at, answer) in [
+        ("/v1/kv/odd", json!([{"Key": "odd", "Session": 7, "ModifyIndex": 1}])),
+        ("/v1/kv/free", json!([{"Key": "free", "Session": ""}])),
+        ("/v1/session/create", json!({"ID": ""})),
+    ] {
+        let answer = ResponseTemplate::new(200).set_body_json(answer);
+        Mock::given(path(at)).respond_with(answer).mount(&server).await;
+    }
+    let client = consul(&server);
+    let error = client.lock("odd", None).await.unwrap_err();
+    assert_eq!(error.to_string(), "Consul: read lock odd: error: Session is 7, which is no session");
+    assert_eq!(client.lock("free", None).await.unwrap().value, LockState::Free);
+    let request = SessionRequest { name: "x".into(), ttl: Duration::from_secs(15), lock_delay: Duration::from_secs(5) };
+    let error = client.create_session(&request).await.unwrap_err();
+    assert_eq!(
+        (error.kind, error.message.as_str()),
+        (ErrorKind::Unreachable, "Consul made a session and did not say which")
+    );
+}
+
+#[tokio::test]
 async fn s4_a_listing_that_is_denied_is_not_an_empty_one() {
     // Consul answers both alike: 404.
     let prefix = "replicator/config/state/";
@@ -130,7 +189,10 @@ async fn s3_a_write_is_one_transaction_with_the_lock() {
         ("txn-no-lock", Ok(WriteOutcome::LockLost)),
     ];
     for (name, outcome) in outcomes {
-        let server = with(&[name]).await;
+        let server = MockServer::start().await;
+        let mut recording = recorded(&format!("consul-1.8.7/{name}"));
+        recording.body = recording.body.replace("rec/state", &write().key);
+        recording.serve(&server).await;
         let written = consul(&server).write(&write()).await;
         assert_eq!(written.map_err(|error| error.kind), outcome, "{name}");
         let body: Value = server.received_requests().await.unwrap()[0].body_json().unwrap();

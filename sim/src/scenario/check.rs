@@ -392,7 +392,7 @@ fn pool_policy(name: &str, written: &WrittenMeta) -> Result<(Meta, PoolPolicy), 
         return Err(Problem::at(span_of(written, POOL_KEY), message));
     }
     match PoolPolicy::read(&meta) {
-        Reading::Policy(policy, warnings) => refuse(written, &warnings).map(|()| (meta, policy)),
+        Reading::Policy(policy, warnings) => refuse(written, &mistakes(warnings)).map(|()| (meta, policy)),
         Reading::Invalid(PolicyError { problems }) => refuse(written, &problems).and(Err(unnamed(written))),
         Reading::NotOurs => Err(unnamed(written)),
     }
@@ -402,7 +402,7 @@ fn group_policy(written: Option<WrittenMeta>) -> Result<(Meta, Option<GroupPolic
     let Some(written) = written else { return Ok((Meta::new(), None)) };
     let meta = plain(&written);
     match GroupPolicy::read(&meta) {
-        Reading::Policy(policy, warnings) => refuse(&written, &warnings).map(|()| (meta, Some(policy))),
+        Reading::Policy(policy, warnings) => refuse(&written, &mistakes(warnings)).map(|()| (meta, Some(policy))),
         Reading::Invalid(PolicyError { problems }) => refuse(&written, &problems).and(Err(unnamed(&written))),
         Reading::NotOurs => Ok((meta, None)),
     }
@@ -419,6 +419,11 @@ fn plain(written: &WrittenMeta) -> Meta {
 fn span_of(written: &WrittenMeta, key: &str) -> Range<usize> {
     let found = written.get_ref().iter().find(|(written, _)| written.get_ref() == key);
     found.map_or(written.span(), |(key, value)| key.span().start..value.span().end)
+}
+
+/// The warnings without the advice: a scenario may be about what is legal and hardly wise.
+fn mistakes(warnings: Vec<KeyProblem>) -> Vec<KeyProblem> {
+    warnings.into_iter().filter(|warning| !warning.is_advice()).collect()
 }
 
 /// An error for the problems of a policy, at the first one's line.

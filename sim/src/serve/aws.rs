@@ -118,9 +118,10 @@ impl Request<'_> {
     fn carry_out(&self, world: &mut World, action: &str) -> Result<Option<Done>, Refused> {
         match action {
             "DescribeInstances" | "DescribeInstanceStatus" => self.look_at_instances(world, action),
-            "DescribeAutoScalingGroups" | "DescribeAutoScalingInstances" | "DescribeScalingActivities" => {
-                self.look_at_groups(world, action)
-            }
+            "DescribeAutoScalingGroups"
+            | "DescribeAutoScalingInstances"
+            | "DescribeScalingActivities"
+            | "DescribeInstanceRefreshes" => self.look_at_groups(world, action),
             _ => self.change(world, action),
         }
     }
@@ -147,6 +148,7 @@ impl Request<'_> {
         let done = match action {
             "DescribeAutoScalingGroups" => world.groups_xml(&self.list("AutoScalingGroupNames.member"), region, &part),
             "DescribeAutoScalingInstances" => world.members_xml(&self.list("InstanceIds.member"), region, &part),
+            "DescribeInstanceRefreshes" => world.refreshes_xml(group, region, &part)?,
             _ => world.activities_xml(group, region, &self.list("ActivityIds.member"), &part)?,
         };
         Ok(Some(done.into()))

@@ -10,7 +10,7 @@
 mod error;
 mod translate;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -19,8 +19,11 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::types::Filter;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
-use crate::domain::{Activity, ActivityId, Instance, InstanceId, PoolSnapshot, PoolTarget, ProviderName, RegionName};
+use crate::domain::{
+    Activity, ActivityId, Instance, InstanceId, PoolName, PoolSnapshot, PoolTarget, ProviderName, RegionName,
+};
 use crate::ports::{Cloud, ErrorKind, Offer, PortError, Service};
 
 /// The name by which pools ask for AWS.
@@ -40,6 +43,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(4);
 const INSTANCES_AT_ONCE: usize = 200;
 /// How many of a group's latest activities are read.
 const ACTIVITIES: i32 = 50;
+/// How many of a group's latest instance refreshes are read. Only one at a time is under way.
+const REFRESHES: i32 = 5;
+/// For how long it is known whether an instance refresh is under way.
+const OVERHAUL_KNOWN_FOR: Duration = Duration::from_mins(1);
 
 /// AWS, as whoever the default credential chain finds: environment, profile, web identity, container, instance role.
 ///
@@ -50,6 +57,21 @@ pub struct AwsCloud {
     /// What all regions share: who we are, and how patient.
     shared: OnceCell<SdkConfig>,
     clients: RefCell<BTreeMap<RegionName, Clients>>,
+    overhauls: Overhauls,
+}
+
+/// What is known of instance refreshes. To look for them is a permission of its own, that nothing else needs.
+#[derive(Default)]
+struct Overhauls {
+    /// It was refused once, and is not asked for again.
+    refused: Cell<bool>,
+    known: RefCell<BTreeMap<(RegionName, PoolName), Overhaul>>,
+}
+
+/// The instance refresh of a group, where one is under way.
+struct Overhaul {
+    asked: Instant,
+    word: Option<String>,
 }
 
 /// The clients of one region.
@@ -70,7 +92,7 @@ impl AwsCloud {
     #[must_use]
     pub fn with_config(config: &SdkConfig) -> Self {
         let shared = OnceCell::from(patient(config));
-        Self { shared, clients: RefCell::default() }
+        Self { shared, ..Self::default() }
     }
 
     async fn clients(&self, region: &RegionName) -> Clients {
@@ -114,6 +136,45 @@ macro_rules! once {
     };
 }
 
+impl AwsCloud {
+    /// The instance refresh under way, where one is and may be looked for. It is asked for at most once a minute a group,
+    /// and what fails is none: a group is scaled by who may not look as well.
+    async fn overhaul(&self, clients: &Clients, target: &PoolTarget) -> Option<String> {
+        let group = (target.region.clone(), target.name.clone());
+        if self.overhauls.refused.get() {
+            return None;
+        }
+        if let Some(known) = self.overhauls.known.borrow().get(&group)
+            && known.asked.elapsed() < OVERHAUL_KNOWN_FOR
+        {
+            return known.word.clone();
+        }
+        let asked = Instant::now();
+        let request = clients.scaling.describe_instance_refreshes().auto_scaling_group_name(target.name.as_str());
+        let word = match once!(aws_sdk_autoscaling, request.max_records(REFRESHES)) {
+            Ok(answer) => translate::overhaul(answer.instance_refreshes()),
+            Err(error) => {
+                self.overhaul_unknown(&error::port_error(format!("describe instance refreshes of {target}"), &error));
+                None
+            }
+        };
+        self.overhauls.known.borrow_mut().insert(group, Overhaul { asked, word: word.clone() });
+        word
+    }
+
+    fn overhaul_unknown(&self, error: &PortError) {
+        if error.kind == ErrorKind::Denied {
+            self.overhauls.refused.set(true);
+            tracing::info!(
+                "instance refreshes are not looked for, and a pool is scaled beside one: to have it held meanwhile, permit \
+                 autoscaling:DescribeInstanceRefreshes ({error})"
+            );
+        } else {
+            tracing::debug!("whether an instance refresh is under way is not known: {error}");
+        }
+    }
+}
+
 impl Cloud for AwsCloud {
     fn offers(&self, provider: &ProviderName) -> Offer {
         if provider.as_str() == PROVIDER { Offer::Yes } else { Offer::Unknown }
@@ -128,7 +189,8 @@ impl Cloud for AwsCloud {
             let group = group.map_err(|error| error::port_error(call(), &error))?;
             if group.auto_scaling_group_name() == Some(target.name.as_str()) {
                 let bad = |problem| PortError::new(Service::Cloud, call(), ErrorKind::Other, problem);
-                return translate::pool(&group).map_err(bad);
+                let group = translate::pool(&group).map_err(bad)?;
+                return Ok(PoolSnapshot { overhaul: self.overhaul(&clients, target).await, ..group });
             }
         }
         let message = "there is no Auto Scaling group of this name in this region, for this account";

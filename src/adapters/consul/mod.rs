@@ -7,6 +7,7 @@ mod refusal;
 mod wire;
 
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use reqwest::Method;
@@ -34,6 +35,8 @@ pub struct ConsulSettings {
 /// A client of Consul.
 pub struct ConsulClient {
     connection: RefCell<Rc<Connection>>,
+    /// What made no sense in the latest listing below each prefix, so that each is told once.
+    told: RefCell<BTreeMap<String, BTreeSet<String>>>,
 }
 
 struct Connection {
@@ -49,7 +52,7 @@ impl ConsulClient {
     ///
     /// When a certificate, a key or the token is of no use.
     pub fn new(settings: ConsulSettings) -> Result<Self, ConnectError> {
-        Ok(Self { connection: RefCell::new(Rc::new(Connection::new(settings)?)) })
+        Ok(Self { connection: RefCell::new(Rc::new(Connection::new(settings)?)), told: RefCell::default() })
     }
 
     /// Makes later calls with other settings. Calls under way go on with those that they began with.
@@ -70,7 +73,8 @@ impl ConsulClient {
     pub async fn read(&self, key: &str) -> Result<Option<KvEntry>, PortError> {
         let connection = self.connection();
         let answer = connection.kv(Method::GET, key, format!("read {key}")).accept(&[404]).send().await?;
-        Ok(entries(&answer)?.into_iter().next())
+        let Some(entry) = entries(&answer)?.into_iter().next() else { return Ok(None) };
+        entry.into_domain().map(Some).map_err(|nonsense| answer.error(ErrorKind::Other, nonsense.problem))
     }
 
     /// Writes one key if its modify index is still the expected one, without holding the lock: the operator's word.
@@ -88,6 +92,22 @@ impl ConsulClient {
     fn connection(&self) -> Rc<Connection> {
         self.connection.borrow().clone()
     }
+
+    /// Tells what makes no sense below a prefix, unless the listing before had it too.
+    fn tell(&self, prefix: &str, problems: BTreeSet<String>) {
+        let mut told = self.told.borrow_mut();
+        let before = told.entry(prefix.to_owned()).or_default();
+        for problem in problems.difference(before) {
+            tracing::warn!(prefix, "Consul listed something below {prefix} that makes no sense: {problem}");
+        }
+        *before = problems;
+    }
+}
+
+/// Why a listed value cannot be read, where what the server said of it made no sense.
+#[must_use]
+pub fn unreadable(entry: &KvEntry) -> Option<&str> {
+    wire::unreadable(&entry.value)
 }
 
 impl Connection {
@@ -113,11 +133,15 @@ impl Connection {
     }
 
     /// Makes a guarded change of one key.
-    async fn transact(&self, operations: &serde_json::Value, call: String) -> Result<WriteOutcome, PortError> {
+    async fn transact(
+        &self,
+        operations: &serde_json::Value,
+        call: String,
+        outcome: impl Fn(wire::Transaction) -> Result<WriteOutcome, wire::Odd>,
+    ) -> Result<WriteOutcome, PortError> {
         let put = self.request(Method::PUT, &["v1", "txn"], call).accept(&[409]);
         let answer = put.json(operations)?.send().await?;
-        let outcome: wire::Transaction = answer.json()?;
-        outcome.into_outcome().map_err(|problem| answer.error(problem.kind, problem.message))
+        outcome(answer.json()?).map_err(|problem| answer.error(problem.kind, problem.message))
     }
 
     /// Whether a key may be read. Consul answers a listing that the token does not permit as if nothing were there;
@@ -138,7 +162,11 @@ impl Consul for ConsulClient {
             "Behavior": "release",
         });
         let put = connection.request(Method::PUT, &["v1", "session", "create"], "create session".to_owned());
-        let created: wire::Session = put.json(&body)?.send().await?.json()?;
+        let answer = put.json(&body)?.send().await?;
+        let created: wire::Session = answer.json()?;
+        if created.id.is_empty() {
+            return Err(answer.error(ErrorKind::Unreachable, "Consul made a session and did not say which"));
+        }
         Ok(created.id.into())
     }
 
@@ -166,8 +194,9 @@ impl Consul for ConsulClient {
         let connection = self.connection();
         let request = connection.kv(Method::GET, key, format!("read lock {key}")).accept(&[404]);
         let answer = request.wait(wait).send().await?;
-        let found = if answer.status == 404 { Vec::new() } else { answer.json::<Vec<wire::Entry>>()? };
-        let holder = found.into_iter().next().and_then(|entry| entry.session).filter(|holder| !holder.is_empty());
+        let found = entries(&answer)?;
+        let holder = found.first().map_or(Ok(None), wire::Entry::holder);
+        let holder = holder.map_err(|problem| answer.error(ErrorKind::Other, problem))?;
         let value = holder.map_or(LockState::Free, |holder| LockState::Held(holder.into()));
         Ok(Indexed { index: answer.index(), value })
     }
@@ -179,28 +208,30 @@ impl Consul for ConsulClient {
         if answer.status == 404 {
             connection.may_read(prefix).await?;
         }
-        Ok(Indexed { index: answer.index(), value: entries(&answer)? })
+        let (mut listed, mut problems) = (Vec::new(), BTreeSet::new());
+        for entry in entries(&answer)? {
+            listed.push(entry.into_domain().unwrap_or_else(|nonsense| {
+                problems.insert(nonsense.problem.clone());
+                nonsense.into_unreadable()
+            }));
+        }
+        self.tell(prefix, problems);
+        listed.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(Indexed { index: answer.index(), value: listed })
     }
 
     async fn write(&self, write: &Write) -> Result<WriteOutcome, PortError> {
-        self.connection().transact(&wire::guarded_write(write), format!("write {}", write.key)).await
+        let outcome = |answer: wire::Transaction| answer.into_written(&write.key);
+        self.connection().transact(&wire::guarded_write(write), format!("write {}", write.key), outcome).await
     }
 
     async fn delete(&self, deletion: &Deletion) -> Result<WriteOutcome, PortError> {
-        self.connection().transact(&wire::guarded_deletion(deletion), format!("delete {}", deletion.key)).await
+        let call = format!("delete {}", deletion.key);
+        self.connection().transact(&wire::guarded_deletion(deletion), call, wire::Transaction::into_removed).await
     }
 }
 
 /// The entries of an answer; none where there is no such key.
-fn entries(answer: &Answer) -> Result<Vec<KvEntry>, PortError> {
-    if answer.status == 404 {
-        return Ok(Vec::new());
-    }
-    let found: Vec<wire::Entry> = answer.json()?;
-    let mut entries = found
-        .into_iter()
-        .map(|entry| entry.into_domain().map_err(|problem| answer.error(ErrorKind::Other, problem)))
-        .collect::<Result<Vec<_>, _>>()?;
-    entries.sort_by(|a, b| a.key.cmp(&b.key));
-    Ok(entries)
+fn entries(answer: &Answer) -> Result<Vec<wire::Entry>, PortError> {
+    if answer.status == 404 { Ok(Vec::new()) } else { answer.json() }
 }

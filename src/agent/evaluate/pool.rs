@@ -9,7 +9,7 @@ use crate::decide::{Case, Direction, GroupBounds, PoolObservation, Step, Verdict
 use crate::domain::{Eligibility, InstanceId, NodeStatus, PoolName, PoolSnapshot, Resource};
 use crate::operation::{ScaleIn, ScaleInPhase, ScaleOut, ScaleOutPhase, Work};
 use crate::policy::PoolPolicy;
-use crate::ports::{Clock, Cloud, Offer, Ports};
+use crate::ports::{Clock, Cloud, Ports};
 
 impl<P: Ports, O: Observer> Term<'_, P, O> {
     pub(super) async fn evaluate_pool(&self, name: &PoolName, resource: &Resource) {
@@ -35,18 +35,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     async fn consider_pool(&self, managed: &ManagedPool, subject: &mut Subject<'_>) {
         let policy = &*managed.policy;
         let provider = &policy.target.provider;
-        match self.ports.cloud().offers(provider) {
-            Offer::Yes => {}
-            Offer::NotBuilt => {
-                let problem = format_args!(
-                    "this build has no provider {provider}: it was built without the feature of that name"
-                );
-                return self.trouble(subject.resource, problem);
-            }
-            Offer::Unknown => {
-                let problem = format_args!("replicator_provider = {:?} is not known", provider.as_str());
-                return self.trouble(subject.resource, problem);
-            }
+        if let Some(obstacle) = self.ports.cloud().offers(provider).obstacle(provider) {
+            return self.trouble(subject.resource, obstacle);
         }
         let policies = self.views.borrow().policy_order(&policy.target.name);
         if policy.enabled && !self.introduce(subject, policies).await {

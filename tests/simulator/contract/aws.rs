@@ -132,6 +132,15 @@ fn the_served_aws_answers_as_the_recorded_one() {
 }
 
 #[test]
+fn a_group_never_had_an_instance_refresh() {
+    let served = Served::start(Options::default());
+    let none = served.aws("Action=DescribeInstanceRefreshes&AutoScalingGroupName=workers&MaxRecords=5");
+    assert!(none.status == 200 && none.body.contains("<InstanceRefreshes></InstanceRefreshes>"), "{}", none.body);
+    let unknown = served.aws("Action=DescribeInstanceRefreshes&AutoScalingGroupName=nope");
+    assert!(unknown.status == 400 && unknown.body.contains("name not found"), "{}", unknown.body);
+}
+
+#[test]
 fn lists_come_in_parts() {
     let served = Served::start(Options::default());
     let ids = |page: &str, tag: &str| -> Vec<String> {

@@ -105,6 +105,17 @@ impl World {
         part.of("AutoScalingInstances", here.flat_map(of_group).collect())
     }
 
+    /// The instance refreshes of a group: it never had one.
+    pub(crate) fn refreshes_xml(
+        &self,
+        name: &str,
+        region: &str,
+        part: &Part,
+    ) -> Result<(String, Option<usize>), Refused> {
+        self.pool_or_refuse(name, region)?;
+        Ok(part.of("InstanceRefreshes", Vec::new()))
+    }
+
     /// Sets the desired capacity, which AWS keeps within the group's bounds.
     pub(crate) fn set_desired_by_order(&mut self, name: &str, region: &str, desired: u32) -> Result<(), Refused> {
         let pool = self.pool_or_refuse(name, region)?;
