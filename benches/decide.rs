@@ -62,6 +62,7 @@ fn pool_of_5000_nodes(criterion: &mut Criterion) {
             max: 6_000,
             group_min: 1,
             desired: 5_000,
+            members: 5_000,
             launch_suspended: None,
             weighted: false,
             overhaul: None,

@@ -361,6 +361,7 @@ fn kind_of_stop(stop: &Stop) -> u32 {
         Stop::Overhaul { .. } => 17,
         Stop::ScaleInPaused { .. } => 18,
         Stop::SetToZero => 19,
+        Stop::Unsettled { .. } => 20,
     }
 }
 

@@ -259,6 +259,7 @@ mod tests {
             max: 9,
             group_min: 0,
             desired: 2,
+            members: 2,
             launch_suspended: None,
             weighted: false,
             overhaul: None,

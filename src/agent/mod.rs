@@ -22,6 +22,8 @@ mod tell;
 mod term;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::cell::{Cell, RefCell};

@@ -69,7 +69,8 @@ pub(crate) struct Servers {
     pub(crate) scale_fails: RefCell<Option<(ErrorKind, String)>>,
     /// Every call that changes something, in words.
     pub(crate) acts: RefCell<Vec<String>>,
-    index: Cell<u64>,
+    /// The index of the last write.
+    pub(crate) index: Cell<u64>,
 }
 
 impl Servers {

@@ -148,6 +148,13 @@ pub enum Stop {
         /// Why, in words.
         why: String,
     },
+    /// The group has more members than it shall have: it is about to let some go, or was seen at two moments (P35).
+    Unsettled {
+        /// How many it has.
+        members: u32,
+        /// How many it shall have.
+        desired: u32,
+    },
     /// The provider itself is replacing the members (P35).
     Overhaul {
         /// What it does, in its words.
@@ -195,6 +202,9 @@ impl fmt::Display for Stop {
                 f.write_str("members of the group have weights, so that its capacity is no number of nodes (P35)")
             }
             Self::Unsatisfiable { why } => write!(f, "the policy cannot be met: {why} (P35)"),
+            Self::Unsettled { members, desired } => {
+                write!(f, "the group has {members} members and shall have {desired} (P35)")
+            }
             Self::Overhaul { what } => write!(f, "{what} (P35)"),
             Self::ScaleInPaused { seconds_left } => {
                 write!(f, "scale-ins failed, {seconds_left} s until the next (P36)")

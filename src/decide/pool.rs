@@ -67,6 +67,9 @@ pub struct GroupBounds {
     pub group_min: u32,
     /// The desired capacity now.
     pub desired: u32,
+    /// How many members it has that are, or are about to become, nodes.
+    #[serde(default)]
+    pub members: u32,
     /// A suspended process that a scale-out needs.
     pub launch_suspended: Option<String>,
     /// Whether members count with weights.
@@ -86,6 +89,7 @@ impl GroupBounds {
             max: policy.max.unwrap_or(u32::MAX).min(group.max),
             group_min: group.min,
             desired: group.desired,
+            members: u32::try_from(group.serving().count()).unwrap_or(u32::MAX),
             launch_suspended: group.launch_suspended().map(str::to_owned),
             weighted: group.weighted,
             overhaul: group.overhaul.clone(),
@@ -346,10 +350,20 @@ fn intolerable(bounds: &GroupBounds, policy: &PoolPolicy) -> Option<Stop> {
     (tolerance >= max).then(|| Stop::Unsatisfiable { why: why() })
 }
 
-/// P14, P28 and P35.
-fn refuse_out(bounds: &GroupBounds) -> Option<Stop> {
+/// P35: a group whose size is not to be touched.
+fn refuse_any(bounds: &GroupBounds) -> Option<Stop> {
+    let GroupBounds { members, desired, .. } = *bounds;
     if bounds.weighted {
         Some(Stop::Weighted)
+    } else {
+        (members > desired).then_some(Stop::Unsettled { members, desired })
+    }
+}
+
+/// P14, P28 and P35.
+fn refuse_out(bounds: &GroupBounds) -> Option<Stop> {
+    if let Some(stop) = refuse_any(bounds) {
+        Some(stop)
     } else if bounds.desired >= bounds.max {
         Some(Stop::AtMaximum { max: bounds.max })
     } else {
@@ -360,8 +374,8 @@ fn refuse_out(bounds: &GroupBounds) -> Option<Stop> {
 /// P13 and P35: what refuses a step in whatever is used.
 fn refuse_any_in(observation: &PoolObservation) -> Option<Stop> {
     let bounds = &observation.bounds;
-    if bounds.weighted {
-        return Some(Stop::Weighted);
+    if let Some(stop) = refuse_any(bounds) {
+        return Some(stop);
     }
     let (nodes, desired) = (observation.nodes.len(), bounds.desired);
     // At a desired capacity of 0 there is nothing to take.
@@ -457,6 +471,7 @@ mod tests {
                 max: 10,
                 group_min: 0,
                 desired: nodes,
+                members: nodes,
                 launch_suspended: None,
                 weighted: false,
                 overhaul: None,
@@ -517,7 +532,7 @@ mod tests {
         at_policy_min.bounds.min = 4;
         assert_eq!(decided(&at_policy_min), held(4, 3, Stop::AtMinimum { min: 4 }));
         let mut at_group_min = pool(4, 0, 0);
-        at_group_min.bounds.desired = 3;
+        (at_group_min.bounds.desired, at_group_min.bounds.members) = (3, 3);
         at_group_min.bounds.group_min = 3;
         assert_eq!(decided(&at_group_min), held(3, 2, Stop::AtMinimum { min: 3 }), "nodes and desired differ");
         let mut last = pool(1, 0, 0);
@@ -693,6 +708,12 @@ mod tests {
             let Verdict::Hold(_, stops) = decided(&weighted) else { panic!("a weighted group is left alone") };
             assert_eq!(stops, [Stop::Weighted]);
         }
+        for used in [0, 3000] {
+            let mut shrinking = pool(3, used, 0);
+            shrinking.bounds.members = 4;
+            let Verdict::Hold(_, stops) = decided(&shrinking) else { panic!("it is about to let one go") };
+            assert_eq!(stops, [Stop::Unsettled { members: 4, desired: 3 }]);
+        }
         let mut refreshed = pool(4, 0, 0);
         refreshed.bounds.overhaul = Some("an instance refresh".into());
         assert_eq!(decided(&refreshed), held(4, 3, Stop::Overhaul { what: "an instance refresh".into() }));
@@ -775,6 +796,7 @@ mod tests {
                         let mut smaller = observation.clone();
                         smaller.nodes = smaller.nodes[..smaller.nodes.len() - 1].into();
                         smaller.bounds.desired -= 1;
+                        smaller.bounds.members -= 1;
                         smaller.bounds.max = 100;
                         let then = decide_pool(&smaller, &policy, &[], &Standing::default()).verdict;
                         let goes_out = then.step().is_some_and(|step| step.direction() == Direction::Out);

@@ -1,5 +1,6 @@
 //! Worker pools as the cloud provider sees them: Auto Scaling groups and instances.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -49,7 +50,35 @@ pub struct PoolSnapshot {
 /// The process of an Auto Scaling group without which a scale-out comes to nothing.
 const LAUNCH: &str = "Launch";
 
+/// The most instances that a pool is believed to want.
+const LARGEST_POOL: u32 = 100_000;
+
 impl PoolSnapshot {
+    /// The same, unless it contradicts itself: then nothing of it is believed.
+    ///
+    /// # Errors
+    ///
+    /// In words, what cannot be.
+    pub fn checked(self) -> Result<Self, String> {
+        let Self { min, max, desired, .. } = self;
+        if min > max {
+            return Err(format!("the group's MinSize is {min} and its MaxSize {max}: no size is within"));
+        }
+        if desired > LARGEST_POOL {
+            return Err(format!("the group says that it wants {desired} members, which is not to be believed"));
+        }
+        let in_service = self.instances.iter().filter(|member| member.lifecycle == Lifecycle::InService).count();
+        if desired == 0 && in_service > 0 {
+            // Whatever was computed from this 0 would let go of all of them.
+            return Err(format!("the group says that it wants 0 members, and lists {in_service} in service"));
+        }
+        let mut seen = BTreeSet::new();
+        match self.instances.iter().find(|member| !seen.insert(&member.id)) {
+            Some(twice) => Err(format!("the group lists {} twice", twice.id)),
+            None => Ok(self),
+        }
+    }
+
     /// The process that is suspended and without which nothing is launched (P28).
     #[must_use]
     pub fn launch_suspended(&self) -> Option<&str> {
@@ -162,4 +191,26 @@ pub struct Activity {
     pub status: ActivityStatus,
     /// What the provider says about it, such as why a launch failed.
     pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{member, snapshot};
+
+    #[test]
+    fn p5_a_pool_that_contradicts_itself_is_not_believed() {
+        let sound = snapshot(&["a", "b"]);
+        assert_eq!(sound.clone().checked(), Ok(sound.clone()));
+        let empty = PoolSnapshot { min: 0, desired: 0, ..snapshot(&[]) };
+        assert_eq!(empty.clone().checked(), Ok(empty), "a pool may be empty");
+        let problem = |odd: PoolSnapshot| odd.checked().unwrap_err();
+        let nothing = problem(PoolSnapshot { min: 0, desired: 0, ..sound.clone() });
+        assert_eq!(nothing, "the group says that it wants 0 members, and lists 2 in service");
+        assert!(problem(PoolSnapshot { min: 5, max: 3, ..sound.clone() }).contains("no size is within"));
+        assert!(problem(PoolSnapshot { desired: u32::MAX, ..sound.clone() }).contains("not to be believed"));
+        let mut twins = sound;
+        twins.instances.push(member("a", Lifecycle::Pending));
+        assert_eq!(problem(twins), "the group lists a twice");
+    }
 }

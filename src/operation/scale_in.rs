@@ -15,6 +15,10 @@ use crate::domain::{
 /// would kill what still runs.
 pub const DRAIN_DEADLINE: Duration = Duration::from_mins(15);
 
+/// How long after an instance was first seen to be out of its group it is looked for there once more, before it is
+/// terminated.
+const CONFIRM_AFTER: Duration = Duration::from_secs(3);
+
 /// A scale-in under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScaleIn {
@@ -252,6 +256,9 @@ impl ScaleIn {
         } else if sight.node.as_ref().is_some_and(is_in_service) {
             // Somebody let work in again. It is not ours to kill.
             Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())))
+        } else if sight.in_phase < CONFIRM_AFTER {
+            // That it is no member any more is to be seen twice.
+            Move::Wait
         } else if sight.occupants > 0 || sight.in_phase >= EFFECT_LIMIT {
             self.wait_for_effect(not_terminated(), sight)
         } else {
@@ -413,7 +420,9 @@ mod tests {
         assert_eq!(drained().next(Emptying), entering(DETACHING));
         assert_eq!(drained().next(DETACHING), Move::Call(Call::TakeOut("i".into())));
         assert_eq!(alone.next(DETACHING), entering(Terminating), "no stranger is ever detached");
-        assert_eq!(alone.next(Terminating), Move::Call(Call::End("i".into())));
+        assert_eq!(alone.next(Terminating), Move::Wait, "that it is out is to be seen twice");
+        let later = alone.clone().with(|s| s.seconds = CONFIRM_AFTER.as_secs());
+        assert_eq!(later.next(Terminating), Move::Call(Call::End("i".into())));
         let shutting_down = alone.clone().with(|s| s.instance = Some(InstanceState::ShuttingDown));
         assert_eq!(shutting_down.next(Terminating), Move::Wait);
         let terminated = alone.with(|s| s.instance = Some(InstanceState::Terminated));
@@ -481,7 +490,8 @@ mod tests {
         assert_eq!(down.next(calling), Move::Call(Call::CancelDrain("n".into())));
         let no_group = drained().with(|s| s.group = None);
         assert_eq!(no_group.next(ScaleInPhase::Emptying), calling_off(CallOff::GroupVanished));
-        assert_eq!(no_group.next(ScaleInPhase::Terminating), Move::Call(Call::End("i".into())));
+        let later = no_group.with(|s| s.seconds = CONFIRM_AFTER.as_secs());
+        assert_eq!(later.next(ScaleInPhase::Terminating), Move::Call(Call::End("i".into())));
     }
 
     #[test]
@@ -560,6 +570,7 @@ mod tests {
         let out = drained().with(|s| {
             s.group.as_mut().unwrap().instances.remove(0);
             s.withdrawn = true;
+            s.seconds = CONFIRM_AFTER.as_secs();
         });
         let terminating = out.next(ScaleInPhase::Terminating);
         assert_eq!(terminating, Move::Call(Call::End("i".into())), "what is out already is not left behind");

@@ -137,6 +137,10 @@ impl ScaleOut {
         if sight.withdrawn && found == self.from {
             Move::Finish(Outcome::Abandoned(Abandonment::Withdrawn))
         } else if found == self.from {
+            if sight.in_phase < EFFECT_LIMIT && sight.group.serving().count() >= self.to as usize {
+                // It is about to let one go, or was seen at two moments: a size from that would take members away.
+                return Move::Wait;
+            }
             if sight.in_phase >= EFFECT_LIMIT {
                 return Move::Finish(Outcome::Failed(no_launch(sight)));
             }
@@ -471,6 +475,13 @@ mod tests {
         assert!(matches!(lacking(1200).failures(2).next(LAUNCHING), Move::Enter(_, None)), "the last one: reverting");
         let otherwise = scene(2, &["a"]).setback(ActivityStatus::Failed).after(300).failures(1);
         assert_eq!(otherwise.next(LAUNCHING), again(), "other failures do not pass by waiting");
+    }
+
+    #[test]
+    fn p18_no_size_is_set_that_would_take_members_away() {
+        let shrinking = PoolSnapshot { desired: 1, ..crate::testing::snapshot(&["a", "b"]) };
+        let seen = Scene { group: shrinking, ..scene(1, &["a"]) };
+        assert_eq!(seen.next(ScaleOutPhase::Requesting), Move::Wait);
     }
 
     #[test]

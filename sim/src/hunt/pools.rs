@@ -2,6 +2,8 @@
 
 use super::draft::{Draft, DraftPool, Feature};
 
+/// How many nodes a pool may lose, at most: fewer than any policy allows it to have.
+const MOST_TOLERANCE: u64 = 2;
 const NAMES: [&str; 3] = ["ants", "bees", "crabs"];
 const ZONES: [&str; 3] = ["a", "b", "c"];
 /// MHz of a core, where instances say how many they have.
@@ -57,13 +59,13 @@ fn policy(draft: &mut Draft, name: &str, nodes: u64) {
         // Now and then outside of what there is.
         let min = draft.dice.within(0..nodes + 3);
         let max = min + draft.dice.within(0..7);
-        draft.line(format_args!("replicator_min = {min}\nreplicator_max = {}", max.max(1)));
+        draft.line(format_args!("replicator_min = {min}\nreplicator_max = {}", max.max(MOST_TOLERANCE + 1)));
     }
     for (key, numbers) in [
         ("replicator_cooldown", 0..600),
         ("replicator_scaling_threshold", 1..6),
         ("replicator_retry_threshold", 1..5),
-        ("replicator_node_fault_tolerance", 0..3),
+        ("replicator_node_fault_tolerance", 0..MOST_TOLERANCE + 1),
     ] {
         if draft.maybe(Feature::Tuning, 0.6) {
             let number = draft.dice.within(numbers);

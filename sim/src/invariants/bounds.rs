@@ -71,7 +71,7 @@ impl Invariant for WithinBounds {
     fn check(&mut self, _: Millis, act: &Act<'_>) -> Result<(), String> {
         let (from, to) = match act {
             // What is taken back may have come from outside the bounds (P20).
-            Act::SetDesired { undoes: true, .. } => return Ok(()),
+            Act::SetDesired { undoes: true, .. } | Act::Detach { undoes: true, .. } => return Ok(()),
             Act::Scale { from, to, .. } | Act::SetDesired { from, to, .. } => (*from, *to),
             Act::Detach { from, .. } => (*from, from.saturating_sub(1)),
             _ => return Ok(()),

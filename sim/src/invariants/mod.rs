@@ -35,7 +35,8 @@ pub(crate) enum Act<'a> {
     /// An agent drains a node. `own`: the one that it runs on itself.
     Drain { agent: usize, pool: &'a PoolName, own: bool },
     /// An agent detaches an instance, which lowers the desired capacity.
-    Detach { agent: usize, pool: &'a PoolName, from: u32 },
+    /// `undoes`: the member was launched by the operation under way, and never joined.
+    Detach { agent: usize, pool: &'a PoolName, from: u32, undoes: bool },
     /// An agent terminates an instance.
     Terminate(Termination<'a>),
     /// An agent does something else to a pool.

@@ -114,7 +114,7 @@ fn counts_and_pools_outside_their_bounds_are_caught() {
     let name = pool();
     let desired = Act::SetDesired { agent: 0, pool: &name, from: 5, to: 6, undoes: false };
     assert_eq!(broken(&mut it, 0, &desired), Some("counts and pools stay within their bounds"));
-    let detach = Act::Detach { agent: 0, pool: &name, from: 2 };
+    let detach = Act::Detach { agent: 0, pool: &name, from: 2, undoes: false };
     assert_eq!(broken(&mut it, 0, &detach), Some("counts and pools stay within their bounds"));
     decided(&mut it, Resource::Group(group()), 3, 4);
     assert_eq!(broken(&mut it, 0, &scale(3, 4)), None);
@@ -141,7 +141,7 @@ fn steps_towards_the_bounds_are_legal_and_steps_past_or_away_from_them_are_not()
     }
     let mut it = invariants();
     decided(&mut it, Resource::Pool(pool()), 9, 8);
-    assert_eq!(broken(&mut it, 0, &Act::Detach { agent: 0, pool: &name, from: 9 }), None);
+    assert_eq!(broken(&mut it, 0, &Act::Detach { agent: 0, pool: &name, from: 9, undoes: false }), None);
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn giving_away_capacity_that_work_waits_for_is_caught() {
     };
     let shrink = |it: &mut Invariants| {
         decided(it, Resource::Pool(pool()), 4, 3);
-        assert_eq!(broken(it, 100, &Act::Detach { agent: 0, pool: &pool(), from: 4 }), None);
+        assert_eq!(broken(it, 100, &Act::Detach { agent: 0, pool: &pool(), from: 4, undoes: false }), None);
     };
     let name = Some("no capacity is given away that work needs");
     let mut it = invariants();

@@ -494,7 +494,8 @@ impl SimPorts {
                 return Err(PortError::new(Service::Cloud, "detach instance", ErrorKind::Conflict, message));
             }
             let from = world.cloud.groups[it.pool].desired;
-            let act = Act::Detach { agent: self.agent, pool: &target.name, from };
+            let undoes = fate == Fate::Kept;
+            let act = Act::Detach { agent: self.agent, pool: &target.name, from, undoes };
             world.act_as_leader(self.agent, &act);
             world.cloud.instances[number].taken_out = fate == Fate::Ended;
             Ok(Some(world.detach_instance(number)))

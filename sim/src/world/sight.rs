@@ -49,8 +49,10 @@ impl World {
     fn is_hindered(&self, pool: usize) -> bool {
         let (group, plan) = (&self.cloud.groups[pool], &self.plan.pools[pool]);
         let failsafe = self.state_of(&Resource::Pool(plan.name.clone())).is_some_and(|state| state.failsafe_mode);
+        let most = plan.max.min(plan.policy.max.unwrap_or(u32::MAX));
+        let at_its_maximum = group.desired >= most;
         let no_launch = group.no_capacity > 0 || group.never_join > 0 || !group.zones_down.is_empty();
-        failsafe || no_launch || plan.weighted
+        failsafe || no_launch || at_its_maximum || plan.weighted
     }
 
     fn state_of(&self, resource: &Resource) -> Option<ResourceState> {

@@ -1,7 +1,5 @@
 //! Groups, instances and activities of AWS in the core's terms.
 
-use std::collections::BTreeSet;
-
 use aws_sdk_autoscaling::types::{
     Activity as ScalingActivity, AutoScalingGroup, Instance as Member, InstanceRefresh, InstanceRefreshStatus,
     LaunchTemplate, ScalingActivityStatusCode,
@@ -17,20 +15,8 @@ pub(super) fn pool(group: &AutoScalingGroup) -> Result<PoolSnapshot, String> {
     let max = size("MaxSize", group.max_size())?;
     let desired = size("DesiredCapacity", group.desired_capacity())?;
     let instances = group.instances().iter().map(member).collect::<Result<Vec<_>, _>>()?;
-    if min > max {
-        return Err(format!("the group's MinSize is {min} and its MaxSize {max}: no size is within"));
-    }
-    let in_service = instances.iter().filter(|member| member.lifecycle == Lifecycle::InService).count();
-    if desired == 0 && in_service > 0 {
-        // Whatever was computed from this 0 would let go of all of them.
-        return Err(format!("the group says that it wants 0 members, and lists {in_service} in service"));
-    }
-    let mut seen = BTreeSet::new();
-    if let Some(twice) = instances.iter().find(|member| !seen.insert(&member.id)) {
-        return Err(format!("the group lists {} twice", twice.id));
-    }
     let suspended = group.suspended_processes().iter().filter_map(|process| process.process_name());
-    Ok(PoolSnapshot {
+    let pool = PoolSnapshot {
         min,
         max,
         desired,
@@ -38,7 +24,8 @@ pub(super) fn pool(group: &AutoScalingGroup) -> Result<PoolSnapshot, String> {
         weighted: is_weighted(group),
         overhaul: None,
         instances,
-    })
+    };
+    pool.checked()
 }
 
 fn size(name: &str, size: Option<i32>) -> Result<u32, String> {

@@ -62,7 +62,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             Err(error) => return Err(error),
         };
         // Last, so that what a call rests on, above all who is a member, is as fresh as can be.
-        let group = match cloud.look(&work.target).await {
+        let group = match self.look_at_pool(&work.target).await {
             Ok(group) => Some(group),
             Err(error) if error.kind == ErrorKind::NotFound => None,
             Err(error) => return Err(error),

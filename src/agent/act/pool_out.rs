@@ -8,15 +8,15 @@ use jiff::{SignedDuration, Timestamp};
 use crate::agent::tell::Observer;
 use crate::agent::term::Term;
 use crate::agent::watch::ManagedPool;
-use crate::domain::{Activity, ActivityStatus, Instance, InstanceId, PoolSnapshot, PoolTarget};
+use crate::domain::{Activity, ActivityStatus, Instance, InstanceId, NodeId, NodeSummary, PoolSnapshot, PoolTarget};
 use crate::operation::{Operation, ScaleOut, ScaleOutPhase, ScaleOutSight};
-use crate::ports::{Cloud, ErrorKind, PortError, Ports};
+use crate::ports::{Cloud, ErrorKind, Nomad, PortError, Ports, Service};
 
 /// How far the provider's clock may be behind ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 impl<P: Ports, O: Observer> Term<'_, P, O> {
-    pub(super) async fn look_out(
+    pub(in crate::agent) async fn look_out(
         &self,
         work: &ScaleOut,
         managed: Option<&ManagedPool>,
@@ -34,6 +34,11 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
                 joined.insert(instance.clone());
             }
         }
+        if let ScaleOutPhase::Replacing { instance } | ScaleOutPhase::Detaching { instance } = &work.phase
+            && self.joined_now(instance).await?
+        {
+            joined.insert(instance.clone());
+        }
         let waits_for_launch = matches!(work.phase, ScaleOutPhase::Launching { .. } | ScaleOutPhase::Reverting);
         let setback = if waits_for_launch { self.setback(&work.target, operation.started).await? } else { None };
         if let Some(setback) = &setback {
@@ -41,7 +46,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             self.trouble(&operation.resource, problem);
         }
         // Last, so that what a call rests on is as fresh as can be.
-        let group = self.ports.cloud().look(&work.target).await?;
+        let group = self.look_at_pool(&work.target).await?;
         let is_joining = matches!(work.phase, ScaleOutPhase::Joining { .. });
         let unmatched = if is_joining { self.unmatched(work, &group, &joined, operation).await? } else { vec![] };
         let withdrawn = managed.is_some_and(|managed| !managed.policy.enabled);
@@ -82,6 +87,35 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let began = now.monotonic().since_start().saturating_sub(ago);
         let by_us = operation.agent == self.config.borrow().name && began >= self.began.since_start();
         crate::domain::Monotonic::at(if by_us { began } else { Duration::ZERO })
+    }
+
+    /// The pool as it is now, unless it contradicts itself.
+    pub(in crate::agent) async fn look_at_pool(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
+        let pool = self.ports.cloud().look(target).await?;
+        let bad = |problem| PortError::new(Service::Cloud, format!("look at {target}"), ErrorKind::Other, problem);
+        pool.checked().map_err(bad)
+    }
+
+    /// Instances that have a node which takes work, as it is now. What is about to be ended must not be one that was missed.
+    async fn joined_now(&self, instance: &InstanceId) -> Result<bool, PortError> {
+        let listed = self.ports.nomad().nodes(None).await?;
+        let suspects: Vec<NodeId> = {
+            let views = self.views.borrow();
+            let may_be = |node: &&NodeSummary| match views.node(&node.id) {
+                Some(known) => known.instance.as_ref() == Some(instance),
+                None => true,
+            };
+            listed.value.iter().filter(|node| node.takes_work()).filter(may_be).map(|node| node.id.clone()).collect()
+        };
+        for id in suspects {
+            match self.ports.nomad().node(&id).await {
+                Ok(node) if node.instance.as_ref() == Some(instance) && node.summary.takes_work() => return Ok(true),
+                Ok(_) => {}
+                Err(error) if error.kind == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(false)
     }
 
     pub(super) async fn instance(&self, target: &PoolTarget, id: &InstanceId) -> Result<Option<Instance>, PortError> {

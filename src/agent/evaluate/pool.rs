@@ -12,7 +12,7 @@ use crate::policy::PoolPolicy;
 use crate::ports::{Clock, Cloud, Ports};
 
 impl<P: Ports, O: Observer> Term<'_, P, O> {
-    pub(super) async fn evaluate_pool(&self, name: &PoolName, resource: &Resource) {
+    pub(in crate::agent) async fn evaluate_pool(&self, name: &PoolName, resource: &Resource) {
         let path = self.path_of(resource);
         let Some(stored) = self.stored(resource, &path) else { return };
         if self.recalled.borrow_mut().insert(name.clone()) {
@@ -42,7 +42,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         if policy.enabled && !self.introduce(subject, policies).await {
             return;
         }
-        let group = match self.ports.cloud().look(&policy.target).await {
+        let group = match self.look_at_pool(&policy.target).await {
             Ok(group) => group,
             Err(error) => return self.trouble(subject.resource, error),
         };
@@ -87,7 +87,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// Tells how the pool stands while an operation is under way on it; nothing comes of it.
     async fn report_pool(&self, managed: &ManagedPool, subject: &Subject<'_>) {
         let policy = &*managed.policy;
-        if let Ok(group) = self.ports.cloud().look(&policy.target).await {
+        if let Ok(group) = self.look_at_pool(&policy.target).await {
             let observation = self.observe_pool(managed, &group);
             let standing = self.standing(subject.path, &subject.stored.state, policy.cooldown);
             let decision = decide_pool(&observation, policy, &managed.others, &standing);

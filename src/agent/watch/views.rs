@@ -230,7 +230,7 @@ impl Views {
         self.seen_policies.order(pool)
     }
 
-    pub(super) fn set_allocations(&mut self, list: &[Arc<Allocation>]) {
+    pub(in crate::agent) fn set_allocations(&mut self, list: &[Arc<Allocation>]) {
         self.pools = None;
         self.burdens.clear();
         self.allocations.clear();
@@ -280,7 +280,7 @@ impl Views {
     }
 
     /// Takes over all jobs as they are listed, and those that may be scaled as they were, or as `read` afresh.
-    pub(super) fn set_jobs(&mut self, listed: &[JobSummary], read: BTreeMap<JobKey, Arc<Job>>) -> Vec<Event> {
+    pub(in crate::agent) fn set_jobs(&mut self, listed: &[JobSummary], read: BTreeMap<JobKey, Arc<Job>>) -> Vec<Event> {
         self.listed_jobs = listed.iter().map(|job| (job.key.clone(), job.clone())).collect();
         let listed_jobs = &self.listed_jobs;
         self.jobs.retain(|key, _| listed_jobs.get(key).is_some_and(is_scalable));
