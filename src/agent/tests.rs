@@ -139,6 +139,7 @@ fn scale_in(phase: ScaleInPhase) -> Work {
         node: "a".into(),
         node_name: "a".into(),
         instance: "i-a".into(),
+        floor: 0,
         phase,
     })
 }

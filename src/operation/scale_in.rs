@@ -19,6 +19,10 @@ pub const DRAIN_DEADLINE: Duration = Duration::from_mins(15);
 /// terminated.
 const CONFIRM_AFTER: Duration = Duration::from_secs(3);
 
+/// How long an instance that is ended must not be listed before it counts as gone. Providers list what is terminated for a
+/// while.
+const UNLISTED_AFTER: Duration = Duration::from_secs(45);
+
 /// A scale-in under way.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScaleIn {
@@ -33,6 +37,9 @@ pub struct ScaleIn {
     pub node_name: String,
     /// The instance it runs on.
     pub instance: InstanceId,
+    /// The fewest nodes that were allowed when it began. What is allowed now may be more, and what is believed less.
+    #[serde(default)]
+    pub floor: u32,
     /// How far it is.
     pub phase: ScaleInPhase,
 }
@@ -246,9 +253,11 @@ impl ScaleIn {
     fn terminating(&self, sight: &ScaleInSight) -> Move<Self> {
         let not_terminated = || Failure::NotTerminated(self.instance.clone());
         match sight.instance {
-            None | Some(InstanceState::Terminated) => return Move::Finish(Outcome::Succeeded),
+            Some(InstanceState::Terminated) => return Move::Finish(Outcome::Succeeded),
             Some(InstanceState::ShuttingDown) => return self.wait_for_effect(not_terminated(), sight),
-            Some(_) => {}
+            // One that is not listed may only have been left out: it is ended all the same, and listed no more after that.
+            None if sight.in_phase >= UNLISTED_AFTER => return Move::Finish(Outcome::Succeeded),
+            None | Some(_) => {}
         }
         let rejoined = sight.group.as_ref().and_then(|group| group.member(&self.instance));
         if rejoined.is_some_and(|member| member.lifecycle != Lifecycle::Detaching) {
@@ -390,6 +399,7 @@ mod tests {
             node: "n".into(),
             node_name: "workers-1".into(),
             instance: "i".into(),
+            floor: 1,
             phase,
         }
     }
@@ -538,6 +548,18 @@ mod tests {
         });
         let cancelled = Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled("n".into())));
         assert_eq!(in_use.next(ScaleInPhase::Terminating), cancelled, "somebody lets work in");
+    }
+
+    #[test]
+    fn p22_an_instance_that_is_not_listed_is_ended_before_it_counts_as_gone() {
+        let unlisted = drained().with(|s| {
+            s.group = Some(snapshot(&["j"]));
+            s.instance = None;
+            s.seconds = CONFIRM_AFTER.as_secs();
+        });
+        assert_eq!(unlisted.next(ScaleInPhase::Terminating), Move::Call(Call::End("i".into())));
+        let gone = unlisted.with(|s| s.seconds = UNLISTED_AFTER.as_secs());
+        assert_eq!(gone.next(ScaleInPhase::Terminating), Move::Finish(Outcome::Succeeded));
     }
 
     #[test]

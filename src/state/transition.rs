@@ -202,6 +202,7 @@ mod tests {
             node: node.into(),
             node_name: String::new(),
             instance: "i".into(),
+            floor: 0,
             phase: ScaleInPhase::Emptying,
         })
     }

@@ -80,6 +80,7 @@ fn operating(since_second: i64) -> ResourceState {
         node: "n".into(),
         node_name: String::new(),
         instance: "i".into(),
+        floor: 0,
         phase: ScaleInPhase::Draining,
     });
     let operation = Operation {

@@ -6,7 +6,7 @@ use crate::agent::term::Term;
 use crate::agent::watch::ManagedPool;
 use crate::domain::GroupKey;
 use crate::operation::{Failure, Move, Operation, Outcome, Situation, Work};
-use crate::ports::{ErrorKind, PortError, Ports};
+use crate::ports::{ErrorKind, PortError, Ports, Service};
 
 /// How many moves one evaluation may make: enough to enter a phase, call, and note the answer.
 const MOVES_PER_EVALUATION: usize = 8;
@@ -68,7 +68,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     }
 }
 
-/// Whether a pool's Auto Scaling group is not there any more.
+/// Whether a pool's Auto Scaling group is not there any more. A scale-in looks for itself: it has a drain to call off.
 fn is_group_gone(work: &Work, error: &PortError) -> bool {
-    error.kind == ErrorKind::NotFound && matches!(work, Work::ScaleOut(_) | Work::ScaleIn(_))
+    error.service == Service::Cloud && error.kind == ErrorKind::NotFound && matches!(work, Work::ScaleOut(_))
 }

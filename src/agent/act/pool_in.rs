@@ -70,7 +70,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let leaving = Leaving { node: &work.node, occupants: &occupants };
         let pool = managed.zip(group.as_ref());
         Ok(ScaleInSight {
-            at_floor: pool.is_some_and(|(managed, group)| at_floor(managed, group, &work.node)),
+            at_floor: pool.is_some_and(|(managed, group)| at_floor(managed, group, work)),
             node,
             occupants: occupants.len(),
             instance,
@@ -119,8 +119,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 }
 
 /// Whether one node fewer would be below what policy and group allow.
-fn at_floor(managed: &ManagedPool, group: &PoolSnapshot, leaving: &NodeId) -> bool {
-    let bounds = GroupBounds::of(&managed.policy, group);
+fn at_floor(managed: &ManagedPool, group: &PoolSnapshot, work: &ScaleIn) -> bool {
+    let now = GroupBounds::of(&managed.policy, group);
+    let bounds = GroupBounds { min: now.min.max(work.floor), ..now };
+    let leaving = &work.node;
     let remaining = managed.nodes.iter().filter(|load| load.node != *leaving).count();
     let after = bounds.desired.checked_sub(1);
     after.is_none_or(|after| reaches_floor(remaining, after, &bounds).is_some())

@@ -146,7 +146,9 @@ fn work(policy: &PoolPolicy, group: &PoolSnapshot, step: Step, victim: Option<Vi
         Direction::In => {
             let Victim { node, name, instance } = victim?;
             let phase = ScaleInPhase::Draining;
-            Some(Work::ScaleIn(ScaleIn { target, retry_threshold, node, node_name: name, instance, phase }))
+            // A pool that is brought back from above its maximum may have a minimum above that (P33).
+            let floor = GroupBounds::of(policy, group).min.min(step.to);
+            Some(Work::ScaleIn(ScaleIn { target, retry_threshold, node, node_name: name, instance, floor, phase }))
         }
     }
 }
