@@ -263,7 +263,18 @@ fn size(piece: &Piece) -> (u64, u64) {
     (piece.asks.cpu.0, piece.asks.memory.0)
 }
 
-/// Whether all pieces fit on the nodes beside what is there, in whichever order they are placed.
+/// Which of the nodes that will do a piece goes to.
+#[derive(Debug, Clone, Copy)]
+enum Choice {
+    /// Where the least is left afterwards, as packing goes.
+    Tightest,
+    /// Where the most is left, as spreading goes.
+    Loosest,
+    /// On each in turn, as Nomad does with the allocations of one group, which it keeps apart.
+    InTurn,
+}
+
+/// Whether all pieces fit on the nodes beside what is there, in whichever order they are placed, packed or spread.
 ///
 /// # Errors
 ///
@@ -272,9 +283,14 @@ pub fn fits(pieces: &[Piece], sites: &[Site]) -> Result<(), Misfit> {
     for order in ORDERS {
         let mut ordered: Vec<&Piece> = pieces.iter().collect();
         order(&mut ordered);
-        let mut sites = sites.to_vec();
-        for piece in ordered {
-            place(piece, &mut sites)?;
+        for choice in [Choice::Tightest, Choice::Loosest, Choice::InTurn] {
+            let mut sites = sites.to_vec();
+            for piece in &ordered {
+                let taken = place(piece, &mut sites, choice)?;
+                if let Choice::InTurn = choice {
+                    sites.rotate_left(taken + 1);
+                }
+            }
         }
     }
     Ok(())
@@ -285,11 +301,11 @@ pub fn fits(pieces: &[Piece], sites: &[Site]) -> Result<(), Misfit> {
 pub fn left_over(pieces: &[Piece], mut sites: Vec<Site>) -> usize {
     let mut ordered: Vec<&Piece> = pieces.iter().collect();
     ordered.sort_by_key(|piece| std::cmp::Reverse(size(piece)));
-    ordered.into_iter().filter(|piece| place(piece, &mut sites).is_err()).count()
+    ordered.into_iter().filter(|piece| place(piece, &mut sites, Choice::Tightest).is_err()).count()
 }
 
-/// Places a piece where the least is left afterwards, as packing goes.
-fn place(piece: &Piece, sites: &mut [Site]) -> Result<(), Misfit> {
+/// Places a piece on one of the nodes that will do; which.
+fn place(piece: &Piece, sites: &mut [Site], choice: Choice) -> Result<usize, Misfit> {
     let mut lacks: BTreeMap<Lack, usize> = BTreeMap::new();
     let mut best: Option<(usize, u64)> = None;
     for (number, site) in sites.iter().enumerate() {
@@ -298,7 +314,12 @@ fn place(piece: &Piece, sites: &mut [Site]) -> Result<(), Misfit> {
             None => {
                 let left = site.free.less(piece.asks);
                 let rest = left.cpu.0.saturating_add(left.memory.0);
-                if best.is_none_or(|(_, least)| rest < least) {
+                let is_better = |found: u64| match choice {
+                    Choice::Tightest => rest < found,
+                    Choice::Loosest => rest > found,
+                    Choice::InTurn => false,
+                };
+                if best.is_none_or(|(_, found)| is_better(found)) {
                     best = Some((number, rest));
                 }
             }
@@ -306,7 +327,7 @@ fn place(piece: &Piece, sites: &mut [Site]) -> Result<(), Misfit> {
     }
     let (number, _) = best.ok_or_else(|| Misfit { group: piece.group.clone(), lacks })?;
     sites[number].take(piece);
-    Ok(())
+    Ok(number)
 }
 
 #[cfg(test)]

@@ -171,7 +171,7 @@ impl ScaleIn {
     }
 
     fn draining(&self, sight: &ScaleInSight) -> Move<Self> {
-        let Some(node) = sight.node.as_ref() else { return self.node_gone() };
+        let Some(node) = sight.node.as_ref() else { return self.node_missing(sight) };
         if !is_in_service(node) {
             Move::Enter(self.at(ScaleInPhase::Emptying), None)
         } else if let Some(why) = self.reason_to_keep(node, sight) {
@@ -184,7 +184,7 @@ impl ScaleIn {
     }
 
     fn emptying(&self, sight: &ScaleInSight) -> Move<Self> {
-        let Some(node) = sight.node.as_ref() else { return self.node_gone() };
+        let Some(node) = sight.node.as_ref() else { return self.node_missing(sight) };
         let Some(group) = sight.group.as_ref() else { return self.call_off(CallOff::GroupVanished) };
         if is_in_service(node) {
             return Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())));
@@ -255,8 +255,8 @@ impl ScaleIn {
         match sight.instance {
             Some(InstanceState::Terminated) => return Move::Finish(Outcome::Succeeded),
             Some(InstanceState::ShuttingDown) => return self.wait_for_effect(not_terminated(), sight),
-            // One that is not listed may only have been left out: it is ended all the same, and listed no more after that.
-            None if sight.in_phase >= UNLISTED_AFTER => return Move::Finish(Outcome::Succeeded),
+            // One that is not listed may only have been left out: the servers must miss its node, too.
+            None if sight.in_phase >= UNLISTED_AFTER && !is_ready(sight) => return Move::Finish(Outcome::Succeeded),
             None | Some(_) => {}
         }
         let rejoined = sight.group.as_ref().and_then(|group| group.member(&self.instance));
@@ -311,6 +311,13 @@ impl ScaleIn {
         Move::Enter(self.at(ScaleInPhase::CallingOff { why }), None)
     }
 
+    /// The servers do not know the node. One answer may leave something out: the provider must miss the instance, too.
+    fn node_missing(&self, sight: &ScaleInSight) -> Move<Self> {
+        let member = sight.group.as_ref().and_then(|group| group.member(&self.instance));
+        let runs = matches!(sight.instance, Some(InstanceState::Pending | InstanceState::Running));
+        if (member.is_some() || runs) && sight.in_phase < EFFECT_LIMIT { Move::Wait } else { self.node_gone() }
+    }
+
     fn node_gone(&self) -> Move<Self> {
         Move::Finish(Outcome::Abandoned(Abandonment::NodeGone(self.node.clone())))
     }
@@ -318,6 +325,10 @@ impl ScaleIn {
     fn at(&self, phase: ScaleInPhase) -> Self {
         Self { phase, ..self.clone() }
     }
+}
+
+fn is_ready(sight: &ScaleInSight) -> bool {
+    sight.node.as_ref().is_some_and(|node| node.status == NodeStatus::Ready)
 }
 
 /// Neither draining nor kept from new work.
@@ -479,7 +490,12 @@ mod tests {
         let cancelled = Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled("n".into())));
         assert_eq!(eligible_again.next(ScaleInPhase::Emptying), cancelled);
         assert_eq!(eligible_again.next(DETACHING), cancelled);
-        let gone = drained().with(|s| s.node = None);
+        let missing = drained().with(|s| s.node = None);
+        assert_eq!(missing.next(ScaleInPhase::Emptying), Move::Wait, "its instance runs, and is a member");
+        let gone = missing.with(|s| {
+            s.group = Some(snapshot(&["j"]));
+            s.instance = Some(InstanceState::ShuttingDown);
+        });
         let node_gone = Move::Finish(Outcome::Abandoned(Abandonment::NodeGone("n".into())));
         assert_eq!(gone.next(ScaleInPhase::Emptying), node_gone);
         let lowered = drained().with(|s| s.at_floor = true);
@@ -558,7 +574,9 @@ mod tests {
             s.seconds = CONFIRM_AFTER.as_secs();
         });
         assert_eq!(unlisted.next(ScaleInPhase::Terminating), Move::Call(Call::End("i".into())));
-        let gone = unlisted.with(|s| s.seconds = UNLISTED_AFTER.as_secs());
+        let later = unlisted.with(|s| s.seconds = UNLISTED_AFTER.as_secs());
+        assert_eq!(later.next(ScaleInPhase::Terminating), Move::Call(Call::End("i".into())), "its node is there");
+        let gone = later.with(|s| s.node.as_mut().unwrap().status = NodeStatus::Down);
         assert_eq!(gone.next(ScaleInPhase::Terminating), Move::Finish(Outcome::Succeeded));
     }
 

@@ -53,7 +53,7 @@ impl Watched {
     fn judge(&self, now: Millis, pool: &PoolSight) -> Result<(), String> {
         let (Some((shrank, before)), Some(since)) = (self.shrank, self.waits_since) else { return Ok(()) };
         let laid_to_it = since <= shrank + LAID_TO_IT;
-        if laid_to_it && pool.desired < before && now - since.max(shrank) >= AT_MOST {
+        if laid_to_it && pool.desired + 1 == before && now - since.max(shrank) >= AT_MOST {
             let PoolSight { pool, unplaced, desired, .. } = pool;
             return Err(format!(
                 "pool {pool} went from {before} to {} at {shrank}; {unplaced} allocations have waited since {since}, and \

@@ -28,6 +28,8 @@ mod load;
 pub(crate) mod nodes;
 mod nomad;
 pub(crate) mod orders;
+#[cfg(test)]
+mod places;
 mod ports;
 mod queue;
 mod rollout;

@@ -495,8 +495,17 @@ impl SimPorts {
             }
             let from = world.cloud.groups[it.pool].desired;
             let undoes = fate == Fate::Kept;
-            let act = Act::Detach { agent: self.agent, pool: &target.name, from, undoes };
-            world.act_as_leader(self.agent, &act);
+            let least = world.plan.pools[it.pool].min;
+            // As AWS has it. What an agent asks for is judged all the same, but where it was told a lie about the bounds.
+            let refused = !undoes && from <= least;
+            if !refused || world.tells_the_truth() {
+                let act = Act::Detach { agent: self.agent, pool: &target.name, from, undoes };
+                world.act_as_leader(self.agent, &act);
+            }
+            if refused {
+                let message = format!("the group wants {from} members, and its minimum is {least}");
+                return Err(PortError::new(Service::Cloud, "detach instance", ErrorKind::Refused, message));
+            }
             world.cloud.instances[number].taken_out = fate == Fate::Ended;
             Ok(Some(world.detach_instance(number)))
         })

@@ -121,7 +121,7 @@ impl World {
     }
 
     /// The node with the best score, and that; of several, the first. Where none will do: why.
-    fn best_node(&self, group: usize) -> Result<(usize, Score), Refusals> {
+    pub(super) fn best_node(&self, group: usize) -> Result<(usize, Score), Refusals> {
         let plan = &self.plan.groups[group];
         let (resources, pool) = (plan.resources(), self.plan.jobs[plan.job].pool);
         let count = self.nomad.groups[group].count;
@@ -153,7 +153,7 @@ impl World {
         best.ok_or(refusals)
     }
 
-    fn place(&mut self, group: usize, node: usize, score: Score, evaluation: usize) {
+    pub(super) fn place(&mut self, group: usize, node: usize, score: Score, evaluation: usize) {
         let number = self.lowest_free_number(group);
         let allocation = self.nomad.allocations.len();
         self.nomad.allocations.push(SimAllocation {

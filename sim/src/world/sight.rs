@@ -1,13 +1,14 @@
 //! What invariants see at every tick, and what must be in order once all that went wrong is over.
 
 use jiff::Timestamp;
-use replicator::domain::{NodeId, Resource};
+use replicator::domain::{JobKind, NodeId, Resource};
 use replicator::operation::{Operation, Work};
 use replicator::state::ResourceState;
 
 use super::World;
 use crate::invariants::{PoolSight, Sight};
 use crate::keys::state_key;
+use crate::scenario::GroupPlan;
 use crate::time::Millis;
 
 impl World {
@@ -21,12 +22,16 @@ impl World {
 
     fn sight(&self) -> Sight {
         let reachable = self.outages.nomad == 0 && self.outages.consul == 0 && self.outages.cloud == 0;
-        let truthful = self.plan.odd.as_ref().is_none_or(|odd| self.now >= odd.until);
         Sight {
-            calm: reachable && truthful && self.leading_agent().is_some(),
+            calm: reachable && self.tells_the_truth() && self.leading_agent().is_some(),
             forsaken: self.forsaken_nodes(),
             pools: (0..self.plan.pools.len()).map(|pool| self.pool_sight(pool)).collect(),
         }
+    }
+
+    /// Whether agents are told what is so.
+    pub(super) fn tells_the_truth(&self) -> bool {
+        self.plan.odd.as_ref().is_none_or(|odd| self.now >= odd.until)
     }
 
     /// The agent that has the leader's lock, where an agent has it.
@@ -38,12 +43,22 @@ impl World {
     fn pool_sight(&self, pool: usize) -> PoolSight {
         let name = self.plan.pools[pool].name.clone();
         let waiting = self.nomad.blocked.values().flat_map(|number| &self.nomad.evaluations[*number].shortages);
-        // Where nodes differ for a group, it may wait for one that no other pool size would bring.
-        let any_node_will_do = |group: usize| self.plan.groups[group].wants.constraints.is_empty();
         let of_pool = waiting.filter(|it| self.plan.jobs[self.plan.groups[it.group].job].pool == pool);
-        let unplaced = of_pool.filter(|it| any_node_will_do(it.group)).map(|shortage| shortage.queued).sum();
+        let helped = of_pool.filter(|it| self.another_node_helps(it.group, pool));
+        let unplaced = helped.map(|shortage| shortage.queued).sum();
         let hindered = unplaced > 0 && self.is_hindered(pool);
         PoolSight { pool: name, desired: self.cloud.groups[pool].desired, unplaced, hindered }
+    }
+
+    /// Whether a new node of the pool would surely take an allocation: nodes do not differ for the group, and it fits beside
+    /// what runs on every node.
+    fn another_node_helps(&self, group: usize, pool: usize) -> bool {
+        let of_pool = |group: &&GroupPlan| self.plan.jobs[group.job].pool == pool;
+        let is_everywhere = |group: &&GroupPlan| self.plan.jobs[group.job].kind == JobKind::System;
+        let everywhere = self.plan.groups.iter().filter(of_pool).filter(is_everywhere);
+        let left = everywhere.fold(self.plan.pools[pool].capacity(), |left, it| left.less(it.resources()));
+        let asking = &self.plan.groups[group];
+        asking.wants.constraints.is_empty() && left.holds(asking.resources())
     }
 
     fn is_hindered(&self, pool: usize) -> bool {

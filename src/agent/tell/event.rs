@@ -251,11 +251,11 @@ impl fmt::Display for Event {
             Self::Called { resource, call, error: None } => write!(f, "{resource}: {call}"),
             Self::Called { resource, call, error: Some(error) } => write!(f, "{resource}: {call}: {error}"),
             Self::Finished { resource, direction, outcome, step, about, took } => {
-                write!(f, "{resource}: scaling {direction} ")?;
+                write!(f, "{resource}: scaling {direction} {outcome}")?;
                 if let Some(Step { from, to }) = step {
-                    write!(f, "{from} -> {to} ")?;
+                    write!(f, "; {from} -> {to}")?;
                 }
-                write!(f, "{outcome}, after {}", Spoken(*took))?;
+                write!(f, ", after {}", Spoken(*took))?;
                 if about.is_empty() { Ok(()) } else { write!(f, " ({about})") }
             }
             Self::Failsafe { subject, entered, by, reason } => {

@@ -436,7 +436,7 @@ impl Views {
                 members.entry(PoolName::from(name.as_str())).or_default().push(node.clone());
             }
         }
-        let mut problems = BTreeMap::new();
+        let mut problems = self.pools_out_of_work(&members);
         for (name, mut nodes) in members {
             nodes.sort_by_key(|node| (node.summary.modify_index, node.summary.id.clone()));
             let Settled { policy, others, mut problem } = self.settle_pool(&name, &nodes);
@@ -451,6 +451,19 @@ impl Views {
             problems.extend(problem.map(|problem| (Resource::Pool(name), problem)));
         }
         self.replace_problems(problems, |resource| matches!(resource, Resource::Pool(_)))
+    }
+
+    /// Pools of which there are nodes, and none that takes work: there is no policy to go by.
+    fn pools_out_of_work(&self, working: &BTreeMap<PoolName, Vec<Arc<Node>>>) -> BTreeMap<Resource, String> {
+        let mut idle: BTreeMap<PoolName, usize> = BTreeMap::new();
+        for name in self.nodes.values().filter_map(|node| node.meta.get(POOL_KEY)) {
+            let name = PoolName::from(name.as_str());
+            if !working.contains_key(&name) {
+                *idle.entry(name).or_default() += 1;
+            }
+        }
+        let word = |nodes| format!("none of its {nodes} nodes takes work: nothing is decided about it until one does");
+        idle.into_iter().map(|(name, nodes)| (Resource::Pool(name), word(nodes))).collect()
     }
 
     /// The policy that changed last among the nodes of a pool, and what of the others (P4).
