@@ -309,20 +309,19 @@ fn place(piece: &Piece, sites: &mut [Site], choice: Choice) -> Result<usize, Mis
     let mut lacks: BTreeMap<Lack, usize> = BTreeMap::new();
     let mut best: Option<(usize, u64)> = None;
     for (number, site) in sites.iter().enumerate() {
-        match site.lacks(piece) {
-            Some(lack) => *lacks.entry(lack).or_default() += 1,
-            None => {
-                let left = site.free.less(piece.asks);
-                let rest = left.cpu.0.saturating_add(left.memory.0);
-                let is_better = |found: u64| match choice {
-                    Choice::Tightest => rest < found,
-                    Choice::Loosest => rest > found,
-                    Choice::InTurn => false,
-                };
-                if best.is_none_or(|(_, found)| is_better(found)) {
-                    best = Some((number, rest));
-                }
-            }
+        if let Some(lack) = site.lacks(piece) {
+            *lacks.entry(lack).or_default() += 1;
+            continue;
+        }
+        let left = site.free.less(piece.asks);
+        let rest = left.cpu.0.saturating_add(left.memory.0);
+        let is_better = |found: u64| match choice {
+            Choice::Tightest => rest < found,
+            Choice::Loosest => rest > found,
+            Choice::InTurn => false,
+        };
+        if best.is_none_or(|(_, found)| is_better(found)) {
+            best = Some((number, rest));
         }
     }
     let (number, _) = best.ok_or_else(|| Misfit { group: piece.group.clone(), lacks })?;

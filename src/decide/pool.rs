@@ -744,7 +744,7 @@ mod tests {
 
     #[test]
     fn p13_the_floor_is_one_for_who_decides_and_who_acts() {
-        let bounds = |min, group_min, max| GroupBounds { min, group_min, max, ..pool(1, 0, 0).bounds };
+        let bounds = |min, group_min, max| GroupBounds { min, max, group_min, ..pool(1, 0, 0).bounds };
         let cases = [
             (2, 2, bounds(2, 1, 9), None),
             (1, 2, bounds(2, 1, 9), Some(2)),

@@ -278,14 +278,14 @@ mod tests {
         }
     }
 
-    fn following(sight: GroupSight) -> Move<GroupScale> {
-        scaling().follow(Some("e".into()), 9).next(&sight)
+    fn following(sight: &GroupSight) -> Move<GroupScale> {
+        scaling().follow(Some("e".into()), 9).next(sight)
     }
 
     #[test]
     fn p28_a_deployment_that_somebody_elses_took_the_place_of_is_nobodys_failure() {
         let cancelled = Rollout::Deployment(DeploymentStatus::Cancelled);
-        let changed = |count, rollout| following(GroupSight { job: Some((count, 12)), rollout, ..sight() });
+        let changed = |count, rollout| following(&GroupSight { job: Some((count, 12)), rollout, ..sight() });
         let overruled = Abandonment::Overruled { wanted: 3, found: 4 };
         for rollout in [cancelled, Rollout::Evaluating, Rollout::EvaluationFailed] {
             assert_eq!(changed(4, rollout), give_up(overruled.clone()), "{rollout:?}");
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn j25_want_of_room_is_no_failure_of_the_group() {
         let cramped = |rollout, in_phase| {
-            following(GroupSight { job: Some((3, 9)), rollout, lacks_room: true, in_phase, ..sight() })
+            following(&GroupSight { job: Some((3, 9)), rollout, lacks_room: true, in_phase, ..sight() })
         };
         let given_up = give_up(Abandonment::NoRoom);
         assert_eq!(cramped(Rollout::Deployment(DeploymentStatus::Failed), Duration::ZERO), given_up);
@@ -311,7 +311,7 @@ mod tests {
         let rollout = Rollout::Deployment(DeploymentStatus::Running);
         for hang in [Hang::AwaitsPromotion, Hang::AllHealthy] {
             let seen = GroupSight { job: Some((3, 9)), rollout, hang: Some(hang), in_phase: FOLLOW_LIMIT, ..sight() };
-            assert_eq!(following(seen), give_up(Abandonment::Hanging(hang)));
+            assert_eq!(following(&seen), give_up(Abandonment::Hanging(hang)));
         }
     }
 
@@ -322,7 +322,7 @@ mod tests {
         let rollout = Rollout::Deployment(DeploymentStatus::Failed);
         let seen = GroupSight { job: Some((3, 9)), rollout, ailing: Some(ailing), ..sight() };
         assert!(seen.looks_bad());
-        let Move::Finish(outcome) = following(seen) else { panic!("it failed") };
+        let Move::Finish(outcome) = following(&seen) else { panic!("it failed") };
         let words = "failed: the deployment failed: allocation a1 on node n1: Failed to pull `web:2`";
         assert_eq!(outcome.to_string(), words);
     }
@@ -332,6 +332,6 @@ mod tests {
         let withdrawn = GroupSight { withdrawn: true, ..sight() };
         assert_eq!(scaling().next(&withdrawn), give_up(Abandonment::Withdrawn));
         let made = GroupSight { withdrawn: true, job: Some((3, 9)), ..sight() };
-        assert_eq!(following(made), Move::Wait, "what is made is still followed");
+        assert_eq!(following(&made), Move::Wait, "what is made is still followed");
     }
 }

@@ -126,6 +126,7 @@ impl fmt::Display for CallOff {
 /// What can be seen of the pool. Node and occupants are as the leader of the servers knows them at this moment: what is
 /// about to be done rests on them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a question with its own answer")]
 pub struct ScaleInSight {
     /// The Auto Scaling group, if it still exists.
     pub group: Option<PoolSnapshot>,
@@ -149,6 +150,16 @@ pub struct ScaleInSight {
     pub in_phase: Duration,
     /// How many scale-ins of the pool failed in a row.
     pub failures: u32,
+}
+
+impl ScaleInSight {
+    fn instance_runs(&self) -> bool {
+        matches!(self.instance, Some(InstanceState::Pending | InstanceState::Running))
+    }
+
+    fn node_is_ready(&self) -> bool {
+        self.node.as_ref().is_some_and(|node| node.status == NodeStatus::Ready)
+    }
 }
 
 impl ScaleIn {
@@ -185,7 +196,7 @@ impl ScaleIn {
 
     fn emptying(&self, sight: &ScaleInSight) -> Move<Self> {
         let Some(node) = sight.node.as_ref() else { return self.node_missing(sight) };
-        let Some(group) = sight.group.as_ref() else { return self.call_off(CallOff::GroupVanished) };
+        let Some(group) = sight.group.as_ref() else { return self.group_missing(sight) };
         if is_in_service(node) {
             return Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())));
         }
@@ -204,7 +215,7 @@ impl ScaleIn {
     }
 
     fn detaching(&self, sight: &ScaleInSight) -> Move<Self> {
-        let Some(group) = sight.group.as_ref() else { return self.call_off(CallOff::GroupVanished) };
+        let Some(group) = sight.group.as_ref() else { return self.group_missing(sight) };
         // Membership first: detaching a stranger may cost an innocent instance.
         let Some(member) = group.member(&self.instance) else {
             return Move::Enter(self.at(ScaleInPhase::Terminating), None);
@@ -256,7 +267,9 @@ impl ScaleIn {
             Some(InstanceState::Terminated) => return Move::Finish(Outcome::Succeeded),
             Some(InstanceState::ShuttingDown) => return self.wait_for_effect(not_terminated(), sight),
             // One that is not listed may only have been left out: the servers must miss its node, too.
-            None if sight.in_phase >= UNLISTED_AFTER && !is_ready(sight) => return Move::Finish(Outcome::Succeeded),
+            None if sight.in_phase >= UNLISTED_AFTER && !sight.node_is_ready() => {
+                return Move::Finish(Outcome::Succeeded);
+            }
             None | Some(_) => {}
         }
         let rejoined = sight.group.as_ref().and_then(|group| group.member(&self.instance));
@@ -314,8 +327,18 @@ impl ScaleIn {
     /// The servers do not know the node. One answer may leave something out: the provider must miss the instance, too.
     fn node_missing(&self, sight: &ScaleInSight) -> Move<Self> {
         let member = sight.group.as_ref().and_then(|group| group.member(&self.instance));
-        let runs = matches!(sight.instance, Some(InstanceState::Pending | InstanceState::Running));
-        if (member.is_some() || runs) && sight.in_phase < EFFECT_LIMIT { Move::Wait } else { self.node_gone() }
+        let is_there = member.is_some() || sight.instance_runs();
+        if is_there && sight.in_phase < EFFECT_LIMIT { Move::Wait } else { self.node_gone() }
+    }
+
+    /// The provider does not know the group. A group that goes takes its instances with it: as long as this one runs, the
+    /// answer may be wrong.
+    fn group_missing(&self, sight: &ScaleInSight) -> Move<Self> {
+        if sight.instance_runs() && sight.in_phase < EFFECT_LIMIT {
+            Move::Wait
+        } else {
+            self.call_off(CallOff::GroupVanished)
+        }
     }
 
     fn node_gone(&self) -> Move<Self> {
@@ -325,10 +348,6 @@ impl ScaleIn {
     fn at(&self, phase: ScaleInPhase) -> Self {
         Self { phase, ..self.clone() }
     }
-}
-
-fn is_ready(sight: &ScaleInSight) -> bool {
-    sight.node.as_ref().is_some_and(|node| node.status == NodeStatus::Ready)
 }
 
 /// Neither draining nor kept from new work.
@@ -342,6 +361,7 @@ mod tests {
     use crate::testing::{node, snapshot};
 
     #[derive(Clone)]
+    #[allow(clippy::struct_excessive_bools, reason = "each is a question with its own answer")]
     struct Scene {
         group: Option<PoolSnapshot>,
         node: Option<NodeSummary>,
@@ -515,6 +535,8 @@ mod tests {
         let down = scene(true, Eligibility::Ineligible).with(|s| s.node.as_mut().unwrap().status = NodeStatus::Down);
         assert_eq!(down.next(calling), Move::Call(Call::CancelDrain("n".into())));
         let no_group = drained().with(|s| s.group = None);
+        assert_eq!(no_group.next(ScaleInPhase::Emptying), Move::Wait, "its instance runs");
+        let no_group = no_group.with(|s| s.seconds = EFFECT_LIMIT.as_secs());
         assert_eq!(no_group.next(ScaleInPhase::Emptying), calling_off(CallOff::GroupVanished));
         let later = no_group.with(|s| s.seconds = CONFIRM_AFTER.as_secs());
         assert_eq!(later.next(ScaleInPhase::Terminating), Move::Call(Call::End("i".into())));

@@ -119,7 +119,7 @@ impl GroupPolicy {
         }
         let enabled = self.enabled && block.enabled;
         let word = Some(words.join("; ")).filter(|words| !words.is_empty());
-        Ok((Self { min, max, enabled, ..self }, word))
+        Ok((Self { enabled, min, max, ..self }, word))
     }
 
     /// What is legal and hardly what was wanted.

@@ -104,9 +104,7 @@ fn p31_where_the_core_says_that_work_fits_the_scheduler_finds_a_place() {
             states += 1;
             let pool = world.nomad.nodes[node].pool;
             let mut moving = world.moving_from(node);
-            for last in (1..moving.len()).rev() {
-                moving.swap(last, random.within(0..last as u64 + 1) as usize);
-            }
+            moving.sort_by_cached_key(|_| random.within(0..u64::MAX));
             let pieces: Vec<Piece> = moving.iter().map(|it| world.as_piece(*it)).collect();
             let mut sites = Vec::new();
             for other in 0..world.nomad.nodes.len() {

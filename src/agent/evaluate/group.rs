@@ -80,10 +80,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let group = managed.group(key)?;
         let running = self.views.borrow().running(key);
         let samples = self.samples(key, &running).await;
-        let deploying = self.views.borrow().deploying(&key.job);
+        let views = self.views.borrow();
         Some(GroupObservation {
-            deploying: deploying.is_some(),
-            hang: deploying.flatten(),
+            deploying: views.is_deploying(&key.job),
+            hang: views.hang(&key.job),
             ..observe_group(group, &samples)
         })
     }

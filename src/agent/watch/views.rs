@@ -170,9 +170,14 @@ impl Views {
         self.allocations.get(key).map(|of_group| of_group.running.clone()).unwrap_or_default()
     }
 
-    /// Whether the job's latest deployment is active; and why it will not end by itself, if that can be seen.
-    pub(in crate::agent) fn deploying(&self, job: &JobKey) -> Option<Option<Hang>> {
-        self.deploying.get(job).copied()
+    /// Whether the job's latest deployment is active.
+    pub(in crate::agent) fn is_deploying(&self, job: &JobKey) -> bool {
+        self.deploying.contains_key(job)
+    }
+
+    /// Why the job's deployment will not end by itself, if that can be seen.
+    pub(in crate::agent) fn hang(&self, job: &JobKey) -> Option<Hang> {
+        self.deploying.get(job).copied().flatten()
     }
 
     pub(in crate::agent) fn deployment(&self, id: &DeploymentId) -> Option<DeploymentStatus> {
@@ -778,9 +783,10 @@ mod tests {
         let mut views = Views::default();
         let old = deployment("old", 1, DeploymentStatus::Running);
         views.set_deployments(&[deployment("new", 2, DeploymentStatus::Successful), old.clone()]);
-        assert_eq!(views.deploying(&JobKey::in_default("web")), None);
+        assert!(!views.is_deploying(&JobKey::in_default("web")));
         views.set_deployments(&[old, deployment("new", 2, DeploymentStatus::Paused)]);
-        assert_eq!(views.deploying(&JobKey::in_default("web")), Some(None));
+        assert!(views.is_deploying(&JobKey::in_default("web")));
+        assert_eq!(views.hang(&JobKey::in_default("web")), None);
     }
 
     #[test]
@@ -788,7 +794,7 @@ mod tests {
         let mut views = Views::default();
         let hanging = Deployment { hang: Some(Hang::AwaitsPromotion), ..deployment("d", 1, DeploymentStatus::Running) };
         views.set_deployments(&[hanging]);
-        assert_eq!(views.deploying(&JobKey::in_default("web")), Some(Some(Hang::AwaitsPromotion)));
+        assert_eq!(views.hang(&JobKey::in_default("web")), Some(Hang::AwaitsPromotion));
     }
 
     #[test]
