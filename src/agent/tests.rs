@@ -12,7 +12,7 @@ use crate::domain::{
     JobSummary, Meta, Monotonic, Node, NodeStatus, Occupant, PoolTarget, Resource, Resources,
 };
 use crate::operation::{
-    GroupPhase, GroupScale, Known, Operation, ScaleIn, ScaleInPhase, ScaleOut, ScaleOutPhase, Work,
+    Call, GroupPhase, GroupScale, Known, Move, Operation, ScaleIn, ScaleInPhase, ScaleOut, ScaleOutPhase, Work,
 };
 use crate::ports::{ErrorKind, WriteOutcome};
 use crate::state::ResourceState;
@@ -208,6 +208,45 @@ fn s7_nothing_is_called_in_failsafe() {
         advance(term, &pool());
     });
     assert!(acts(&servers).is_empty());
+    assert_eq!(state(&servers, &pool()).claim, Some("before".into()), "nor is anything written");
+}
+
+/// Makes a call on a state of this leader's own, that was changed like this, or under these circumstances.
+fn acts_of_a_call(change: impl Fn(&mut ResourceState), circumstances: impl Fn(&Servers, &TestTerm<'_>)) -> Vec<String> {
+    let servers = servers();
+    put_operation(&servers, &pool(), scale_in(ScaleInPhase::Draining));
+    for (_, value) in servers.keys.borrow_mut().values_mut() {
+        let mut state = ResourceState::from_json(value).unwrap();
+        state.claim = Some("s".into());
+        change(&mut state);
+        *value = state.to_json();
+    }
+    with_heard_term(&servers, &Heard::default(), |term| {
+        see(term);
+        let (resource, path) = (pool(), term.path_of(&pool()));
+        let stored = term.stored(&resource, &path).unwrap();
+        circumstances(&servers, term);
+        let mut subject = Subject { resource: &resource, path: &path, stored, need: Need::UNDER_WAY };
+        now(term.carry_out(&mut subject, Move::Call(Call::Drain("a".into()))));
+    });
+    acts(&servers)
+}
+
+#[test]
+fn l4_s3_s7_s13_what_a_call_rests_on_is_looked_at_last_of_all() {
+    let (as_it_is, no_change) = (|_: &Servers, _: &TestTerm<'_>| {}, |_: &mut ResourceState| {});
+    assert_eq!(acts_of_a_call(no_change, as_it_is), ["drain a"]);
+    let none: [&str; 0] = [];
+    assert_eq!(acts_of_a_call(|state| state.failsafe_mode = true, as_it_is), none, "somebody wants nothing done");
+    assert_eq!(acts_of_a_call(|state| state.claim = Some("before".into()), as_it_is), none, "it is another's yet");
+    let over = |servers: &Servers, _: &TestTerm<'_>| servers.clock.monotonic.set(100 + super::LEASE.as_secs());
+    assert_eq!(acts_of_a_call(no_change, over), none, "the lease is over");
+    let written = |servers: &Servers, term: &TestTerm<'_>| {
+        servers.keys.borrow_mut().values_mut().for_each(|(index, _)| *index = 9);
+        servers.index.set(9);
+        term.store.accept(&servers.listing());
+    };
+    assert_eq!(acts_of_a_call(no_change, written), none, "somebody has written it since");
 }
 
 #[test]
