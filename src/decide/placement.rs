@@ -379,6 +379,16 @@ mod tests {
         assert!(fits(&crowd, &sites).is_err(), "2300 of 2800 MHz, and no place for the third");
     }
 
+    /// Found by the comparison with the simulated scheduler, which spread the small ones.
+    #[test]
+    fn p31_what_fits_when_packed_must_fit_when_spread() {
+        let sites = [site("a", 2027, 3086), site("b", 3818, 4588)];
+        let mut pieces: Vec<Piece> = (0..8).map(|number| piece(&format!("small{number}"), 50, 50)).collect();
+        pieces.extend(["big0", "big1"].map(|job| piece(job, 1841, 1552)));
+        assert!(fits(&pieces[8..], &sites).is_ok());
+        assert!(fits(&pieces, &sites).is_err(), "four small ones on each leave room for one big one");
+    }
+
     #[test]
     fn p31_every_dimension_counts() {
         let amounts = |cpu, memory, disk, cores| Piece {

@@ -54,10 +54,12 @@ impl StandIn {
             .route("/v1/job/{id}/scale", post(scale))
             .route("/v1/nodes", get(nodes))
             .route("/v1/node/{id}", get(node))
+            .route("/v1/node/{id}/allocations", get(occupants))
             .route("/v1/node/{id}/drain", post(drain))
             .route("/v1/allocations", get(allocations))
             .route("/v1/client/allocation/{id}/stats", get(statistics))
             .route("/v1/deployments", get(deployments))
+            .route("/v1/evaluations", get(evaluations))
             .route("/v1/evaluation/{id}", get(evaluation))
             .layer(axum::middleware::from_fn_with_state(shared.clone(), count_call))
             .with_state(shared.clone());
@@ -291,6 +293,25 @@ async fn drain(State(shared): Shares, Path(id): Path<String>, Json(body): Json<V
 
 async fn allocations(State(shared): Shares, Query(query): Queries) -> Response {
     shared.answer(&query, |cluster| cluster.jobs.iter().flat_map(|(id, job)| job.stubs(id)).collect()).await
+}
+
+/// Everything finds its place here, so that no evaluation waits.
+async fn evaluations(State(shared): Shares, Query(query): Queries) -> Response {
+    shared.answer(&query, |_| json!([])).await
+}
+
+async fn occupants(State(shared): Shares, Path(id): Path<String>) -> Response {
+    let cluster = shared.cluster.lock().unwrap();
+    let with_job = |(name, job): (&String, &cluster::Job)| {
+        let page = job.page(name);
+        let whole = |mut stub: Value| {
+            stub["Job"] = page.clone();
+            stub
+        };
+        job.stubs(name).into_iter().map(whole).collect::<Vec<_>>()
+    };
+    let pages: Vec<Value> = cluster.jobs.iter().flat_map(with_job).filter(|page| page["NodeID"] == *id).collect();
+    Json(pages).into_response()
 }
 
 async fn statistics(State(shared): Shares, Path(id): Path<String>) -> Response {
