@@ -174,6 +174,7 @@ pub(crate) fn s4_slow_garbled_and_broken_answers() {
         nomad.turn(manner);
         consul.turn(manner);
         agent.await_word("cannot watch jobs", round);
+        agent.await_word("cannot watch states", round);
         agent.await_word(word, before + 1);
         nomad.turn(Manner::Fair);
         consul.turn(Manner::Fair);
