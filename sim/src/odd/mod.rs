@@ -16,8 +16,6 @@ mod nomad;
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use replicator::domain::Monotonic;
 use replicator::ports::{Clock, ErrorKind, Indexed, PortError, Ports, Service};
 
 pub use dice::Oddities;
@@ -152,28 +150,14 @@ impl<T> Default for Told<T> {
     }
 }
 
-impl<P: Ports> Clock for OddPorts<P> {
-    fn wall(&self) -> Timestamp {
-        self.inner.clock().wall()
-    }
-
-    fn monotonic(&self) -> Monotonic {
-        self.inner.clock().monotonic()
-    }
-
-    async fn sleep_until(&self, deadline: Monotonic) {
-        self.inner.clock().sleep_until(deadline).await;
-    }
-}
-
 impl<P: Ports> Ports for OddPorts<P> {
-    type Clock = Self;
+    type Clock = P::Clock;
     type Nomad = Self;
     type Consul = Self;
     type Cloud = Self;
 
-    fn clock(&self) -> &Self {
-        self
+    fn clock(&self) -> &P::Clock {
+        self.inner.clock()
     }
 
     fn nomad(&self) -> &Self {
