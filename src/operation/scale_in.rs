@@ -218,7 +218,11 @@ impl ScaleIn {
         let Some(group) = sight.group.as_ref() else { return self.group_missing(sight) };
         // Membership first: detaching a stranger may cost an innocent instance.
         let Some(member) = group.member(&self.instance) else {
-            return Move::Enter(self.at(ScaleInPhase::Terminating), None);
+            return if lists_nobody(group) && sight.in_phase < EFFECT_LIMIT {
+                Move::Wait
+            } else {
+                Move::Enter(self.at(ScaleInPhase::Terminating), None)
+            };
         };
         if member.lifecycle == Lifecycle::Detaching {
             return self.wait_for_effect(Failure::NotDetached(self.instance.clone()), sight);
@@ -278,7 +282,9 @@ impl ScaleIn {
         } else if sight.node.as_ref().is_some_and(is_in_service) {
             // Somebody let work in again. It is not ours to kill.
             Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())))
-        } else if sight.in_phase < CONFIRM_AFTER {
+        } else if sight.in_phase < CONFIRM_AFTER
+            || sight.in_phase < UNLISTED_AFTER && sight.group.as_ref().is_some_and(lists_nobody)
+        {
             // That it is no member any more is to be seen twice.
             Move::Wait
         } else if sight.occupants > 0 || sight.in_phase >= EFFECT_LIMIT {
@@ -289,6 +295,9 @@ impl ScaleIn {
     }
 
     fn calling_off(&self, why: CallOff, sight: &ScaleInSight) -> Move<Self> {
+        if why == CallOff::GroupVanished && sight.group.is_some() {
+            return Move::Enter(self.at(ScaleInPhase::Emptying), None);
+        }
         // A node that is down now may come back, and must not come back drained.
         let still_out = sight.node.as_ref().is_some_and(|node| !is_in_service(node));
         if still_out && sight.in_phase < EFFECT_LIMIT {
@@ -334,7 +343,10 @@ impl ScaleIn {
     /// The provider does not know the group. A group that goes takes its instances with it: as long as this one runs, the
     /// answer may be wrong.
     fn group_missing(&self, sight: &ScaleInSight) -> Move<Self> {
-        if sight.instance_runs() && sight.in_phase < EFFECT_LIMIT {
+        if let ScaleInPhase::Detaching { activity: Some(_) } = self.phase {
+            // It was taken out before: nobody but us ends it.
+            Move::Enter(self.at(ScaleInPhase::Terminating), None)
+        } else if sight.instance_runs() && sight.in_phase < EFFECT_LIMIT {
             Move::Wait
         } else {
             self.call_off(CallOff::GroupVanished)
@@ -348,6 +360,11 @@ impl ScaleIn {
     fn at(&self, phase: ScaleInPhase) -> Self {
         Self { phase, ..self.clone() }
     }
+}
+
+/// A group that wants members and lists none: the list may be a lie.
+fn lists_nobody(group: &PoolSnapshot) -> bool {
+    group.desired > 0 && group.instances.is_empty()
 }
 
 /// Neither draining nor kept from new work.
@@ -600,6 +617,26 @@ mod tests {
         assert_eq!(later.next(ScaleInPhase::Terminating), Move::Call(Call::End("i".into())), "its node is there");
         let gone = later.with(|s| s.node.as_mut().unwrap().status = NodeStatus::Down);
         assert_eq!(gone.next(ScaleInPhase::Terminating), Move::Finish(Outcome::Succeeded));
+    }
+
+    #[test]
+    fn p22_a_group_that_lists_nobody_is_not_believed_at_once() {
+        let nobody = drained().with(|s| s.group.as_mut().unwrap().instances.clear());
+        assert_eq!(nobody.next(DETACHING), Move::Wait);
+        let confirmed = nobody.clone().with(|s| s.seconds = CONFIRM_AFTER.as_secs());
+        assert_eq!(confirmed.next(ScaleInPhase::Terminating), Move::Wait);
+        let later = nobody.clone().with(|s| s.seconds = UNLISTED_AFTER.as_secs());
+        assert_eq!(later.next(ScaleInPhase::Terminating), Move::Call(Call::End("i".into())));
+        let taken_out = ScaleInPhase::Detaching { activity: Some("a".into()) };
+        let no_group = nobody.with(|s| s.group = None);
+        assert_eq!(
+            no_group.next(taken_out),
+            Move::Enter(operation(ScaleInPhase::Terminating), None),
+            "it is ours to end"
+        );
+        let back = scene(true, Eligibility::Ineligible);
+        let vanished = ScaleInPhase::CallingOff { why: CallOff::GroupVanished };
+        assert_eq!(back.next(vanished), Move::Enter(operation(ScaleInPhase::Emptying), None), "the group is there");
     }
 
     #[test]

@@ -97,7 +97,8 @@ impl Store {
     /// entered or lifted since the last one.
     pub(in crate::agent) fn accept(&self, listing: &Indexed<Vec<KvEntry>>) -> Vec<FailsafeChange> {
         let mut entries = self.entries.borrow_mut();
-        if listing.index < self.listed.replace(listing.index) {
+        let restored = listing.index < self.listed.replace(listing.index);
+        if restored {
             // Consul was restored from a backup: no index from before means anything.
             entries.clear();
         }
@@ -109,7 +110,11 @@ impl Store {
             if known {
                 continue;
             }
-            let state = ResourceState::from_json(&entry.value).map_err(|error| error.to_string());
+            let mut state = ResourceState::from_json(&entry.value).map_err(|error| error.to_string());
+            if let (true, Ok(state)) = (restored, &mut state) {
+                // Nor does a claim: it may be an old answer, and a write tells (S13).
+                state.claim = None;
+            }
             let before = entries.get(key).and_then(|known| known.state.as_ref().ok());
             if let (Some(before), Ok(after)) = (before, &state) {
                 changes.extend(FailsafeChange::between(key, before, after));
@@ -263,8 +268,10 @@ mod tests {
         store.accept(&listing(12, &[("a", 12, "{}")]));
         assert_eq!(store.read("a").unwrap().unwrap().state.failure_count, 0, "somebody wrote after us");
         assert!(store.read("b").unwrap().is_none(), "somebody deleted it");
-        store.accept(&listing(3, &[("a", 2, "{\"failure_count\": 1}")]));
-        assert_eq!(store.read("a").unwrap().unwrap().state.failure_count, 1, "Consul was restored");
+        store.accept(&listing(3, &[("a", 2, "{\"failure_count\": 1, \"claim\": \"s\"}")]));
+        let restored = store.read("a").unwrap().unwrap().state;
+        assert_eq!(restored.failure_count, 1, "Consul was restored");
+        assert_eq!(restored.claim, None, "S13: it is to be claimed anew, by a write");
     }
 
     #[test]
