@@ -303,6 +303,9 @@ impl ScaleIn {
         if still_out && sight.in_phase < EFFECT_LIMIT {
             return Move::Call(Call::CancelDrain(self.node.clone()));
         }
+        if sight.node.is_none() && sight.instance_runs() && sight.in_phase < EFFECT_LIMIT {
+            return Move::Wait;
+        }
         Move::Finish(match why {
             CallOff::Overran => Outcome::Failed(Failure::DrainOverran(self.node.clone())),
             CallOff::GroupVanished => Outcome::Failed(Failure::GroupVanished),
@@ -337,7 +340,13 @@ impl ScaleIn {
     fn node_missing(&self, sight: &ScaleInSight) -> Move<Self> {
         let member = sight.group.as_ref().and_then(|group| group.member(&self.instance));
         let is_there = member.is_some() || sight.instance_runs();
-        if is_there && sight.in_phase < EFFECT_LIMIT { Move::Wait } else { self.node_gone() }
+        if !is_there {
+            self.node_gone()
+        } else if sight.in_phase < DRAIN_DEADLINE {
+            Move::Wait
+        } else {
+            self.call_off(CallOff::Overran)
+        }
     }
 
     /// The provider does not know the group. A group that goes takes its instances with it: as long as this one runs, the
@@ -529,6 +538,10 @@ mod tests {
         assert_eq!(eligible_again.next(DETACHING), cancelled);
         let missing = drained().with(|s| s.node = None);
         assert_eq!(missing.next(ScaleInPhase::Emptying), Move::Wait, "its instance runs, and is a member");
+        let overdue = missing.clone().with(|s| s.seconds = DRAIN_DEADLINE.as_secs());
+        assert_eq!(overdue.next(ScaleInPhase::Emptying), calling_off(CallOff::Overran));
+        let called_off = ScaleInPhase::CallingOff { why: CallOff::Overran };
+        assert_eq!(missing.next(called_off), Move::Wait, "it is let in again as soon as it is seen");
         let gone = missing.with(|s| {
             s.group = Some(snapshot(&["j"]));
             s.instance = Some(InstanceState::ShuttingDown);
