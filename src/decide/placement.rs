@@ -122,6 +122,12 @@ impl Site {
         }
     }
 
+    /// Whether a piece may go to this node.
+    #[must_use]
+    pub fn takes(&self, piece: &Piece) -> bool {
+        self.lacks(piece).is_none()
+    }
+
     /// What keeps a piece from this node; nothing: it may go there.
     fn lacks(&self, piece: &Piece) -> Option<Lack> {
         if let Some(lack) = self.lacks_amount(piece.asks) {

@@ -17,6 +17,11 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// not. What could go to several pools waits for the first of them, by name.
     pub(in crate::agent) fn waiting_for(&self, managed: &ManagedPool, coming: u32) -> u32 {
         let mut views = self.views.borrow_mut();
+        let waiting = views.waiting();
+        if waiting.is_empty() {
+            // So it is nearly always, and what follows looks at every node.
+            return 0;
+        }
         let pools = views.pools();
         let mine = &managed.policy.target.name;
         let takers: Vec<(&PoolName, Vec<Site>)> = pools
@@ -28,7 +33,6 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let is_mine = |piece: &Piece| {
             takers.iter().find(|(_, kinds)| fits_one(piece, kinds)).is_some_and(|(name, _)| *name == mine)
         };
-        let waiting = views.waiting();
         let wanted = waiting.iter().filter(|(_, piece)| is_mine(piece));
         let pieces: Vec<Piece> = wanted.flat_map(|(work, piece)| repeated(work, piece)).collect();
         let kinds =
@@ -58,17 +62,16 @@ fn repeated(work: &BlockedWork, piece: &Piece) -> impl Iterator<Item = Piece> {
 }
 
 fn fits_one(piece: &Piece, kinds: &[Site]) -> bool {
-    kinds.iter().any(|kind| fits(std::slice::from_ref(piece), std::slice::from_ref(kind)).is_ok())
+    kinds.iter().any(|kind| kind.takes(piece))
 }
 
 /// Groups whose waiting work fits on no node of any pool, with why.
 fn fits_nowhere(views: &mut Views) -> Vec<(Resource, Concern)> {
-    let pools = views.pools();
-    if pools.is_empty() {
+    let (waiting, pools) = (views.waiting(), views.pools());
+    if waiting.is_empty() || pools.is_empty() {
         return vec![];
     }
     let kinds: Vec<Site> = pools.values().flat_map(|pool| views.empty_sites(pool)).collect();
-    let waiting = views.waiting();
     let homeless = waiting.iter().filter(|(_, piece)| !fits_one(piece, &kinds));
     let name = |(work, piece): &(BlockedWork, Piece)| {
         let why = fits(std::slice::from_ref(piece), &kinds).err().map(|misfit| misfit.to_string()).unwrap_or_default();
