@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use replicator_sim::hunt::{Finding, Found, Told, judge, scenario, scenario_text};
+use replicator_sim::hunt::{Finding, Found, Judged, Told, judge, scenario, scenario_text};
 use replicator_sim::run::LAST_LINES;
 use replicator_sim::scenario::{Changes, Scenario};
 
@@ -23,7 +23,7 @@ pub(crate) struct HuntArguments {
     scenario: Option<PathBuf>,
 
     /// How many scenarios to make up
-    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     runs: u64,
 
     /// The seed of the first one; each next one has the next
@@ -55,33 +55,41 @@ pub(crate) fn hunt(arguments: &HuntArguments) -> anyhow::Result<bool> {
 }
 
 fn judge_file(path: &Path) -> anyhow::Result<bool> {
-    let found = judge(&Scenario::load(path, &Changes::default())?);
+    let judged = judge(&Scenario::load(path, &Changes::default())?);
     let mut out = open(None)?;
-    match &found {
-        Some(Found { finding, log }) => {
+    match &judged {
+        Judged::Found(Found { finding, log }) => {
             for line in &log[log.len().saturating_sub(LAST_LINES)..] {
                 writeln!(out, "{line}")?;
             }
             writeln!(out, "{}: {finding}", path.display())?;
         }
-        None => writeln!(out, "{}: nothing found", path.display())?,
+        Judged::InOrder => writeln!(out, "{}: nothing found", path.display())?,
+        Judged::NobodyLeft => {
+            writeln!(out, "{}: nothing found; no agent was left that could have put things in order", path.display())?;
+        }
     }
     out.flush()?;
-    Ok(found.is_none())
+    Ok(!matches!(judged, Judged::Found(_)))
 }
 
 fn campaign(arguments: &HuntArguments, told: Told) -> anyhow::Result<bool> {
     let mut bar = Countdown::begin(usize::try_from(arguments.runs).unwrap_or(usize::MAX), "scenarios run");
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
+    let mut nobody_left = 0;
     for seed in (arguments.seed..).take(usize::try_from(arguments.runs).unwrap_or(usize::MAX)) {
-        if let Some(Found { finding, .. }) = judge(&scenario(seed, told)?) {
-            *kinds.entry(finding.kind().to_owned()).or_default() += 1;
-            report(seed, told, &finding)?;
+        match judge(&scenario(seed, told)?) {
+            Judged::InOrder => {}
+            Judged::NobodyLeft => nobody_left += 1,
+            Judged::Found(Found { finding, .. }) => {
+                *kinds.entry(finding.kind().to_owned()).or_default() += 1;
+                report(seed, told, &finding)?;
+            }
         }
         bar.step();
     }
     drop(bar);
-    summarize(arguments.runs, &kinds)?;
+    summarize(arguments.runs, nobody_left, &kinds)?;
     Ok(kinds.is_empty())
 }
 
@@ -96,10 +104,13 @@ fn report(seed: u64, told: Told, finding: &Finding) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn summarize(runs: u64, kinds: &BTreeMap<String, u64>) -> anyhow::Result<()> {
+fn summarize(runs: u64, nobody_left: u64, kinds: &BTreeMap<String, u64>) -> anyhow::Result<()> {
     let mut out = open(None)?;
     for (kind, count) in kinds {
         writeln!(out, "{count:>6}  {kind}")?;
+    }
+    if nobody_left > 0 {
+        writeln!(out, "{nobody_left:>6}  ended without any agent, and were not judged by whether all heals")?;
     }
     writeln!(out, "hunted {runs} runs: {} violations", kinds.values().sum::<u64>())?;
     out.flush()?;

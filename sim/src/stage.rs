@@ -111,9 +111,10 @@ impl Stage {
         Some(Oddities::of(plan, Streams::of(self.plan.seed).odd(agent)))
     }
 
-    /// What is not in order although nothing has gone wrong for long; an operation may take `within`.
+    /// What is not in order although nothing has gone wrong for long; an operation may take `within`. Nothing
+    /// where no agent is left.
     #[must_use]
-    pub(crate) fn unhealed(&self, within: Millis) -> Vec<String> {
+    pub(crate) fn unhealed(&self, within: Millis) -> Option<Vec<String>> {
         self.world.borrow().unhealed(within)
     }
 

@@ -379,6 +379,46 @@ fn p32_what_is_on_its_way_is_not_asked_for_again() {
 }
 
 #[test]
+fn p5_no_size_is_set_by_a_group_that_lists_nobody_under_running_nodes() {
+    let grown = |nodes: &[&str], identified: bool, begun: bool| {
+        let servers = servers();
+        servers.nodes.borrow_mut().retain(|id, _| nodes.contains(&id.as_str()));
+        for node in servers.nodes.borrow_mut().values_mut() {
+            let node = Arc::make_mut(node);
+            node.instance = node.instance.take().filter(|_| identified);
+        }
+        for id in nodes {
+            occupy(&servers, id, vec![sized(id, id, 1000)]);
+        }
+        servers.pool.replace(Some(snapshot(&[])));
+        if begun {
+            let work = ScaleOut {
+                from: 0,
+                to: 1,
+                ..match scale_out(ScaleOutPhase::Requesting) {
+                    Work::ScaleOut(work) => work,
+                    other => panic!("{other:?}"),
+                }
+            };
+            put_operation(&servers, &pool(), Work::ScaleOut(work));
+        }
+        let heard = Heard::default();
+        with_heard_term(&servers, &heard, |term| {
+            see(term);
+            now(term.evaluate_pool(&"workers".into(), &pool()));
+        });
+        (acts(&servers), heard.words().join("\n"))
+    };
+    for begun in [false, true] {
+        let (done, words) = grown(&["a", "b", "c"], true, begun);
+        assert!(done.is_empty(), "1 would take two of the three away: {done:?}");
+        assert!(words.contains("lists no member and wants 0, while 3 nodes"), "{words}");
+        assert_eq!(grown(&["a"], true, begun).0, ["grow to 1"], "a size that takes nobody away");
+        assert_eq!(grown(&["a", "b", "c"], false, begun).0, ["grow to 1"], "machines of one's own beside the group");
+    }
+}
+
+#[test]
 fn p19_what_is_about_to_be_ended_is_looked_for_once_more() {
     let servers = servers();
     let replacing = ScaleOutPhase::Replacing { instance: "i-c".into() };

@@ -12,6 +12,10 @@ use crate::domain::{Activity, ActivityStatus, InstanceId, InstanceState, Lifecyc
 /// How long the group may take to launch an instance and its node to join, ready (P18).
 pub const JOIN_DEADLINE: Duration = Duration::from_mins(5);
 
+/// How long an instance that did not join is looked for once more, again and again, before it is terminated or detached (P19,
+/// P20): one list of nodes may leave out the one that it has become.
+const LOOKED_FOR: Duration = Duration::from_secs(15);
+
 /// How often the wait for a launch is doubled, at most, where the provider lacks capacity (P29).
 const DOUBLINGS: u32 = 4;
 
@@ -207,6 +211,7 @@ impl ScaleOut {
             Some(_) if sight.in_phase >= EFFECT_LIMIT => {
                 Move::Finish(Outcome::Failed(Failure::NotTerminated(instance.clone())))
             }
+            Some(_) if sight.in_phase < LOOKED_FOR => Move::Wait,
             Some(_) => Move::Call(Call::End(instance.clone())),
         }
     }
@@ -215,6 +220,7 @@ impl ScaleOut {
         match sight.group.member(instance).map(|member| member.lifecycle) {
             Some(Lifecycle::Detaching) if sight.in_phase < EFFECT_LIMIT => Move::Wait,
             Some(_) if sight.joined.contains(instance) => Move::Finish(Outcome::Succeeded),
+            Some(_) if sight.in_phase < LOOKED_FOR => Move::Wait,
             Some(_) if sight.in_phase < EFFECT_LIMIT => Move::Call(Call::LetGo(instance.clone())),
             // It still is a member: nobody shall be told that it is out.
             Some(_) => Move::Finish(Outcome::Failed(Failure::NotDetached(instance.clone()))),
@@ -405,7 +411,8 @@ mod tests {
         let late = scene(2, &["a", "b"]).after(300);
         let expected = Move::Enter(operation(Replacing { instance: b() }), Some(Failure::DidNotJoin(b())));
         assert_eq!(late.next(Joining { instance: b(), late: false }), expected);
-        assert_eq!(late.next(Replacing { instance: b() }), Move::Call(Call::End(b())));
+        assert_eq!(scene(2, &["a", "b"]).after(14).next(Replacing { instance: b() }), Move::Wait, "it is looked for");
+        assert_eq!(scene(2, &["a", "b"]).after(15).next(Replacing { instance: b() }), Move::Call(Call::End(b())));
         let gone = scene(2, &["a"]);
         assert_eq!(
             gone.next(Replacing { instance: b() }),
@@ -422,7 +429,8 @@ mod tests {
         use ScaleOutPhase::{Detaching, Joining};
         let last = scene(2, &["a", "b"]).after(300).failures(2);
         assert_eq!(last.next(Joining { instance: b(), late: false }), entering(Detaching { instance: b() }));
-        assert_eq!(scene(2, &["a", "b"]).next(Detaching { instance: b() }), Move::Call(Call::LetGo(b())));
+        assert_eq!(scene(2, &["a", "b"]).after(14).next(Detaching { instance: b() }), Move::Wait, "it is looked for");
+        assert_eq!(scene(2, &["a", "b"]).after(15).next(Detaching { instance: b() }), Move::Call(Call::LetGo(b())));
         let failed = Move::Finish(Outcome::Failed(Failure::DidNotJoin(b())));
         assert_eq!(scene(1, &["a"]).next(Detaching { instance: b() }), failed);
         let stuck = scene(2, &["a", "b"]).after(EFFECT_LIMIT.as_secs()).next(Detaching { instance: b() });

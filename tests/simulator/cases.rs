@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use replicator_sim::hunt::judge;
+use replicator_sim::hunt::{Judged, judge};
 use replicator_sim::run::run;
 use replicator_sim::scenario::{Changes, Scenario};
 
@@ -54,7 +54,11 @@ fn every_case_is_in_order_in_the_end() {
         .iter()
         .filter_map(|path| {
             let scenario = Scenario::load(path, &Changes::default()).ok()?;
-            judge(&scenario).map(|found| format!("{}: {}", name(path), found.finding))
+            match judge(&scenario) {
+                Judged::InOrder => None,
+                Judged::NobodyLeft => Some(format!("{}: no agent is left", name(path))),
+                Judged::Found(found) => Some(format!("{}: {}", name(path), found.finding)),
+            }
         })
         .collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));

@@ -61,10 +61,20 @@ pub struct Found {
     pub log: Vec<Line>,
 }
 
+/// What came of a run.
+pub enum Judged {
+    /// All is in order in the end.
+    InOrder,
+    /// No invariant broke. Whether all heals cannot be told: no agent was left, since none of their nodes was.
+    NobodyLeft,
+    /// It did what it must not.
+    Found(Found),
+}
+
 /// Runs a scenario to where all must be in order; what is not.
 #[must_use]
-pub fn judge(scenario: &Scenario) -> Option<Found> {
-    let mut stage = None;
+pub fn judge(scenario: &Scenario) -> Judged {
+    let (mut stage, mut nobody_left) = (None, false);
     let judged = catching(|| {
         let stage = stage.insert(Stage::with_settling(scenario, SETTLES_FOR));
         play(stage, |_| {});
@@ -72,10 +82,14 @@ pub fn judge(scenario: &Scenario) -> Option<Found> {
             return Some(Finding::Broken(at, violation));
         }
         let problems = stage.unhealed(HEALS_WITHIN);
-        (!problems.is_empty()).then_some(Finding::Unhealed(problems))
+        nobody_left = problems.is_none();
+        problems.filter(|problems| !problems.is_empty()).map(Finding::Unhealed)
     });
-    let finding = judged.unwrap_or_else(|words| Some(Finding::Panic(words)))?;
-    Some(Found { finding, log: stage.map(|stage| stage.log()).unwrap_or_default() })
+    match judged.unwrap_or_else(|words| Some(Finding::Panic(words))) {
+        Some(finding) => Judged::Found(Found { finding, log: stage.map(|stage| stage.log()).unwrap_or_default() }),
+        None if nobody_left => Judged::NobodyLeft,
+        None => Judged::InOrder,
+    }
 }
 
 thread_local! {
@@ -107,6 +121,17 @@ fn catching<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_no_agent_is_left_nothing_is_said_of_healing() {
+        let judged = |agents: usize| {
+            let mut scenario = crate::hunt::scenario(1, crate::hunt::Told::Truth).unwrap();
+            scenario.plan.agents.count = agents;
+            judge(&scenario)
+        };
+        assert!(matches!(judged(1), Judged::InOrder));
+        assert!(matches!(judged(0), Judged::NobodyLeft));
+    }
 
     #[test]
     fn a_panic_is_a_finding_with_its_place_and_words() {

@@ -15,7 +15,7 @@ mod pools;
 
 use std::path::{Path, PathBuf};
 
-pub use judge::{Finding, Found, judge};
+pub use judge::{Finding, Found, Judged, judge};
 
 use crate::scenario::{Changes, Scenario, ScenarioError};
 

@@ -87,10 +87,14 @@ impl World {
         self.nomad.nodes.iter().filter(forsaken).map(|node| node.id.clone()).collect()
     }
 
-    /// What is not in order although nothing has gone wrong for long. An operation may take so long, and no longer.
-    pub(crate) fn unhealed(&self, within: Millis) -> Vec<String> {
+    /// What is not in order although nothing has gone wrong for long. An operation may take so long, and no longer. Nothing
+    /// where no agent is left that could heal it.
+    pub(crate) fn unhealed(&self, within: Millis) -> Option<Vec<String>> {
+        if !self.agents_live() {
+            return None;
+        }
         let mut problems = Vec::new();
-        if self.agents_live() && self.leading_agent().is_none() {
+        if self.leading_agent().is_none() {
             problems.push("no agent leads".to_owned());
         }
         problems.extend(
@@ -103,7 +107,7 @@ impl World {
                 problems.push(format!("{} was detached by an agent, and runs on", instance.id));
             }
         }
-        problems
+        Some(problems)
     }
 
     /// Whether any agent is there to lead: those inside the cluster need room.

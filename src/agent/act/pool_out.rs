@@ -46,7 +46,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             self.trouble(&operation.resource, problem);
         }
         // Last, so that what a call rests on is as fresh as can be.
-        let group = self.look_at_pool(&work.target).await?;
+        let group = match managed.filter(|_| matches!(work.phase, ScaleOutPhase::Requesting)) {
+            Some(managed) => self.look_at_peopled(managed, &work.target).await?,
+            None => self.look_at_pool(&work.target).await?,
+        };
         let is_joining = matches!(work.phase, ScaleOutPhase::Joining { .. });
         let unmatched = if is_joining { self.unmatched(work, &group, &joined, operation).await? } else { vec![] };
         let withdrawn = managed.is_some_and(|managed| !managed.policy.enabled);
@@ -92,8 +95,28 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// The pool as it is now, unless it contradicts itself.
     pub(in crate::agent) async fn look_at_pool(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
         let pool = self.ports.cloud().look(target).await?;
-        let bad = |problem| PortError::new(Service::Cloud, format!("look at {target}"), ErrorKind::Other, problem);
-        pool.checked().map_err(bad)
+        pool.checked().map_err(|problem| not_believed(target, problem))
+    }
+
+    /// The same, unless it lists nobody while more nodes of the pool than it could grow to take work and know that they are
+    /// instances: a size from such an answer would take them away.
+    pub(in crate::agent) async fn look_at_peopled(
+        &self,
+        managed: &ManagedPool,
+        target: &PoolTarget,
+    ) -> Result<PoolSnapshot, PortError> {
+        let pool = self.look_at_pool(target).await?;
+        let views = self.views.borrow();
+        let instances = managed.nodes.iter().filter_map(|load| views.node(&load.node)?.instance.clone()).count();
+        if pool.instances.is_empty() && instances > pool.desired.saturating_add(1) as usize {
+            let desired = pool.desired;
+            let problem = format!(
+                "the group lists no member and wants {desired}, while {instances} nodes of the pool say that they are \
+                 instances: no size is set from that"
+            );
+            return Err(not_believed(target, problem));
+        }
+        Ok(pool)
     }
 
     /// Instances that have a node which takes work, as it is now. What is about to be ended must not be one that was missed.
@@ -138,4 +161,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         };
         Ok(newest.filter(counts))
     }
+}
+
+fn not_believed(target: &PoolTarget, problem: String) -> PortError {
+    PortError::new(Service::Cloud, format!("look at {target}"), ErrorKind::Other, problem)
 }

@@ -42,7 +42,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         if policy.enabled && !self.introduce(subject, policies).await {
             return;
         }
-        let group = match self.look_at_pool(&policy.target).await {
+        let group = match self.look_at_peopled(managed, &policy.target).await {
             Ok(group) => group,
             Err(error) => return self.trouble(subject.resource, error),
         };
