@@ -29,6 +29,7 @@ pub(crate) fn node(id: &str) -> Node {
         capacity: Resources::new(1000, 2000, 0),
         instance: Some(InstanceId::from(format!("i-{id}"))),
         address: None,
+        drained_by: crate::domain::DrainOwner::default(),
         place: Arc::new(Place::default()),
     }
 }

@@ -13,7 +13,7 @@ use crate::domain::{
     Occupant, PoolSnapshot, PoolTarget, ProviderName, SessionId,
 };
 use crate::ports::{
-    Clock, Cloud, Consul, Deletion, ErrorKind, Indexed, KvEntry, LockState, Nomad, Offer, PortError, Ports,
+    Clock, Cloud, Consul, Deletion, DrainOrder, ErrorKind, Indexed, KvEntry, LockState, Nomad, Offer, PortError, Ports,
     ScaleAccepted, ScaleRequest, Service, SessionRequest, Wait, Write, WriteOutcome,
 };
 
@@ -186,8 +186,8 @@ impl Nomad for Servers {
         Ok(ScaleAccepted { evaluation: "e1".into(), modify_index: request.modify_index + 1 })
     }
 
-    async fn drain(&self, node: &NodeId) -> Result<(), PortError> {
-        self.note(format!("drain {node}"));
+    async fn drain(&self, order: &DrainOrder) -> Result<(), PortError> {
+        self.note(format!("drain {}", order.node));
         Ok(())
     }
 

@@ -19,7 +19,7 @@ pub use job::{
     Evaluation, EvaluationStatus, Hang, Job, JobKind, JobSummary, MemoryStats, Meta, Occupant, ScalingBlock, Task,
     TaskGroup, TaskShare, TaskSpan, TaskUsage,
 };
-pub use node::{Eligibility, Node, NodeStatus, NodeSummary};
+pub use node::{DrainOwner, Eligibility, Node, NodeStatus, NodeSummary};
 pub use placement::{Constraint, Holdings, INSTANCE_TYPE, Place, Requirements};
 pub use pool::{Activity, ActivityStatus, Instance, InstanceState, Lifecycle, PoolInstance, PoolSnapshot, PoolTarget};
 pub use time::Monotonic;

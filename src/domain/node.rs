@@ -55,6 +55,18 @@ impl NodeSummary {
     }
 }
 
+/// Whose the last drain of a node was, by what it says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum DrainOwner {
+    /// There was none, or the server does not keep that (before Nomad 1.1).
+    #[default]
+    Untold,
+    /// That of the operation of this name.
+    Operation(String),
+    /// A person's, or another program's.
+    Another,
+}
+
 /// A node with what only its own page tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -70,4 +82,6 @@ pub struct Node {
     pub address: Option<String>,
     /// Where it is and what it has, for what asks for that.
     pub place: Arc<Place>,
+    /// Whose its last drain was.
+    pub drained_by: DrainOwner,
 }

@@ -51,6 +51,25 @@ pub struct Operation {
     pub work: Work,
 }
 
+impl Operation {
+    /// A name that no other operation has, by which a drain is known again.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}@{}", self.resource, self.started)
+    }
+
+    /// What it does, for people who find a trace of it in Nomad.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let direction = match self.work.direction() {
+            Direction::In => "in",
+            Direction::Out => "out",
+        };
+        let step = self.step.map(|step| format!(" {} -> {}", step.from, step.to)).unwrap_or_default();
+        format!("replicator scales {} {direction}{step}", self.resource)
+    }
+}
+
 /// What an operation does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
@@ -267,6 +286,8 @@ pub enum Abandonment {
     JobChanged,
     /// A deployment began before we acted.
     DeploymentBegan,
+    /// Somebody else drains the node.
+    DrainedByAnother(NodeId),
     /// Somebody called the drain off.
     DrainCancelled(NodeId),
     /// The node or its instance went away by itself.
@@ -299,6 +320,9 @@ impl fmt::Display for Abandonment {
             Self::JobGone => f.write_str("the group is gone"),
             Self::JobChanged => f.write_str("the job changed meanwhile"),
             Self::DeploymentBegan => f.write_str("a deployment began first"),
+            Self::DrainedByAnother(node) => {
+                write!(f, "somebody else drains {node}, or has drained it: it is left to them")
+            }
             Self::DrainCancelled(node) => write!(f, "somebody called off the drain of {node}"),
             Self::NodeGone(node) => write!(f, "node {node} went away by itself"),
             Self::CalledOff(why) => write!(f, "the drain was called off: {why}"),

@@ -134,6 +134,9 @@ pub struct ScaleInSight {
     pub at_floor: bool,
     /// The node, if Nomad still knows it.
     pub node: Option<NodeSummary>,
+    /// Whether the node's last drain says that it was somebody else's.
+    #[serde(default)]
+    pub drained_by_another: bool,
     /// How many allocations there are of which something may be alive.
     pub occupants: usize,
     /// The state of its instance, if the provider still knows it.
@@ -183,7 +186,9 @@ impl ScaleIn {
 
     fn draining(&self, sight: &ScaleInSight) -> Move<Self> {
         let Some(node) = sight.node.as_ref() else { return self.node_missing(sight) };
-        if !is_in_service(node) {
+        if !is_in_service(node) && sight.drained_by_another {
+            self.left_to_another()
+        } else if !is_in_service(node) {
             Move::Enter(self.at(ScaleInPhase::Emptying), None)
         } else if let Some(why) = self.reason_to_keep(node, sight) {
             self.call_off(why)
@@ -199,6 +204,9 @@ impl ScaleIn {
         let Some(group) = sight.group.as_ref() else { return self.group_missing(sight) };
         if is_in_service(node) {
             return Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())));
+        }
+        if sight.drained_by_another {
+            return self.left_to_another();
         }
         if node.status == NodeStatus::Down && group.member(&self.instance).is_none() {
             return self.node_gone();
@@ -229,6 +237,9 @@ impl ScaleIn {
         }
         if sight.node.as_ref().is_some_and(is_in_service) {
             return Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())));
+        }
+        if sight.drained_by_another {
+            return self.left_to_another();
         }
         let kept = sight.node.as_ref().and_then(|node| self.reason_to_keep(node, sight));
         if let Some(why) = kept {
@@ -299,7 +310,7 @@ impl ScaleIn {
             return Move::Enter(self.at(ScaleInPhase::Emptying), None);
         }
         // A node that is down now may come back, and must not come back drained.
-        let still_out = sight.node.as_ref().is_some_and(|node| !is_in_service(node));
+        let still_out = sight.node.as_ref().is_some_and(|node| !is_in_service(node)) && !sight.drained_by_another;
         if still_out && sight.in_phase < EFFECT_LIMIT {
             return Move::Call(Call::CancelDrain(self.node.clone()));
         }
@@ -362,6 +373,11 @@ impl ScaleIn {
         }
     }
 
+    /// Somebody else drains the node, for reasons of their own: it is theirs to end, and to call off (P28).
+    fn left_to_another(&self) -> Move<Self> {
+        Move::Finish(Outcome::Abandoned(Abandonment::DrainedByAnother(self.node.clone())))
+    }
+
     fn node_gone(&self) -> Move<Self> {
         Move::Finish(Outcome::Abandoned(Abandonment::NodeGone(self.node.clone())))
     }
@@ -391,6 +407,7 @@ mod tests {
     struct Scene {
         group: Option<PoolSnapshot>,
         node: Option<NodeSummary>,
+        drained_by_another: bool,
         occupants: usize,
         instance: Option<InstanceState>,
         activity: Option<ActivityStatus>,
@@ -409,6 +426,7 @@ mod tests {
         Scene {
             group: Some(group),
             node: Some(node),
+            drained_by_another: false,
             occupants: 0,
             instance: Some(InstanceState::Running),
             activity: None,
@@ -433,6 +451,7 @@ mod tests {
 
         fn next(&self, phase: ScaleInPhase) -> Move<ScaleIn> {
             operation(phase).next(&ScaleInSight {
+                drained_by_another: self.drained_by_another,
                 group: self.group.clone(),
                 at_floor: self.at_floor,
                 node: self.node.clone(),
@@ -570,6 +589,20 @@ mod tests {
         assert_eq!(no_group.next(ScaleInPhase::Emptying), calling_off(CallOff::GroupVanished));
         let later = no_group.with(|s| s.seconds = CONFIRM_AFTER.as_secs());
         assert_eq!(later.next(ScaleInPhase::Terminating), Move::Call(Call::End("i".into())));
+    }
+
+    #[test]
+    fn p28_what_somebody_else_drains_is_left_to_them() {
+        use ScaleInPhase::{CallingOff, Draining, Emptying};
+        let left = Move::Finish(Outcome::Abandoned(Abandonment::DrainedByAnother("n".into())));
+        let theirs = scene(true, Eligibility::Ineligible).with(|s| s.drained_by_another = true);
+        for phase in [Draining, Emptying, DETACHING] {
+            assert_eq!(theirs.clone().next(phase), left);
+        }
+        let called_off = theirs.next(CallingOff { why: CallOff::DemandReturned });
+        assert_eq!(called_off, Move::Finish(Outcome::Abandoned(Abandonment::CalledOff(CallOff::DemandReturned))));
+        let before = scene(false, Eligibility::Eligible).with(|s| s.drained_by_another = true);
+        assert_eq!(before.next(Draining), Move::Call(Call::Drain("n".into())), "an old drain, long over");
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{Indexed, PortError, Wait};
 use crate::domain::{
-    Ailing, Allocation, AllocationId, AllocationStats, BlockedWork, Deployment, Evaluation, EvaluationId, GroupKey,
-    Job, JobKey, JobSummary, Node, NodeId, NodeSummary, Occupant,
+    AgentName, Ailing, Allocation, AllocationId, AllocationStats, BlockedWork, Deployment, Evaluation, EvaluationId,
+    GroupKey, Job, JobKey, JobSummary, Node, NodeId, NodeSummary, Occupant,
 };
 
 /// Nomad, one region of it.
@@ -56,10 +56,26 @@ pub trait Nomad {
 
     /// Starts to drain a node, system jobs last, without a deadline of Nomad's own: at a deadline Nomad kills what
     /// still runs, and nothing of ours may do that (P23). Asking again is harmless.
-    async fn drain(&self, node: &NodeId) -> Result<(), PortError>;
+    async fn drain(&self, order: &DrainOrder) -> Result<(), PortError>;
 
     /// Calls a drain off, and makes the node eligible again. Asking again is harmless.
     async fn cancel_drain(&self, node: &NodeId) -> Result<(), PortError>;
+}
+
+/// The key of a drain's meta that names the operation it belongs to.
+pub const DRAIN_OPERATION: &str = "replicator_operation";
+
+/// A node to be drained, and what its drain says of itself to whoever looks at the node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrainOrder {
+    /// The node.
+    pub node: NodeId,
+    /// The operation, by which it is known again.
+    pub operation: String,
+    /// Which agent asks for it.
+    pub agent: AgentName,
+    /// Why, for people.
+    pub message: String,
 }
 
 /// A change of a group's count.

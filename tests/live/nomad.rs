@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 
 use replicator::adapters::http::{Address, Endpoint, Tls};
 use replicator::adapters::nomad::{NomadClient, NomadSettings};
-use replicator::domain::Eligibility;
-use replicator::ports::{Nomad, Wait};
+use replicator::domain::{DrainOwner, Eligibility};
+use replicator::ports::{DrainOrder, Nomad, Wait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -40,7 +40,13 @@ impl NomadServer {
                 enabled = true
               }}
             }}
+            telemetry {{
+              publish_allocation_metrics = true
+            }}
             client {{
+              meta {{
+                replicator_worker_pool = "w"
+              }}
               state_dir = "{path}/client"
               alloc_dir = "{path}/alloc"
               options {{
@@ -170,11 +176,14 @@ pub(crate) fn the_adapter_reads_and_drains_a_real_node() {
         let node = client.node(&id).await.unwrap();
         assert!(node.capacity.cpu.0 > 100 && node.capacity.memory.0 > 100, "{:?}", node.capacity);
         assert_eq!(node.address.as_deref().map(|address| address.parse::<std::net::IpAddr>().is_ok()), Some(true));
-        client.drain(&id).await.unwrap();
+        let (operation, agent) = ("pool w@2026-01-01T00:00:00Z".to_owned(), "vm-1".into());
+        let order = DrainOrder { node: id.clone(), operation: operation.clone(), agent, message: "a test".into() };
+        client.drain(&order).await.unwrap();
         let wait = Some(Wait { past: listed.index, at_most: std::time::Duration::from_mins(1) });
         let drained = client.nodes(wait).await.unwrap();
         assert_eq!(drained.value[0].eligibility, Eligibility::Ineligible, "an empty node is drained at once");
-        client.drain(&id).await.unwrap();
+        assert_eq!(client.node(&id).await.unwrap().drained_by, DrainOwner::Operation(operation));
+        client.drain(&order).await.unwrap();
         client.cancel_drain(&id).await.unwrap();
         client.cancel_drain(&id).await.unwrap();
         assert!(client.node(&id).await.unwrap().summary.takes_work());

@@ -59,7 +59,7 @@ async fn what_is_refused_is_not_asked_for_again() {
 async fn writes_and_blocking_queries_are_never_tried_again() {
     let server = MockServer::start().await;
     Mock::given(wiremock::matchers::any()).respond_with(ResponseTemplate::new(503)).mount(&server).await;
-    nomad(&server).drain(&"n".into()).await.unwrap_err();
+    nomad(&server).drain(&crate::nomad::order("n")).await.unwrap_err();
     consul(&server).renew_session(&"s".into()).await.unwrap_err();
     nomad(&server).jobs(Some(Wait { past: 3, at_most: Duration::from_secs(1) })).await.unwrap_err();
     assert_eq!(server.received_requests().await.unwrap().len(), 3);
@@ -108,7 +108,7 @@ async fn no_more_than_64_calls_are_under_way_at_once() {
     let (statistics, node) = tokio::join!(all, async {
         tokio::time::sleep(Duration::from_millis(50)).await;
         let sent = tokio::time::Instant::now();
-        client.drain(&"n".into()).await.unwrap_err();
+        client.drain(&crate::nomad::order("n")).await.unwrap_err();
         sent.elapsed()
     });
     assert!(statistics.iter().all(Result::is_ok));

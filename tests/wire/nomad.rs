@@ -7,7 +7,7 @@ use replicator::domain::{
     MebiBytes, MegaHertz, NodeStatus, Resources, TaskSpan,
 };
 use replicator::policy::{GroupPolicy, PoolPolicy, Reading};
-use replicator::ports::{ErrorKind, Nomad, Wait};
+use replicator::ports::{DrainOrder, ErrorKind, Nomad, Wait};
 use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -423,19 +423,35 @@ async fn refusals_are_told_apart() {
     assert_eq!(gone.kind, ErrorKind::NotFound);
 }
 
+/// An order to drain a node, of the operation that it names.
+pub(crate) fn order(node: &str) -> DrainOrder {
+    DrainOrder {
+        node: node.into(),
+        operation: "pool workers@2026-01-01T00:00:00Z".into(),
+        agent: "vm-1".into(),
+        message: "replicator scales pool workers in 3 -> 2".into(),
+    }
+}
+
 #[tokio::test]
 async fn p23_drains_have_no_deadline_and_are_called_off_by_marking_eligible() {
     let server = with(&["nomad-1.1.2/drain-start"]).await;
     let client = nomad(&server);
-    client.drain(&NODE.into()).await.unwrap();
+    client.drain(&order(NODE)).await.unwrap();
     client.cancel_drain(&NODE.into()).await.unwrap();
     let bodies: Vec<serde_json::Value> =
         server.received_requests().await.unwrap().iter().map(|request| request.body_json().unwrap()).collect();
     assert_eq!(bodies[0]["DrainSpec"]["Deadline"], 0);
     assert_eq!(bodies[0]["DrainSpec"]["IgnoreSystemJobs"], false);
+    let says = serde_json::json!({
+        "message": "replicator scales pool workers in 3 -> 2",
+        "replicator_agent": "vm-1",
+        "replicator_operation": "pool workers@2026-01-01T00:00:00Z",
+    });
+    assert_eq!(bodies[0]["Meta"], says, "who, why, and which operation");
     assert_eq!(bodies[1], serde_json::json!({"DrainSpec": null, "MarkEligible": true}));
     let server = with(&["nomad-1.1.2/drain-404"]).await;
-    let gone = nomad(&server).drain(&"00000000-0000-0000-0000-000000000000".into()).await.unwrap_err();
+    let gone = nomad(&server).drain(&order("00000000-0000-0000-0000-000000000000")).await.unwrap_err();
     assert_eq!(gone.kind, ErrorKind::NotFound, "500 \"node not found\" means what it says: {gone}");
 }
 

@@ -9,7 +9,7 @@ use replicator::domain::{
     Evaluation, EvaluationId, GroupKey, Job, JobKey, JobSummary, MebiBytes, MegaHertz, MemoryStats, Node, NodeId,
     NodeStatus, NodeSummary, Occupant, Resources, TaskUsage,
 };
-use replicator::ports::{Indexed, Nomad, PortError, Ports, ScaleAccepted, ScaleRequest, Service, Wait};
+use replicator::ports::{DrainOrder, Indexed, Nomad, PortError, Ports, ScaleAccepted, ScaleRequest, Service, Wait};
 
 use super::{HUGE, OddPorts, Told};
 use crate::scenario::OddKind;
@@ -221,8 +221,8 @@ impl<P: Ports> Nomad for OddPorts<P> {
         self.inner.nomad().scale(request).await
     }
 
-    async fn drain(&self, node: &NodeId) -> Result<(), PortError> {
-        self.inner.nomad().drain(node).await
+    async fn drain(&self, order: &DrainOrder) -> Result<(), PortError> {
+        self.inner.nomad().drain(order).await
     }
 
     async fn cancel_drain(&self, node: &NodeId) -> Result<(), PortError> {

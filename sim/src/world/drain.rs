@@ -13,14 +13,21 @@ use super::{Happening, World};
 
 impl World {
     /// Starts to drain a node, without a deadline.
-    pub(super) fn start_drain(&mut self, node: usize) {
+    pub(super) fn start_drain(&mut self, node: usize, says: BTreeMap<String, String>) {
         if !self.nomad.nodes[node].draining {
-            self.drain_with(node, DrainDeadline::None, false);
+            self.drain_with(node, DrainDeadline::None, false, says);
         }
     }
 
     /// Starts to drain a node, or changes how. The index of that: the drain may have an end with another one already.
-    pub(super) fn drain_with(&mut self, node: usize, deadline: DrainDeadline, spares_system_jobs: bool) -> u64 {
+    /// It keeps what it said of itself where the change says nothing.
+    pub(super) fn drain_with(
+        &mut self,
+        node: usize,
+        deadline: DrainDeadline,
+        spares_system_jobs: bool,
+        says: BTreeMap<String, String>,
+    ) -> u64 {
         let now = self.now;
         let it = &mut self.nomad.nodes[node];
         let before = it.last_drain.filter(|_| it.draining);
@@ -39,6 +46,9 @@ impl World {
             spares_system_jobs,
             forced: false,
         });
+        if before.is_none() || !says.is_empty() {
+            it.drain_meta = says;
+        }
         it.draining = true;
         it.eligibility = Eligibility::Ineligible;
         let name = it.name.clone();

@@ -1,5 +1,7 @@
 //! What the scenario's events do, when they begin and when they are over.
 
+use std::collections::BTreeMap;
+
 use super::evaluations::Trigger;
 use replicator::domain::Eligibility;
 
@@ -95,7 +97,7 @@ impl World {
         let Some(node) = self.choose_node(number, choice) else { return };
         match fault {
             Fault::SetEligibility { eligible, .. } => self.operator_sets_eligibility(node, eligibility(*eligible)),
-            Fault::DrainNode(_) => self.start_drain(node),
+            Fault::DrainNode(_) => self.start_drain(node, BTreeMap::new()),
             Fault::OddNode { cpu, .. } => self.show_cpu(node, Some(*cpu)),
             Fault::SetMeta { key, value, .. } => self.change_meta(node, key, Some(value)),
             _ => {}

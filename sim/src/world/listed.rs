@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use replicator::domain::{
-    Allocation, BlockedWork, Constraint, Holdings, Job, JobSummary, MebiBytes, MegaHertz, Node, NodeSummary, Place,
-    Requirements, ScalingBlock, Task, TaskGroup, TaskShare, TaskSpan,
+    Allocation, BlockedWork, Constraint, DrainOwner, Holdings, Job, JobSummary, MebiBytes, MegaHertz, Node,
+    NodeSummary, Place, Requirements, ScalingBlock, Task, TaskGroup, TaskShare, TaskSpan,
 };
 
 use replicator::policy::POOL_KEY;
+use replicator::ports::DRAIN_OPERATION;
 
 use super::World;
 use crate::scenario::{GroupPlan, Plan};
@@ -166,6 +167,11 @@ impl World {
             instance: Some(instance.id.clone()),
             address: Some(instance.address.clone()),
             place: self.place_of(node),
+            drained_by: match (it.last_drain, it.drain_meta.get(DRAIN_OPERATION)) {
+                (None, _) => DrainOwner::Untold,
+                (Some(_), Some(operation)) => DrainOwner::Operation(operation.clone()),
+                (Some(_), None) => DrainOwner::Another,
+            },
         }
     }
 

@@ -112,6 +112,7 @@ impl World {
             joined: self.now,
             changed: self.now,
             last_drain: None,
+            drain_meta: BTreeMap::new(),
             events: Vec::new(),
             free,
             meta: BTreeMap::new(),

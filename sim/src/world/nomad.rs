@@ -75,6 +75,8 @@ pub(super) struct SimNode {
     pub(super) changed: Millis,
     /// The last drain, if there ever was one.
     pub(super) last_drain: Option<LastDrain>,
+    /// What it says of itself.
+    pub(super) drain_meta: BTreeMap<String, String>,
     /// What happened to it, the oldest first.
     pub(super) events: Vec<NodeEvent>,
     pub(super) free: Resources,

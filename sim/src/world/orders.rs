@@ -91,9 +91,9 @@ pub(crate) enum RegisterRefused {
 }
 
 /// What somebody does to a node.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum NodeChange {
-    Drain { deadline: DrainDeadline, spares_system_jobs: bool },
+    Drain { deadline: DrainDeadline, spares_system_jobs: bool, says: BTreeMap<String, String> },
     CallOff { eligible: bool },
     Eligibility(Eligibility),
 }
@@ -213,9 +213,9 @@ impl World {
         let node = self.node_number(id).ok_or(NodeRefused::NoNode)?;
         let before = self.nomad.evaluations.len();
         match change {
-            NodeChange::Drain { deadline, spares_system_jobs } => {
+            NodeChange::Drain { deadline, spares_system_jobs, says } => {
                 // What a drain makes the scheduler look at comes later.
-                let index = self.drain_with(node, deadline, spares_system_jobs);
+                let index = self.drain_with(node, deadline, spares_system_jobs, says);
                 return Ok(NodeChanged { index, evaluations: before..before });
             }
             NodeChange::CallOff { eligible: true } => self.cancel_drain(node),

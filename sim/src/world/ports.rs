@@ -1,6 +1,7 @@
 //! The four ports of the core, bound to the simulated world.
 
 use std::cell::{RefCell, RefMut};
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use replicator::domain::{
     SessionId,
 };
 use replicator::ports::{
-    Clock, Cloud, Consul, Deletion, ErrorKind, Indexed, KvEntry, LockState, Nomad, Offer, PortError, Ports,
-    ScaleAccepted, ScaleRequest, Service, SessionRequest, Wait, Write, WriteOutcome,
+    Clock, Cloud, Consul, DRAIN_OPERATION, Deletion, DrainOrder, ErrorKind, Indexed, KvEntry, LockState, Nomad, Offer,
+    PortError, Ports, ScaleAccepted, ScaleRequest, Service, SessionRequest, Wait, Write, WriteOutcome,
 };
 
 use super::evaluations::{Course, Trigger};
@@ -360,15 +361,15 @@ impl Nomad for SimPorts {
         .await
     }
 
-    async fn drain(&self, node: &NodeId) -> Result<(), PortError> {
+    async fn drain(&self, order: &DrainOrder) -> Result<(), PortError> {
         self.served(Service::Nomad, "drain", |world| {
-            let number = world.find_node(node).ok_or_else(|| not_found(Service::Nomad, "drain"))?;
+            let number = world.find_node(&order.node).ok_or_else(|| not_found(Service::Nomad, "drain"))?;
             let pool = world.plan.pools[world.nomad.nodes[number].pool].name.clone();
             let own_node = world.agents[self.agent].allocation.map(|own| world.nomad.allocations[own].node);
             let act = Act::Drain { agent: self.agent, pool: &pool, own: own_node == Some(number) };
             world.act_as_leader(self.agent, &act);
             world.nomad.nodes[number].drained_by_agent = true;
-            world.start_drain(number);
+            world.start_drain(number, BTreeMap::from([(DRAIN_OPERATION.to_owned(), order.operation.clone())]));
             Ok(())
         })
         .await

@@ -34,7 +34,9 @@ use crate::domain::{
     Ailing, Allocation, AllocationId, AllocationStats, BlockedWork, Deployment, Evaluation, EvaluationId, GroupKey,
     Job, JobKey, JobSummary, Namespace, Node, NodeId, NodeSummary, Occupant,
 };
-use crate::ports::{ErrorKind, Indexed, Nomad, PortError, ScaleAccepted, ScaleRequest, Service, Wait};
+use crate::ports::{
+    DRAIN_OPERATION, DrainOrder, ErrorKind, Indexed, Nomad, PortError, ScaleAccepted, ScaleRequest, Service, Wait,
+};
 use refusal::kind_of;
 
 /// How to reach Nomad, and which part of it.
@@ -246,9 +248,15 @@ impl Nomad for NomadClient {
         self.scale_group(request).await
     }
 
-    async fn drain(&self, node: &NodeId) -> Result<(), PortError> {
-        // Deadline 0 is none; system jobs are drained too, after the others.
-        let spec = json!({ "DrainSpec": { "Deadline": 0, "IgnoreSystemJobs": false }, "MarkEligible": false });
+    async fn drain(&self, order: &DrainOrder) -> Result<(), PortError> {
+        let DrainOrder { node, operation, agent, message } = order;
+        // Deadline 0 is none; system jobs are drained too, after the others. Servers before 1.1 ignore the meta; `message`
+        // is the key that Nomad's own tool and pages use.
+        let spec = json!({
+            "DrainSpec": { "Deadline": 0, "IgnoreSystemJobs": false },
+            "MarkEligible": false,
+            "Meta": { "message": message, DRAIN_OPERATION: operation, "replicator_agent": agent },
+        });
         self.session().set_drain(node, format!("drain node {node}"), &spec).await
     }
 

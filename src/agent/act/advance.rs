@@ -60,7 +60,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
                 Situation::ScaleOut { work: work.clone(), sight }
             }
             (Work::ScaleIn(work), Ground::Pool(pool)) => {
-                let sight = self.look_in(work, pool, in_phase, failures).await?;
+                let sight = self.look_in(work, pool, operation, in_phase, failures).await?;
                 Situation::ScaleIn { work: work.clone(), sight }
             }
             _ => return Ok(None),

@@ -5,7 +5,7 @@ use crate::agent::tell::{Event, Observer};
 use crate::agent::term::Term;
 use crate::domain::{ActivityId, Resource};
 use crate::operation::{Abandonment, Call, Operation, Outcome, ScaleIn, ScaleInPhase, Work};
-use crate::ports::{Cloud, ErrorKind, Nomad, PortError, Ports, ScaleAccepted, ScaleRequest};
+use crate::ports::{Cloud, DrainOrder, ErrorKind, Nomad, PortError, Ports, ScaleAccepted, ScaleRequest};
 
 /// What an outside call answered that is worth noting in the state.
 enum Answer {
@@ -21,8 +21,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// Makes the call of the present phase. Whether there may be another move right away: never, the next evaluation looks at
     /// what came of it.
     pub(super) async fn call_and_note(&self, subject: &mut Subject<'_>, call: Call) -> bool {
-        let Some(Operation { work, .. }) = subject.stored.state.operation.clone() else { return false };
-        match (self.call(subject, &work, call).await, work) {
+        let Some(operation) = subject.stored.state.operation.clone() else { return false };
+        match (self.call(subject, &operation, call).await, operation.work) {
             (Some(Ok(Answer::Scaled(accepted))), Work::GroupScale(work)) => {
                 let following = work.follow(Some(accepted.evaluation), accepted.modify_index);
                 self.enter(subject, Work::GroupScale(following), None).await;
@@ -42,7 +42,12 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 
     /// Makes an outside call, when its turn comes (J21). A failure is told and otherwise ignored: the next evaluation looks at
     /// what came of it.
-    async fn call(&self, subject: &Subject<'_>, work: &Work, call: Call) -> Option<Result<Answer, PortError>> {
+    async fn call(
+        &self,
+        subject: &Subject<'_>,
+        operation: &Operation,
+        call: Call,
+    ) -> Option<Result<Answer, PortError>> {
         let limit = || self.config.borrow().concurrency;
         let _place = self.calls.take(limit, subject.need).await;
         // Last of all: the turn may have been long in coming.
@@ -50,7 +55,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             return None;
         }
         let text = describe(&call);
-        let result = self.dispatch(subject.resource, work, call).await?;
+        let result = self.dispatch(operation, call).await?;
         let error = result.as_ref().err().cloned();
         self.tell(&Event::Called { resource: subject.resource.clone(), call: text, error });
         Some(result)
@@ -66,7 +71,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             && !stored.state.failsafe_mode
     }
 
-    async fn dispatch(&self, resource: &Resource, work: &Work, call: Call) -> Option<Result<Answer, PortError>> {
+    async fn dispatch(&self, operation: &Operation, call: Call) -> Option<Result<Answer, PortError>> {
+        let Operation { resource, work, .. } = operation;
         let (nomad, cloud) = (self.ports.nomad(), self.ports.cloud());
         let done = |()| Answer::Done;
         let leaving = |activity: Option<ActivityId>| activity.map_or(Answer::Done, Answer::Leaving);
@@ -76,7 +82,11 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
                 let request = ScaleRequest { group: group.clone(), count, modify_index, message };
                 nomad.scale(&request).await.map(Answer::Scaled)
             }
-            (Call::Drain(node), ..) => nomad.drain(&node).await.map(done),
+            (Call::Drain(node), ..) => {
+                let message = operation.words();
+                let order = DrainOrder { node, operation: operation.name(), agent: operation.agent.clone(), message };
+                nomad.drain(&order).await.map(done)
+            }
             (Call::CancelDrain(node), ..) => nomad.cancel_drain(&node).await.map(done),
             (Call::Grow(desired), ..) => cloud.grow(work.target()?, desired).await.map(done),
             (Call::Ungrow(desired), ..) => cloud.ungrow(work.target()?, desired).await.map(done),

@@ -8,8 +8,8 @@ use crate::agent::term::Term;
 use crate::agent::watch::ManagedPool;
 use crate::decide::placement::{Misfit, Piece, fits};
 use crate::decide::{GroupBounds, NodeLoad, PoolObservation, Rule, Standing, decide_pool, reaches_floor};
-use crate::domain::{DesiredStatus, JobKind, NodeId, Occupant, PoolSnapshot, Resources};
-use crate::operation::{ScaleIn, ScaleInPhase, ScaleInSight};
+use crate::domain::{DesiredStatus, DrainOwner, JobKind, NodeId, Occupant, PoolSnapshot, Resources};
+use crate::operation::{Operation, ScaleIn, ScaleInPhase, ScaleInSight};
 use crate::ports::{Cloud, ErrorKind, Nomad, PortError, Ports};
 
 /// A node that leaves, or might, and what is on it.
@@ -41,6 +41,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         &self,
         work: &ScaleIn,
         managed: Option<&ManagedPool>,
+        operation: &Operation,
         in_phase: Duration,
         failures: u32,
     ) -> Result<ScaleInSight, PortError> {
@@ -57,7 +58,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         };
         let occupants = nomad.occupants(&work.node).await?;
         let node = match nomad.node(&work.node).await {
-            Ok(node) => Some(node.summary.clone()),
+            Ok(node) => Some(node),
             Err(error) if error.kind == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
@@ -71,7 +72,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let pool = managed.zip(group.as_ref());
         Ok(ScaleInSight {
             at_floor: pool.is_some_and(|(managed, group)| at_floor(managed, group, work)),
-            node,
+            drained_by_another: node.as_ref().is_some_and(|node| is_anothers(&node.drained_by, operation)),
+            node: node.map(|node| node.summary.clone()),
             occupants: occupants.len(),
             instance,
             activity,
@@ -115,6 +117,15 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         }
         let decision = decide_pool(&observation, &managed.policy, &[], &Standing::default());
         decision.findings.iter().any(|finding| finding.holds && matches!(finding.rule, Rule::P10 | Rule::P30))
+    }
+}
+
+/// Whether a drain is surely not that of the operation.
+fn is_anothers(owner: &DrainOwner, operation: &Operation) -> bool {
+    match owner {
+        DrainOwner::Untold => false,
+        DrainOwner::Operation(name) => *name != operation.name(),
+        DrainOwner::Another => true,
     }
 }
 

@@ -201,6 +201,27 @@ async fn a_node_is_where_it_says_and_has_what_it_says() {
 }
 
 #[tokio::test]
+async fn a_drain_says_whose_it_is() {
+    let page = recorded("nomad-2.0.5/node-drained").json();
+    let owner = async |page| told(page, |it| format!("{:?}", it.drained_by)).await;
+    check(
+        &page,
+        &[
+            ("/Name", Some(json!("n")), "Another"),
+            ("/LastDrain/Meta", Some(json!({"replicator_operation": "pool w@1"})), "Operation(\"pool w@1\")"),
+            ("/LastDrain/Meta", Some(json!({"replicator_operation": null})), "Another"),
+            ("/LastDrain/Meta", Some(json!(null)), "Another"),
+            ("/LastDrain/Meta", None, "Another"),
+            ("/LastDrain", Some(json!(null)), "Untold"),
+            ("/LastDrain", None, "Untold"),
+            ("/LastDrain", Some(json!("complete")), "error: "),
+        ],
+        owner,
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_node_without_an_identity_is_none() {
     let head = async |page| {
         let tell = |Node { summary: it, .. }: Node| format!("{} {:?} {}", it.id, it.status, it.takes_work());

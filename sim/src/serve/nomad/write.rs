@@ -41,6 +41,8 @@ struct DrainBody {
     drain_spec: Option<DrainSpec>,
     #[serde(default)]
     mark_eligible: bool,
+    #[serde(default)]
+    meta: Option<BTreeMap<String, String>>,
 }
 
 #[derive(Deserialize)]
@@ -81,11 +83,12 @@ pub(super) fn change(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Re
         ["jobs"] => register(shared, asked, None),
         ["job", id] => register(shared, asked, Some(id)),
         ["node", id, "drain"] => {
-            let DrainBody { drain_spec, mark_eligible } = asked.json()?;
+            let DrainBody { drain_spec, mark_eligible, meta } = asked.json()?;
             let change = match drain_spec {
                 Some(spec) => NodeChange::Drain {
                     deadline: deadline(shared, spec.deadline),
                     spares_system_jobs: spec.ignore_system_jobs,
+                    says: meta.unwrap_or_default(),
                 },
                 None => NodeChange::CallOff { eligible: mark_eligible },
             };
@@ -140,6 +143,7 @@ fn deadline(shared: &Shared, nanoseconds: i64) -> DrainDeadline {
 
 fn change_node(shared: &Shared, id: &str, change: NodeChange) -> Result<Reply, Reply> {
     check_id("node", id)?;
+    let of_drain = !matches!(change, NodeChange::Eligibility(_));
     let mut world = shared.world();
     let changed = world.change_node(id, change).map_err(|refused| match refused {
         NodeRefused::NoNode => Reply::text(500, "node not found"),
@@ -147,7 +151,6 @@ fn change_node(shared: &Shared, id: &str, change: NodeChange) -> Result<Reply, R
             Reply::text(500, "can not set node's scheduling eligibility to eligible while it is draining")
         }
     })?;
-    let of_drain = !matches!(change, NodeChange::Eligibility(_));
     let page = world.node_changed_page(&changed, of_drain);
     Ok(Reply::json(page).with("x-nomad-index", changed.index))
 }

@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::super::amount::Amount;
 use super::super::resources::{Flat, Kept, Network, Offered};
 use super::{Texts, id_of, meta, text};
-use crate::domain::{self, Eligibility, NodeStatus, NodeSummary, Place, Resources};
+use crate::domain::{self, DrainOwner, Eligibility, NodeStatus, NodeSummary, Place, Resources};
+use crate::ports::DRAIN_OPERATION;
 
 /// A node as lists show it, and the head of its own page.
 #[derive(Debug, Default, Deserialize)]
@@ -51,6 +52,20 @@ impl NodeHead {
     }
 }
 
+/// The last drain of a node, under way or over.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct LastDrain {
+    meta: Option<Texts>,
+}
+
+impl LastDrain {
+    fn owner(self) -> DrainOwner {
+        let named = meta(self.meta).remove(DRAIN_OPERATION);
+        named.map_or(DrainOwner::Another, DrainOwner::Operation)
+    }
+}
+
 /// A node's own page.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -65,6 +80,7 @@ pub(in super::super) struct Node {
     #[serde(rename = "HTTPAddr")]
     http_address: Option<String>,
     host_volumes: Option<BTreeMap<String, Value>>,
+    last_drain: Option<LastDrain>,
     node_max_allocs: Amount,
     node_resources: Option<Offered>,
     reserved_resources: Option<Kept>,
@@ -85,6 +101,7 @@ impl Node {
             meta: meta(self.meta),
             capacity,
             place: place.clone(),
+            drained_by: self.last_drain.map(LastDrain::owner).unwrap_or_default(),
             summary: self.head.into_summary()?,
         })
     }

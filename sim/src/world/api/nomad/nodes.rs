@@ -1,5 +1,6 @@
 //! Nodes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use replicator::domain::{Eligibility, NodeStatus};
@@ -39,7 +40,7 @@ impl World {
             "ID": it.id, "Name": it.name, "Address": self.cloud.instances[it.instance].address, "Datacenter": "dc1",
             "NodeClass": "", "Version": VERSION, "Drain": it.draining, "SchedulingEligibility": eligibility,
             "Status": status, "StatusDescription": "", "Drivers": driver, "HostVolumes": null,
-            "LastDrain": it.last_drain.map_or(Value::Null, |drain| last_drain(&drain, self.calendar)),
+            "LastDrain": it.last_drain.map_or(Value::Null, |drain| last_drain(&drain, &it.drain_meta, self.calendar)),
             "CreateIndex": it.create_index, "ModifyIndex": it.modify_index,
         }))
     }
@@ -137,14 +138,14 @@ fn nanoseconds(span: Duration) -> i64 {
     i64::try_from(span.as_nanos()).unwrap_or(i64::MAX)
 }
 
-fn last_drain(drain: &LastDrain, calendar: Calendar) -> Value {
+fn last_drain(drain: &LastDrain, says: &BTreeMap<String, String>, calendar: Calendar) -> Value {
     let status = match drain.course {
         DrainCourse::Draining => "draining",
         DrainCourse::Complete => "complete",
         DrainCourse::Cancelled => "canceled",
     };
     json!({
-        "AccessorID": "", "Meta": null, "StartedAt": calendar.stamp_to_the_second(drain.started), "Status": status,
+        "AccessorID": "", "Meta": (!says.is_empty()).then_some(says), "StartedAt": calendar.stamp_to_the_second(drain.started), "Status": status,
         "UpdatedAt": calendar.stamp_to_the_second(drain.changed),
     })
 }
