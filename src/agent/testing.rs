@@ -144,6 +144,12 @@ impl Nomad for Servers {
         self.reads("read node", self.nodes.borrow().get(id).cloned())
     }
 
+    async fn nodes_on(&self, instance: &InstanceId) -> Result<Vec<Arc<Node>>, PortError> {
+        let nodes = self.nodes.borrow();
+        let found = nodes.values().filter(|it| it.instance.as_ref() == Some(instance)).cloned().collect();
+        self.reads("list nodes", Some(found))
+    }
+
     async fn allocations(&self, _: Option<Wait>) -> Result<Indexed<Arc<[Arc<Allocation>]>>, PortError> {
         let all = self.occupants.borrow().values().flatten().map(|it| Arc::new(it.allocation.clone())).collect();
         self.reads("list allocations", Some(Indexed { index: 1, value: all }))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Indexed, PortError, Wait};
 use crate::domain::{
     AgentName, Ailing, Allocation, AllocationId, AllocationStats, BlockedWork, Deployment, Evaluation, EvaluationId,
-    GroupKey, Job, JobKey, JobSummary, Node, NodeId, NodeSummary, Occupant,
+    GroupKey, InstanceId, Job, JobKey, JobSummary, Node, NodeId, NodeSummary, Occupant,
 };
 
 /// Nomad, one region of it.
@@ -20,11 +20,14 @@ pub trait Nomad {
     /// One job with its groups.
     async fn job(&self, key: &JobKey) -> Result<Arc<Job>, PortError>;
 
-    /// All nodes.
+    /// All nodes that may belong to a pool. A server that cannot choose lists all there are.
     async fn nodes(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[NodeSummary]>>, PortError>;
 
     /// One node with its meta, capacity and instance.
     async fn node(&self, id: &NodeId) -> Result<Arc<Node>, PortError>;
+
+    /// The nodes that say that they run on this instance, as the leader knows them now, of a pool or not.
+    async fn nodes_on(&self, instance: &InstanceId) -> Result<Vec<Arc<Node>>, PortError>;
 
     /// All allocations, with what they take.
     async fn allocations(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Arc<Allocation>]>>, PortError>;

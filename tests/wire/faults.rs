@@ -48,7 +48,7 @@ async fn reads_that_fail_at_once_are_tried_again() {
 async fn what_is_refused_is_not_asked_for_again() {
     for (status, kind) in [(403, ErrorKind::Denied), (404, ErrorKind::NotFound), (400, ErrorKind::Other)] {
         let server = MockServer::start().await;
-        first(&server, 9, ResponseTemplate::new(status)).await;
+        first(&server, 9, ResponseTemplate::new(status).set_body_string("it is not so")).await;
         let error = nomad(&server).job(&JobKey::in_default("web")).await.unwrap_err();
         assert_eq!(error.kind, kind);
         assert_eq!(server.received_requests().await.unwrap().len(), 1, "{status}");
@@ -187,7 +187,7 @@ async fn a_redirect_is_not_followed_and_named() {
 
 #[tokio::test]
 async fn a_page_that_is_not_there_is_no_missing_job() {
-    for page in ["404 page not found", "<html>Not Found</html>"] {
+    for page in ["404 page not found", "<html>Not Found</html>", ""] {
         let server = MockServer::start().await;
         first(&server, 9, ResponseTemplate::new(404).set_body_string(page)).await;
         let settings = nomad_settings(&format!("{}/ui/", server.uri()));

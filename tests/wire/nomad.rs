@@ -197,6 +197,58 @@ async fn p1_nodes_that_drain_or_are_drained_take_no_work() {
     );
 }
 
+/// The filter of nodes that may belong to a pool.
+const BY_POOL: &str = r#""replicator_worker_pool" in Meta"#;
+
+#[tokio::test]
+async fn p1_the_server_chooses_the_nodes_of_pools_where_it_can() {
+    let server = MockServer::start().await;
+    let chosen = recorded("nomad-2.0.5/nodes-filter-in-quoted");
+    Mock::given(path("/v1/nodes"))
+        .and(query_param("filter", BY_POOL))
+        .respond_with(chosen.response())
+        .mount(&server)
+        .await;
+    let listed = nomad(&server).nodes(None).await.unwrap();
+    assert_eq!(listed.value.len(), chosen.json().as_array().unwrap().len());
+
+    let refusing = MockServer::start().await;
+    let refusal = recorded("nomad-2.0.5/nodes-filter-malformed");
+    recorded("nomad-1.1.2/nodes-draining").serve(&refusing).await;
+    Mock::given(path("/v1/nodes"))
+        .and(query_param("filter", BY_POOL))
+        .respond_with(refusal.response())
+        .with_priority(1)
+        .mount(&refusing)
+        .await;
+    let client = nomad(&refusing);
+    assert!(!client.nodes(None).await.unwrap().value.is_empty(), "all are listed then");
+    client.nodes(None).await.unwrap();
+    let filtered = |request: &wiremock::Request| request.url.query_pairs().any(|(name, _)| name == "filter");
+    let asked: Vec<bool> = refusing.received_requests().await.unwrap().iter().map(filtered).collect();
+    assert_eq!(asked, [true, false, false], "it is not asked to choose again");
+}
+
+#[tokio::test]
+async fn p19_an_instances_node_is_found_by_what_it_says_of_itself() {
+    let server = MockServer::start().await;
+    let (old, mut page) = (recorded("nomad-1.1.2/nodes-draining"), recorded("nomad-2.0.5/node").json());
+    old.serve(&server).await;
+    let id = old.json()[0]["ID"].as_str().unwrap().to_owned();
+    page["ID"] = id.as_str().into();
+    page["Attributes"]["unique.platform.aws.instance-id"] = "i-0abc".into();
+    let answer = ResponseTemplate::new(200).set_body_json(page);
+    Mock::given(path(format!("/v1/node/{id}"))).respond_with(answer).mount(&server).await;
+    let client = nomad(&server);
+    let found = client.nodes_on(&"i-0abc".into()).await.unwrap();
+    assert_eq!(found.iter().map(|node| node.summary.id.as_str()).collect::<Vec<_>>(), [id]);
+    // Old servers list all, whatever they are given.
+    assert!(client.nodes_on(&"i-0def".into()).await.unwrap().is_empty());
+    let asked = server.received_requests().await.unwrap();
+    let filter = asked[0].url.query_pairs().find(|(name, _)| name == "filter").unwrap().1.into_owned();
+    assert_eq!(filter, r#"Attributes["unique.platform.aws.instance-id"] == "i-0abc""#);
+}
+
 #[tokio::test]
 async fn an_entry_that_makes_no_sense_stops_no_other() {
     let server = MockServer::start().await;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use replicator::domain::{
     Ailing, Allocation, AllocationId, AllocationStats, BlockedWork, ClientStatus, Deployment, DeploymentStatus,
-    Evaluation, EvaluationId, GroupKey, Job, JobKey, JobSummary, MebiBytes, MegaHertz, MemoryStats, Node, NodeId,
-    NodeStatus, NodeSummary, Occupant, Resources, TaskUsage,
+    Evaluation, EvaluationId, GroupKey, InstanceId, Job, JobKey, JobSummary, MebiBytes, MegaHertz, MemoryStats, Node,
+    NodeId, NodeStatus, NodeSummary, Occupant, Resources, TaskUsage,
 };
 use replicator::ports::{DrainOrder, Indexed, Nomad, PortError, Ports, ScaleAccepted, ScaleRequest, Service, Wait};
 
@@ -153,6 +153,16 @@ impl<P: Ports> Nomad for OddPorts<P> {
         it.summary.modify_index = self.index_of(&it.summary);
         self.bend_node(it);
         Ok(node)
+    }
+
+    async fn nodes_on(&self, instance: &InstanceId) -> Result<Vec<Arc<Node>>, PortError> {
+        self.travel(Service::Nomad, "list nodes").await?;
+        let mut nodes = self.inner.nomad().nodes_on(instance).await?;
+        self.bend_list(&mut nodes);
+        nodes.iter_mut().for_each(|node| self.bend_node(Arc::make_mut(node)));
+        // Whoever forgot its instance is not found by it.
+        nodes.retain(|node| node.instance.is_some());
+        Ok(nodes)
     }
 
     async fn allocations(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Arc<Allocation>]>>, PortError> {

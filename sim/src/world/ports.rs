@@ -239,6 +239,14 @@ impl Nomad for SimPorts {
         .await
     }
 
+    async fn nodes_on(&self, instance: &InstanceId) -> Result<Vec<Arc<Node>>, PortError> {
+        self.served(Service::Nomad, "list nodes", |world| {
+            let found = world.cloud.instances.iter().find(|it| it.id == *instance).and_then(|it| it.node);
+            Ok(found.into_iter().map(|node| Arc::new(world.node_detail(node))).collect())
+        })
+        .await
+    }
+
     async fn allocations(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Arc<Allocation>]>>, PortError> {
         let read = |world: &mut World| {
             let list = world.nomad.lists.allocations.take().unwrap_or_else(|| {

@@ -205,7 +205,8 @@ impl Request<'_> {
     fn refused(&self, status: StatusCode, answer: &Answer) -> PortError {
         let text = String::from_utf8_lossy(&answer.body);
         let word = text.trim();
-        let is_page = word.starts_with('<') || word == NO_PAGE;
+        // What has no words of its own is nobody's verdict about the thing asked for.
+        let is_page = word.is_empty() || word.starts_with('<') || word == NO_PAGE;
         let kind = match status {
             StatusCode::TOO_MANY_REQUESTS => ErrorKind::RateLimited,
             _ if status.is_redirection() => ErrorKind::Other,

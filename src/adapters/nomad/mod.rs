@@ -4,6 +4,7 @@
 //! - `wire`: the JSON, translated; `resources`: what nodes offer and allocations take, in both shapes; `amount`: numbers
 //!   from outside.
 //! - `named`: what is listed and makes no sense.
+//! - `nodes`: lists of nodes, of which the server chooses.
 //! - `refusal`: what a server means when it refuses.
 //! - `scale`: changing a group's count.
 //! - `namespaces`: allocations of all namespaces, where the server lists them.
@@ -17,6 +18,7 @@ mod blocked;
 mod legacy;
 mod named;
 mod namespaces;
+mod nodes;
 mod refusal;
 mod resources;
 mod scale;
@@ -32,7 +34,7 @@ use serde_json::json;
 use super::http::{Answer, ConnectError, Endpoint, Http, Request};
 use crate::domain::{
     Ailing, Allocation, AllocationId, AllocationStats, BlockedWork, Deployment, Evaluation, EvaluationId, GroupKey,
-    Job, JobKey, JobSummary, Namespace, Node, NodeId, NodeSummary, Occupant,
+    InstanceId, Job, JobKey, JobSummary, Namespace, Node, NodeId, NodeSummary, Occupant,
 };
 use crate::ports::{
     DRAIN_OPERATION, DrainOrder, ErrorKind, Indexed, Nomad, PortError, ScaleAccepted, ScaleRequest, Service, Wait,
@@ -70,6 +72,9 @@ struct Session {
     lists_all: Cell<Option<bool>>,
     /// Whether it is known to list the evaluations of all namespaces, which servers came to do later.
     evaluates_all: Cell<bool>,
+    /// Whether the server may choose nodes by a filter: until it refuses one. Servers before 1.3 list all, whatever they are
+    /// given.
+    chooses_nodes: Cell<bool>,
 }
 
 /// How fresh an answer must be.
@@ -113,12 +118,18 @@ impl NomadClient {
     async fn list(&self, what: &str, wait: Option<Wait>) -> Result<(Answer, Rc<Session>), PortError> {
         let session = self.session();
         let request = |freshness| session.get(&["v1", what], format!("list {what}"), None, freshness);
-        let mut answer = request(Consistency::Stale).wait(wait).send().await?;
-        if answer.is_empty_list() {
-            answer = request(Consistency::Leader).send().await?;
-        }
+        let answer = believed_list(wait, request).await?;
         Ok((answer, session))
     }
+}
+
+/// A list, asked for by `request`: of any server, and, where that one lists nothing, of the leader.
+async fn believed_list<'s>(
+    wait: Option<Wait>,
+    request: impl Fn(Consistency) -> Request<'s>,
+) -> Result<Answer, PortError> {
+    let answer = request(Consistency::Stale).wait(wait).send().await?;
+    if answer.is_empty_list() { request(Consistency::Leader).send().await } else { Ok(answer) }
 }
 
 impl Session {
@@ -130,6 +141,7 @@ impl Session {
             namespace: settings.namespace,
             lists_all: Cell::new(None),
             evaluates_all: Cell::new(false),
+            chooses_nodes: Cell::new(true),
         })
     }
 
@@ -166,17 +178,18 @@ impl Nomad for NomadClient {
     }
 
     async fn nodes(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[NodeSummary]>>, PortError> {
-        let (answer, _) = self.list("nodes", wait).await?;
+        let session = self.session();
+        let answer = session.list_nodes(wait).await?;
         let nodes = wire::each(&answer, &self.named, wire::NodeHead::into_summary)?;
         Ok(Indexed { index: answer.index(), value: nodes.into() })
     }
 
     async fn node(&self, id: &NodeId) -> Result<Arc<Node>, PortError> {
-        let session = self.session();
-        let path = ["v1", "node", id.as_str()];
-        let answer = session.get(&path, format!("read node {id}"), None, Consistency::Leader).send().await?;
-        let node: wire::Node = answer.json()?;
-        node.into_domain().map(Arc::new).map_err(|problem| answer.error(ErrorKind::Other, problem))
+        self.session().read_node(id).await
+    }
+
+    async fn nodes_on(&self, instance: &InstanceId) -> Result<Vec<Arc<Node>>, PortError> {
+        self.nodes_on_instance(instance).await
     }
 
     async fn allocations(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Arc<Allocation>]>>, PortError> {

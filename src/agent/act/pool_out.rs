@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::agent::tell::Observer;
 use crate::agent::term::Term;
 use crate::agent::watch::ManagedPool;
-use crate::domain::{Activity, ActivityStatus, Instance, InstanceId, NodeId, NodeSummary, PoolSnapshot, PoolTarget};
+use crate::domain::{Activity, ActivityStatus, Instance, InstanceId, PoolSnapshot, PoolTarget};
 use crate::operation::{Operation, ScaleOut, ScaleOutPhase, ScaleOutSight};
 use crate::ports::{Cloud, ErrorKind, Nomad, PortError, Ports, Service};
 
@@ -119,26 +119,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         Ok(pool)
     }
 
-    /// Instances that have a node which takes work, as it is now. What is about to be ended must not be one that was missed.
+    /// Whether a node takes work on an instance, as it is now. What is about to be ended must not be one that was missed.
     async fn joined_now(&self, instance: &InstanceId) -> Result<bool, PortError> {
-        let listed = self.ports.nomad().nodes(None).await?;
-        let suspects: Vec<NodeId> = {
-            let views = self.views.borrow();
-            let may_be = |node: &&NodeSummary| match views.node(&node.id) {
-                Some(known) => known.instance.as_ref() == Some(instance),
-                None => true,
-            };
-            listed.value.iter().filter(|node| node.takes_work()).filter(may_be).map(|node| node.id.clone()).collect()
-        };
-        for id in suspects {
-            match self.ports.nomad().node(&id).await {
-                Ok(node) if node.instance.as_ref() == Some(instance) && node.summary.takes_work() => return Ok(true),
-                Ok(_) => {}
-                Err(error) if error.kind == ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(false)
+        let nodes = self.ports.nomad().nodes_on(instance).await?;
+        Ok(nodes.iter().any(|node| node.summary.takes_work()))
     }
 
     pub(super) async fn instance(&self, target: &PoolTarget, id: &InstanceId) -> Result<Option<Instance>, PortError> {

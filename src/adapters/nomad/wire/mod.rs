@@ -22,7 +22,7 @@ pub(super) use allocation::{AllocationPage, AllocationStub, Told, stubs};
 pub(super) use deployment::Deployment;
 pub(super) use evaluation::{BlockedEvaluation, Evaluation};
 pub(super) use job::{Job, JobStub};
-pub(super) use node::{Node, NodeHead};
+pub(super) use node::{INSTANCE_ATTRIBUTE, Node, NodeHead};
 pub(super) use statistics::Statistics;
 
 use std::collections::BTreeMap;

@@ -52,6 +52,9 @@ impl NodeHead {
     }
 }
 
+/// The attribute by which a node knows its instance.
+pub(in super::super) const INSTANCE_ATTRIBUTE: &str = "unique.platform.aws.instance-id";
+
 /// The last drain of a node, under way or over.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
@@ -96,7 +99,7 @@ impl Node {
         let http = self.http_address.as_deref().and_then(|address| address.rsplit_once(':'));
         let of_http = http.map(|(host, _)| host.trim_matches(['[', ']']).to_owned());
         Ok(domain::Node {
-            instance: attribute("unique.platform.aws.instance-id").map(Into::into),
+            instance: attribute(INSTANCE_ATTRIBUTE).map(Into::into),
             address: attribute("unique.network.ip-address").or(text(of_http)),
             meta: meta(self.meta),
             capacity,
