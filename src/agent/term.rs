@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::AgentConfig;
 use super::act::Places;
+use super::evaluate::clients::SilentClients;
 use super::evaluate::{housekeeping, rounds};
 use super::keep::{Elapsed, Mark, Store, Stored};
 use super::lead::{Lease, Won, guard};
@@ -43,6 +44,8 @@ pub(super) struct Term<'a, P, O> {
     pub(super) calls: Places,
     /// Places for statistics, of all groups together.
     pub(super) statistics: Places,
+    /// Clients that collect no statistics.
+    pub(super) silent_clients: RefCell<SilentClients>,
     /// When the term began.
     pub(super) began: crate::domain::Monotonic,
 }
@@ -71,6 +74,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             recalled: RefCell::default(),
             calls: Places::default(),
             statistics: Places::default(),
+            silent_clients: RefCell::default(),
             began: ports.clock().monotonic(),
         }
     }
@@ -113,9 +117,14 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
 
     /// Takes all that an operator would want to know of a resource now, and tells what of it lasts (S16).
     pub(super) fn concern(&self, resource: &Resource, concerns: Vec<Concern>) {
+        self.concern_about(Some(resource), concerns);
+    }
+
+    /// The same of the whole cluster, where there is no resource.
+    pub(super) fn concern_about(&self, resource: Option<&Resource>, concerns: Vec<Concern>) {
         let notices = self.vigil.borrow_mut().look(resource, concerns, self.ports.clock().monotonic());
         for notice in notices {
-            let (resource, matter) = (resource.clone(), notice.matter);
+            let (resource, matter) = (resource.cloned(), notice.matter);
             self.tell(&Event::Lasting { resource, matter, words: notice.words, course: notice.course });
         }
     }

@@ -188,6 +188,7 @@ impl Observer for LogObserver {
             Event::Policy { resource, problem: Some(_) } => warn!(%resource, "{event}"),
             Event::Policy { resource, problem: None } => info!(%resource, "{event}"),
             Event::Decided(decision) => self.decided(decision, event, at),
+            Event::Undecided { resource, .. } => debug!(%resource, "{event}"),
             Event::Began { resource, direction, from, to, why } => {
                 self.forget(resource, Topic::Trouble);
                 info!(%resource, %direction, from, to, why, "{event}");
@@ -206,8 +207,10 @@ impl Observer for LogObserver {
                 warn!(subject, by, reason, "{event}");
             }
             Event::Failsafe { subject, entered: false, by, reason } => info!(subject, by, reason, "{event}"),
-            Event::Lasting { resource, course: Course::IsOver { .. }, .. } => info!(%resource, "{event}"),
-            Event::Lasting { resource, .. } => warn!(%resource, "{event}"),
+            Event::Lasting { resource, course: Course::IsOver { .. }, .. } => {
+                info!(resource = resource.as_ref().map(display), "{event}");
+            }
+            Event::Lasting { resource, .. } => warn!(resource = resource.as_ref().map(display), "{event}"),
             Event::Alert(notice) => alert(notice),
             Event::Trouble { resource, problem } => {
                 if self.is_news(resource, Topic::Trouble, problem, at) {

@@ -159,7 +159,9 @@ impl<P: Ports> Nomad for OddPorts<P> {
         self.travel(Service::Nomad, "list nodes").await?;
         let mut nodes = self.inner.nomad().nodes_on(instance).await?;
         self.bend_list(&mut nodes);
-        nodes.iter_mut().for_each(|node| self.bend_node(Arc::make_mut(node)));
+        for node in &mut nodes {
+            self.bend_node(Arc::make_mut(node));
+        }
         // Whoever forgot its instance is not found by it.
         nodes.retain(|node| node.instance.is_some());
         Ok(nodes)

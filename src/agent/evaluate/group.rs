@@ -29,6 +29,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             return;
         }
         let Some(observation) = self.observe(key, managed).await else { return };
+        self.tell_silent_clients();
         let standing = if policy.enabled {
             self.standing(subject.path, &subject.stored.state, policy.cooldown)
         } else {
@@ -51,7 +52,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
                 }
             }
             Verdict::WouldAct(_) => self.note_in_shadow(subject, &decision),
-            Verdict::Undecided | Verdict::Stay | Verdict::Hold(..) => {}
+            Verdict::Undecided => {
+                self.tell(&Event::Undecided { resource: subject.resource.clone(), why: why_undecided(&observation) });
+            }
+            Verdict::Stay | Verdict::Hold(..) => {}
         }
     }
 
@@ -92,20 +96,25 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 /// What an operator would want to know of a group, if it lasts (S16).
 fn concerns(observation: &GroupObservation, decision: &Decision) -> Vec<Concern> {
     let mut concerns = Concern::of(decision);
-    if observation.uncollected > 0 {
-        let words = format!(
-            "clients of {} of its {} running allocations collect no statistics: a client needs telemetry {{ \
-             publish_allocation_metrics = true }} in its configuration (Nomad 1.10.2 and newer, 1.8.14 and newer)",
-            observation.uncollected, observation.running
-        );
-        concerns.push(Concern { matter: Matter::NotCollected, words });
-    }
     if observation.running == 0 && observation.count > 0 {
         let words =
             format!("none of the {} allocations that it should have runs: nothing can be decided", observation.count);
         concerns.push(Concern { matter: Matter::NothingRuns, words });
     }
     concerns
+}
+
+/// Why there is nothing to decide on.
+fn why_undecided(observation: &GroupObservation) -> String {
+    let GroupObservation { running, uncollected, .. } = *observation;
+    match (running, uncollected) {
+        (0, _) => "none of its allocations runs".to_owned(),
+        (_, 0) => format!("there are no statistics of any of its {running} running allocations"),
+        _ => format!(
+            "{uncollected} of its {running} running allocations are on clients that collect no statistics, and the others told \
+             nothing"
+        ),
+    }
 }
 
 #[cfg(test)]
@@ -117,24 +126,23 @@ mod tests {
         Decision { resource, verdict, findings: vec![], scalein_requests: 0, scaleout_requests: 0 }
     }
 
-    fn observation(running: usize, uncollected: usize) -> GroupObservation {
-        GroupObservation { count: 3, running, deploying: false, hang: None, uncollected, tasks: vec![] }
+    fn observation(running: usize) -> GroupObservation {
+        GroupObservation { count: 3, running, deploying: false, hang: None, uncollected: 0, tasks: vec![] }
     }
 
     #[test]
-    fn s16_clients_that_collect_no_statistics_are_named_with_the_setting() {
-        let found = concerns(&observation(3, 2), &decision(Verdict::Stay));
-        assert_eq!(found[0].matter, Matter::NotCollected);
-        assert!(found[0].words.starts_with("clients of 2 of its 3 running allocations collect no statistics"));
-        assert!(found[0].words.contains("publish_allocation_metrics = true"));
-        assert_eq!(concerns(&observation(3, 0), &decision(Verdict::Stay)), []);
+    fn s16_why_nothing_was_decided_is_told() {
+        let why = |running, uncollected| why_undecided(&GroupObservation { uncollected, ..observation(running) });
+        assert_eq!(why(0, 0), "none of its allocations runs");
+        assert!(why(3, 0).starts_with("there are no statistics of any of its 3"));
+        assert!(why(3, 2).starts_with("2 of its 3 running allocations are on clients that collect no statistics"));
     }
 
     #[test]
     fn s16_a_group_of_which_nothing_runs_is_named() {
-        let found = concerns(&observation(0, 0), &decision(Verdict::Undecided));
+        let found = concerns(&observation(0), &decision(Verdict::Undecided));
         assert_eq!(found.iter().map(|it| it.matter).collect::<Vec<_>>(), [Matter::NothingRuns]);
-        let none_wanted = GroupObservation { count: 0, ..observation(0, 0) };
+        let none_wanted = GroupObservation { count: 0, ..observation(0) };
         assert_eq!(concerns(&none_wanted, &decision(Verdict::Undecided)), []);
     }
 }

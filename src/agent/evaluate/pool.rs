@@ -70,6 +70,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             }
         }
         self.tell(&Event::Decided(decision.clone()));
+        if decision.verdict == Verdict::Undecided {
+            let why = "none of its nodes says what it offers".to_owned();
+            self.tell(&Event::Undecided { resource: subject.resource.clone(), why });
+        }
         self.concern(subject.resource, Concern::of(&decision));
         match decision.verdict {
             Verdict::Act(step) => {

@@ -11,7 +11,7 @@ use crate::agent::tell::Observer;
 use crate::agent::term::Term;
 use crate::decide::Sample;
 use crate::domain::{Allocation, GroupKey, Resource};
-use crate::ports::{Nomad, PortError, Ports, timeout};
+use crate::ports::{Clock, Nomad, PortError, Ports, timeout};
 
 /// How many statistics may be asked for at once, of all groups together. Nomad's servers take 100 connections of a client.
 const AT_ONCE: usize = 32;
@@ -22,6 +22,12 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// One sample for each running allocation, in their order.
     pub(super) async fn samples(&self, key: &GroupKey, running: &[Arc<Allocation>]) -> Vec<Sample> {
         let asked = join_all(running.iter().map(|allocation| self.sample(allocation))).await;
+        let now = self.ports.clock().monotonic();
+        for (allocation, (sample, _)) in running.iter().zip(&asked) {
+            if let Some(stats) = &sample.stats {
+                self.silent_clients.borrow_mut().note(&allocation.node, stats.collected, now);
+            }
+        }
         let all_failed = asked.iter().all(|(sample, _)| sample.stats.is_none());
         let mut samples = Vec::with_capacity(asked.len());
         let mut failed = None;

@@ -47,6 +47,13 @@ pub enum Event {
     },
     /// An evaluation came to a decision.
     Decided(Decision),
+    /// There was nothing to decide on, and why.
+    Undecided {
+        /// Of what.
+        resource: Resource,
+        /// Why.
+        why: String,
+    },
     /// An operation began.
     Began {
         /// On what.
@@ -106,8 +113,8 @@ pub enum Event {
     },
     /// Something that an operator would want to know lasts: it has begun, goes on, or is over.
     Lasting {
-        /// On what.
-        resource: Resource,
+        /// On what; nothing where it is about the whole cluster.
+        resource: Option<Resource>,
         /// What it is.
         matter: Matter,
         /// In words, with its numbers.
@@ -241,6 +248,7 @@ impl fmt::Display for Event {
             Self::Policy { resource, problem: Some(problem) } => write!(f, "{resource}: policy: {problem}"),
             Self::Policy { resource, problem: None } => write!(f, "{resource}: policy is in order again"),
             Self::Decided(decision) => decision.fmt(f),
+            Self::Undecided { resource, why } => write!(f, "{resource}: {why}"),
             Self::Began { resource, direction, from, to, why } => {
                 write!(f, "{resource}: begins to scale {direction} {from} -> {to}: {why}")
             }
@@ -264,12 +272,15 @@ impl fmt::Display for Event {
                 write!(f, "{subject}: failsafe {verb} by {by}")?;
                 reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
             }
-            Self::Lasting { resource, words, course, .. } => match course {
-                Course::Begins { since } if since.is_zero() => write!(f, "{resource}: {words}"),
-                Course::Begins { since } => write!(f, "{resource}: {words}, for {} now", Spoken(*since)),
-                Course::GoesOn { since } => write!(f, "{resource}: still, after {}: {words}", Spoken(*since)),
-                Course::IsOver { lasted } => write!(f, "{resource}: over after {}: {words}", Spoken(*lasted)),
-            },
+            Self::Lasting { resource, words, course, .. } => {
+                resource.as_ref().map_or(Ok(()), |resource| write!(f, "{resource}: "))?;
+                match course {
+                    Course::Begins { since } if since.is_zero() => f.write_str(words),
+                    Course::Begins { since } => write!(f, "{words}, for {} now", Spoken(*since)),
+                    Course::GoesOn { since } => write!(f, "still, after {}: {words}", Spoken(*since)),
+                    Course::IsOver { lasted } => write!(f, "over after {}: {words}", Spoken(*lasted)),
+                }
+            }
             Self::Alert(alert) => {
                 let action = match alert.action {
                     AlertAction::Trigger => "alert",

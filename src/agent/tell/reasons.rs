@@ -18,6 +18,8 @@ pub enum Reason {
     Decided(Decision),
     /// This is wrong with its policy: it is not scaled.
     Policy(String),
+    /// There was nothing to decide on, for this reason.
+    Undecided(String),
     /// This kept the evaluation from its end.
     Trouble(String),
 }
@@ -51,6 +53,7 @@ impl Observer for Reasons {
     fn observe(&self, at: Timestamp, event: &Event) {
         match event {
             Event::Decided(decision) => self.note(at, &decision.resource, Reason::Decided(decision.clone())),
+            Event::Undecided { resource, why } => self.note(at, resource, Reason::Undecided(why.clone())),
             Event::Policy { resource, problem: Some(problem) } => {
                 self.note(at, resource, Reason::Policy(problem.clone()));
             }
@@ -78,6 +81,9 @@ mod tests {
         let at = Timestamp::UNIX_EPOCH;
         reasons.observe(at, &Event::Decided(decision.clone()));
         assert_eq!(reasons.of(&pool), Some((at, Reason::Decided(decision))));
+        let why = "nothing runs".to_owned();
+        reasons.observe(at, &Event::Undecided { resource: pool.clone(), why: why.clone() });
+        assert_eq!(reasons.of(&pool), Some((at, Reason::Undecided(why))));
         reasons.observe(at, &Event::Trouble { resource: pool.clone(), problem: "away".into() });
         assert_eq!(reasons.of(&pool), Some((at, Reason::Trouble("away".into()))));
         assert_eq!(reasons.resources(), [pool]);

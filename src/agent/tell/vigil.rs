@@ -120,7 +120,8 @@ fn matter_of(stop: &Stop, direction: Direction) -> Option<Matter> {
 /// Watches what lasts.
 #[derive(Debug, Default)]
 pub(in crate::agent) struct Vigil {
-    watched: BTreeMap<(Resource, Matter), Watched>,
+    /// By what it is about: a resource, or the whole cluster.
+    watched: BTreeMap<(Option<Resource>, Matter), Watched>,
 }
 
 #[derive(Debug, Clone)]
@@ -141,17 +142,17 @@ pub(in crate::agent) struct Notice {
 }
 
 impl Vigil {
-    /// Takes all that is so of a resource now, and answers what is worth a word.
+    /// Takes all that is so of a resource, or of the cluster, now, and answers what is worth a word.
     pub(in crate::agent) fn look(
         &mut self,
-        resource: &Resource,
+        resource: Option<&Resource>,
         concerns: Vec<Concern>,
         now: Monotonic,
     ) -> Vec<Notice> {
         let mut notices = Vec::new();
         for Concern { matter, words } in concerns {
             let fresh = Watched { began: now, seen: now, told: None, words: String::new() };
-            let watched = self.watched.entry((resource.clone(), matter)).or_insert(fresh);
+            let watched = self.watched.entry((resource.cloned(), matter)).or_insert(fresh);
             (watched.seen, watched.words) = (now, words);
             let since = now.since(watched.began);
             let course = match watched.told {
@@ -167,16 +168,16 @@ impl Vigil {
     }
 
     /// What is over: it was not seen for a while.
-    fn end(&mut self, resource: &Resource, now: Monotonic) -> Vec<Notice> {
+    fn end(&mut self, resource: Option<&Resource>, now: Monotonic) -> Vec<Notice> {
         let is_over = |watched: &Watched| now.since(watched.seen) >= OVER_AFTER;
-        let of_it = |(of, _): &(Resource, Matter)| of == resource;
-        let over: Vec<(Resource, Matter)> = self
+        let of_it = |(of, _): &(Option<Resource>, Matter)| of.as_ref() == resource;
+        let over: Vec<(Option<Resource>, Matter)> = self
             .watched
             .iter()
             .filter(|(key, watched)| of_it(key) && is_over(watched))
             .map(|(key, _)| key.clone())
             .collect();
-        let told = |key: &(Resource, Matter), watched: Watched| {
+        let told = |key: &(Option<Resource>, Matter), watched: Watched| {
             watched.told.map(|_| Notice {
                 matter: key.1,
                 words: watched.words,
@@ -188,12 +189,12 @@ impl Vigil {
 
     /// Resources of which this is watched.
     pub(in crate::agent) fn concerned_by(&self, matter: Matter) -> Vec<Resource> {
-        self.watched.keys().filter(|(_, of)| *of == matter).map(|(resource, _)| resource.clone()).collect()
+        self.watched.keys().filter(|(_, of)| *of == matter).filter_map(|(resource, _)| resource.clone()).collect()
     }
 
     /// Forgets resources that are gone.
     pub(in crate::agent) fn retain(&mut self, keep: impl Fn(&Resource) -> bool) {
-        self.watched.retain(|(resource, _), _| keep(resource));
+        self.watched.retain(|(resource, _), _| resource.as_ref().is_none_or(&keep));
     }
 }
 
@@ -221,7 +222,7 @@ mod tests {
     }
 
     fn courses(vigil: &mut Vigil, concerns: &[Concern], second: u64) -> Vec<Course> {
-        vigil.look(&pool(), concerns.to_vec(), at(second)).into_iter().map(|notice| notice.course).collect()
+        vigil.look(Some(&pool()), concerns.to_vec(), at(second)).into_iter().map(|notice| notice.course).collect()
     }
 
     #[test]
