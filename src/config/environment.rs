@@ -54,10 +54,16 @@ impl Environment<'_> {
     }
 
     fn nomad(&self) -> Result<NomadLayer, ConfigError> {
+        let (token, token_file) = (self.secret("NOMAD_TOKEN"), self.path("NOMAD_TOKEN_FILE"));
+        // Nomad gives every task with an identity the address of its API's socket, which takes nobody without a token.
+        let of_task = self.text("NOMAD_ADDR").is_none() && (token.is_some() || token_file.is_some());
+        let socket = if of_task { self.parse("NOMAD_UNIX_ADDR", key::address)? } else { None };
+        let address_source = if socket.is_some() { "NOMAD_UNIX_ADDR" } else { "NOMAD_ADDR" };
         Ok(NomadLayer {
-            address: self.parse("NOMAD_ADDR", key::address)?,
-            address_source: Some("NOMAD_ADDR".to_owned()),
-            token: self.secret("NOMAD_TOKEN"),
+            address: socket.map_or_else(|| self.parse("NOMAD_ADDR", key::address), |socket| Ok(Some(socket)))?,
+            address_source: Some(address_source.to_owned()),
+            token,
+            token_file,
             region: self.text("NOMAD_REGION"),
             namespace: self.text("NOMAD_NAMESPACE"),
             tls_server_name: self.text("NOMAD_TLS_SERVER_NAME"),

@@ -9,7 +9,7 @@ use super::value::{self, Level};
 use crate::adapters::http::Address;
 
 /// Every key at the top of a file.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "bind_address",
     "cluster_scaling_disable",
     "cluster_scaling_interval",
@@ -28,6 +28,7 @@ const KEYS: [&str; 24] = [
     "nomad_region",
     "nomad_tls_server_name",
     "nomad_token",
+    "nomad_token_file",
     "notification",
     "opsgenie_api_key",
     "rpc_port",
@@ -84,6 +85,7 @@ fn assign(layer: &mut Layer, path: &Path, entry: Entry) -> Result<(), ConfigErro
             layer.nomad.address_source = Some(given.source());
         }
         "nomad_token" => layer.nomad.token = Some(given.secret()?),
+        "nomad_token_file" => layer.nomad.token_file = Some(given.text()?.into()),
         "nomad_tls_server_name" => layer.nomad.tls_server_name = Some(given.text()?),
         "nomad_region" => layer.nomad.region = Some(given.text()?),
         "nomad_namespace" => layer.nomad.namespace = Some(given.text()?),

@@ -138,11 +138,18 @@ pub struct NomadLayer {
 
     /// Nomad's ACL token
     ///
-    /// Anybody on this machine can see a token on the command line. Use the file key nomad_token, or the environment
-    /// variable NOMAD_TOKEN.
+    /// Anybody on this machine can see a token on the command line. Use the file key nomad_token, a file of its own
+    /// (--nomad-token-file), or the environment variable NOMAD_TOKEN.
     #[arg(id = "nomad_token", long = "nomad-token", value_name = "TOKEN", value_parser = value::secret, allow_hyphen_values = true,
           help_heading = "Nomad")]
     pub token: Option<SecretString>,
+
+    /// A file that holds Nomad's ACL token, in place of the token itself
+    ///
+    /// It is read again when it changes: a workload identity is renewed in its file only, secrets/nomad_token or
+    /// secrets/nomad_NAME.jwt. Also by the environment variable NOMAD_TOKEN_FILE.
+    #[arg(id = "nomad_token_file", long = "nomad-token-file", value_name = "PATH", help_heading = "Nomad")]
+    pub token_file: Option<PathBuf>,
 
     /// The name that Nomad's certificate must be for [default: the address]
     #[arg(id = "nomad_tls_server_name", long = "nomad-tls-server-name", value_name = "NAME", help_heading = "Nomad")]
@@ -244,10 +251,16 @@ impl NomadLayer {
             Some(address) => (Some(address), self.address_source),
             None => (under.address, under.address_source),
         };
+        // Either way of giving a token hides both of what is under it.
+        let (token, token_file) = match (self.token, self.token_file) {
+            (None, None) => (under.token, under.token_file),
+            given => given,
+        };
         Self {
             address,
             address_source,
-            token: self.token.or(under.token),
+            token,
+            token_file,
             tls_server_name: self.tls_server_name.or(under.tls_server_name),
             region: self.region.or(under.region),
             namespace: self.namespace.or(under.namespace),

@@ -140,7 +140,7 @@ fn consul(layer: ConsulLayer) -> Result<ConsulSettings, ConfigError> {
         _ => address("consul", given, "http")?,
     };
     let source = Some(source("--consul", layer.address.is_some(), layer.address_source));
-    let endpoint = Endpoint { address, source, tls: tls(layer.tls), token: layer.token };
+    let endpoint = Endpoint { address, source, tls: tls(layer.tls), token: layer.token, token_file: None };
     Ok(ConsulSettings { endpoint, datacenter: layer.datacenter, namespace: layer.namespace })
 }
 
@@ -148,7 +148,8 @@ fn nomad(layer: NomadLayer) -> Result<NomadSettings, ConfigError> {
     let source = source("--nomad", layer.address.is_some(), layer.address_source);
     let address = address("nomad", layer.address.as_deref().unwrap_or("http://localhost:4646"), "http")?;
     let tls = Tls { server_name: layer.tls_server_name, ..tls(layer.tls) };
-    let endpoint = Endpoint { address, source: Some(source), tls, token: layer.token };
+    let (token, token_file) = (layer.token, layer.token_file);
+    let endpoint = Endpoint { address, source: Some(source), tls, token, token_file };
     Ok(NomadSettings { endpoint, region: layer.region, namespace: layer.namespace })
 }
 

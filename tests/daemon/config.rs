@@ -1,5 +1,6 @@
 //! What flags, files and environment come to.
 
+use std::path::Path;
 use std::time::Duration;
 
 use replicator::adapters::http::Verify;
@@ -98,6 +99,33 @@ fn c2_flags_win_over_files_over_environment() {
     let config = with_flags(flags, &["full.hcl"], &variables).unwrap();
     assert_eq!(config.nomad.endpoint.address.to_string(), "http://flag:3");
     assert_eq!((config.job_interval, config.cluster_scaling), (Duration::from_secs(5), Switch::On));
+}
+
+#[test]
+fn c2_a_token_hides_a_token_file_below_it_and_the_other_way_round() {
+    let variables = [("NOMAD_TOKEN_FILE", "/secrets/nomad_agent.jwt"), ("NOMAD_TOKEN", "of the environment")];
+    let both = settle(&[], &variables).unwrap().nomad.endpoint;
+    assert_eq!(both.token_file.as_deref(), Some(Path::new("/secrets/nomad_agent.jwt")), "it wins in the same place");
+    let of_file = settle(&["full.hcl"], &variables).unwrap().nomad.endpoint;
+    assert_eq!((of_file.token.unwrap().expose_secret(), of_file.token_file), ("nomad-hunter2", None));
+    let mut flags = Layer::default();
+    flags.nomad.token_file = Some("token".into());
+    let of_flag = with_flags(flags, &["full.hcl"], &variables).unwrap().nomad.endpoint;
+    assert!(of_flag.token.is_none() && of_flag.token_file.is_some());
+}
+
+#[test]
+fn c9_a_tasks_socket_is_taken_where_there_is_a_token_for_it() {
+    let settled = |variables: &[(&str, &str)]| {
+        let endpoint = settle(&[], variables).unwrap().nomad.endpoint;
+        (endpoint.address.to_string(), endpoint.source.unwrap())
+    };
+    let socket = ("NOMAD_UNIX_ADDR", "unix:///secrets/api.sock");
+    let (address, source) = settled(&[socket, ("NOMAD_TOKEN", "t")]);
+    assert_eq!((address.as_str(), source.as_str()), ("unix:///secrets/api.sock", "NOMAD_UNIX_ADDR"));
+    assert_eq!(settled(&[socket, ("NOMAD_TOKEN_FILE", "t")]).1, "NOMAD_UNIX_ADDR");
+    assert_eq!(settled(&[socket]).1, "the default", "the socket takes nobody without a token");
+    assert_eq!(settled(&[socket, ("NOMAD_TOKEN", "t"), ("NOMAD_ADDR", "http://a:1")]).1, "NOMAD_ADDR");
 }
 
 #[test]

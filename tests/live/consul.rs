@@ -95,7 +95,7 @@ impl ConsulServer {
     pub(crate) fn client(&self) -> ConsulClient {
         let address = Address::parse(&self.address(), "http").unwrap();
         let token = self.acls.then(|| MASTER.into());
-        let endpoint = Endpoint { address, source: None, tls: Tls::default(), token };
+        let endpoint = Endpoint { address, source: None, tls: Tls::default(), token, token_file: None };
         ConsulClient::new(ConsulSettings { endpoint, datacenter: None, namespace: None }).unwrap()
     }
 

@@ -89,6 +89,7 @@ impl NomadServer {
             source: None,
             tls: Tls::default(),
             token: None,
+            token_file: None,
         };
         NomadClient::new(NomadSettings { endpoint, region: None, namespace: None }).unwrap()
     }

@@ -199,6 +199,42 @@ async fn a_page_that_is_not_there_is_no_missing_job() {
 }
 
 #[tokio::test]
+async fn a_token_in_a_file_is_read_again_when_it_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("nomad_token");
+    let server = MockServer::start().await;
+    let answer = ResponseTemplate::new(200).set_body_string("[{}]");
+    Mock::given(method("GET")).respond_with(answer).mount(&server).await;
+    let mut settings = nomad_settings(&server.uri());
+    settings.endpoint.token = Some("in the way".to_owned().into());
+    settings.endpoint.token_file = Some(file.clone());
+    let client = NomadClient::new(settings).unwrap();
+    let error = client.jobs(None).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Denied);
+    assert!(error.message.starts_with(&format!("cannot read the token in {}: ", file.display())), "{error}");
+    for token in ["first", "second"] {
+        std::fs::write(&file, format!("{token}\n")).unwrap();
+        let sends = async || {
+            client.jobs(None).await.unwrap();
+            let asked = server.received_requests().await.unwrap();
+            asked.last().unwrap().headers["x-nomad-token"].to_str().unwrap() == token
+        };
+        // It looks now and then.
+        while !sends().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    std::fs::write(&file, " \n").unwrap();
+    let error = loop {
+        match client.jobs(None).await {
+            Ok(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(error) => break error,
+        }
+    };
+    assert!(error.message.ends_with("which is to hold the token, is empty"), "{error}");
+}
+
+#[tokio::test]
 async fn c9_a_unix_socket_is_as_good_as_a_port() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("nomad.sock");

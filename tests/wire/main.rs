@@ -22,7 +22,13 @@ use wiremock::MockServer;
 
 /// An endpoint without TLS and token.
 fn endpoint(uri: &str) -> Endpoint {
-    Endpoint { address: Address::parse(uri, "http").unwrap(), source: None, tls: Tls::default(), token: None }
+    Endpoint {
+        address: Address::parse(uri, "http").unwrap(),
+        source: None,
+        tls: Tls::default(),
+        token: None,
+        token_file: None,
+    }
 }
 
 fn nomad_settings(uri: &str) -> NomadSettings {

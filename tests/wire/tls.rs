@@ -55,7 +55,7 @@ impl Site {
 
     fn client(&self, tls: Tls) -> Result<NomadClient, ConnectError> {
         let address = Address::parse(&format!("https://127.0.0.1:{}", self.port), "https").unwrap();
-        let endpoint = Endpoint { address, source: None, tls, token: None };
+        let endpoint = Endpoint { address, source: None, tls, token: None, token_file: None };
         NomadClient::new(NomadSettings { endpoint, region: None, namespace: None })
     }
 

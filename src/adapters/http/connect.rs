@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 
 use super::endpoint::{Address, Endpoint, Tls, Verify};
 use super::gate::Gate;
+use super::token::TokenFile;
 use super::without_address;
 use crate::ports::Service;
 
@@ -81,6 +82,7 @@ pub struct Http {
     pub(super) host: Address,
     pub(super) source: Option<String>,
     pub(super) gate: Arc<Gate>,
+    pub(super) token_file: Option<Arc<TokenFile>>,
 }
 
 impl Http {
@@ -91,7 +93,8 @@ impl Http {
     /// When a certificate, a key or the token is of no use.
     pub fn new(service: Service, endpoint: &Endpoint, token_header: &'static str) -> Result<Self, ConnectError> {
         let mut headers = HeaderMap::new();
-        if let Some(token) = &endpoint.token {
+        let token_file = endpoint.token_file.clone().map(|path| Arc::new(TokenFile::new(path, token_header)));
+        if let Some(token) = endpoint.token.as_ref().filter(|_| token_file.is_none()) {
             let value = HeaderValue::from_str(token.expose_secret());
             let mut value = value.map_err(|_| ConnectError::Token { service })?;
             value.set_sensitive(true);
@@ -113,7 +116,7 @@ impl Http {
         let client =
             builder.build().map_err(|error| ConnectError::Client { service, problem: without_address(error) })?;
         let (host, source) = (endpoint.address.without_path(), endpoint.source.clone());
-        Ok(Self { service, client, base, host, source, gate: Arc::new(Gate::new()) })
+        Ok(Self { service, client, base, host, source, gate: Arc::new(Gate::new()), token_file })
     }
 }
 

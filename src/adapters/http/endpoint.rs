@@ -17,6 +17,8 @@ pub struct Endpoint {
     pub tls: Tls,
     /// The ACL token.
     pub token: Option<SecretString>,
+    /// A file that holds it instead, read again when it changes.
+    pub token_file: Option<PathBuf>,
 }
 
 /// Where a server is.

@@ -4,12 +4,14 @@
 //! - `endpoint`: where a server is and how to speak to it.
 //! - `connect`: the client made of that.
 //! - `gate`: how much is asked at once, and when nothing is.
+//! - `token`: a token that stands in a file.
 //! - `request`: one call.
 
 mod connect;
 mod endpoint;
 mod gate;
 mod request;
+mod token;
 
 pub use connect::{ConnectError, Http};
 pub use endpoint::{Address, AddressError, Endpoint, Tls, Verify};

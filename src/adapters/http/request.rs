@@ -178,6 +178,10 @@ impl Request<'_> {
         // A server adds a jitter of its own, of up to a sixteenth.
         let patience = self.wait.map_or(Duration::ZERO, |wait| wait.at_most + wait.at_most / 16);
         let mut request = self.http.client.request(self.method.clone(), self.url.clone()).timeout(TIMEOUT + patience);
+        if let Some(file) = &self.http.token_file {
+            let (name, token) = file.header().map_err(|problem| self.error(ErrorKind::Denied, problem))?;
+            request = request.header(name, token);
+        }
         if let Some(body) = &self.body {
             request = request.header(CONTENT_TYPE, self.content_type).body(body.clone());
         }
