@@ -159,7 +159,7 @@ pub struct NomadLayer {
     #[arg(id = "nomad_region", long = "nomad-region", value_name = "NAME", help_heading = "Nomad")]
     pub region: Option<String>,
 
-    /// The namespace whose jobs are scaled, or * for all [default: default]
+    /// The namespace whose jobs are scaled, several with commas between them, or * for all [default: default]
     #[arg(id = "nomad_namespace", long = "nomad-namespace", value_name = "NAME", help_heading = "Nomad")]
     pub namespace: Option<String>,
 

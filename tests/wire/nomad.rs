@@ -263,6 +263,30 @@ async fn an_entry_that_makes_no_sense_stops_no_other() {
 }
 
 #[tokio::test]
+async fn j2_jobs_of_several_namespaces_are_chosen_among_all() {
+    let server = MockServer::start().await;
+    let mut list = recorded("nomad-1.1.2/jobs").json();
+    let count = list.as_array().unwrap().len();
+    list[0]["Namespace"] = "team-a".into();
+    list[1]["Namespace"] = "team-b".into();
+    let of_all = query_param("namespace", "*");
+    let answer = ResponseTemplate::new(200).set_body_json(list);
+    Mock::given(path("/v1/jobs")).and(of_all).respond_with(answer).mount(&server).await;
+    let listed = async |namespaces: &str| {
+        let settings = replicator::adapters::nomad::NomadSettings {
+            namespace: Some(namespaces.to_owned()),
+            ..nomad_settings(&server.uri())
+        };
+        let client = replicator::adapters::nomad::NomadClient::new(settings).unwrap();
+        let jobs = client.jobs(None).await.unwrap().value;
+        jobs.iter().map(|job| job.key.namespace.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(listed("team-a, team-b").await, ["team-a", "team-b"]);
+    assert_eq!(listed("team-b,gone").await, ["team-b"]);
+    assert_eq!(listed("team-b,*").await.len(), count);
+}
+
+#[tokio::test]
 async fn p6_allocations_come_with_what_they_take() {
     let server = with(&["nomad-1.1.2/allocations-resources"]).await;
     let listed = nomad(&server).allocations(None).await.unwrap();

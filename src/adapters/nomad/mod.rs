@@ -25,6 +25,7 @@ mod scale;
 mod wire;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ pub struct NomadSettings {
     pub endpoint: Endpoint,
     /// The region; that of the server where there is none.
     pub region: Option<String>,
-    /// The namespace, or `*` for all; the default one where there is none.
+    /// The namespace, several with commas between them, or `*` for all; the default one where there is none.
     pub namespace: Option<String>,
 }
 
@@ -68,6 +69,8 @@ struct Session {
     http: Http,
     region: Option<String>,
     namespace: Option<String>,
+    /// The namespaces whose jobs are looked at, where they are several of all.
+    several: Option<BTreeSet<Namespace>>,
     /// Whether the server lists the allocations of all namespaces when asked to; unknown until its answers told.
     lists_all: Cell<Option<bool>>,
     /// Whether it is known to list the evaluations of all namespaces, which servers came to do later.
@@ -135,10 +138,15 @@ async fn believed_list<'s>(
 impl Session {
     fn new(settings: NomadSettings) -> Result<Self, ConnectError> {
         let http = Http::new(Service::Nomad, &settings.endpoint, "x-nomad-token")?;
+        let several = settings.namespace.as_deref().and_then(namespaces::several);
+        // A list is asked for as a part of all.
+        let is_list = settings.namespace.as_ref().is_some_and(|name| name.contains(','));
+        let namespace = if is_list { Some(namespaces::ALL.to_owned()) } else { settings.namespace };
         Ok(Self {
             http,
             region: settings.region,
-            namespace: settings.namespace,
+            namespace,
+            several,
             lists_all: Cell::new(None),
             evaluates_all: Cell::new(false),
             chooses_nodes: Cell::new(true),
@@ -166,8 +174,11 @@ impl Session {
 impl Nomad for NomadClient {
     async fn jobs(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[JobSummary]>>, PortError> {
         let (answer, session) = self.list("jobs", wait).await?;
-        let jobs =
+        let mut jobs =
             wire::each(&answer, &self.named, |stub: wire::JobStub| stub.into_summary(&session.default_namespace()))?;
+        if let Some(several) = &session.several {
+            jobs.retain(|job| several.contains(&job.key.namespace));
+        }
         Ok(Indexed { index: answer.index(), value: jobs.into() })
     }
 

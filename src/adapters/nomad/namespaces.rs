@@ -3,12 +3,21 @@
 //! Servers list them by the namespace `*` since 0.11. Older ones take that for the name of a namespace without
 //! allocations, which would make every node look empty. So the server is asked for both until the answers tell.
 
+use std::collections::BTreeSet;
+
 use super::{Answer, Consistency, NomadClient, Session};
 use crate::domain::Namespace;
 use crate::ports::{ErrorKind, PortError, Wait};
 
 /// Every namespace.
 pub(super) const ALL: &str = "*";
+
+/// The namespaces of a list with commas; nothing where it is one, or all. The servers know one or all, so all are asked for,
+/// as far as the token may see them.
+pub(super) fn several(list: &str) -> Option<BTreeSet<Namespace>> {
+    let names: BTreeSet<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    (list.contains(',') && !names.contains(ALL)).then(|| names.into_iter().map(Namespace::from).collect())
+}
 
 impl NomadClient {
     /// The list, and the index from which a later blocking query goes on.
@@ -73,5 +82,17 @@ fn holds(of_all: &Answer, own: &Answer) -> Option<bool> {
         (false, _) => Some(true),
         (true, false) if of_all.index() >= own.index() => Some(false),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_namespaces_have_commas_between_them() {
+        let names = |list| several(list).map(|names| names.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(names("web, batch,web,"), Some(vec!["batch".to_owned(), "web".to_owned()]));
+        assert_eq!((names("web"), names("*"), names("web,*")), (None, None, None));
     }
 }
