@@ -61,10 +61,7 @@ impl Operation {
     /// What it does, for people who find a trace of it in Nomad.
     #[must_use]
     pub fn words(&self) -> String {
-        let direction = match self.work.direction() {
-            Direction::In => "in",
-            Direction::Out => "out",
-        };
+        let direction = self.work.direction();
         let step = self.step.map(|step| format!(" {} -> {}", step.from, step.to)).unwrap_or_default();
         format!("replicator scales {} {direction}{step}", self.resource)
     }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Url};
 use secrecy::ExposeSecret;
 
 use super::endpoint::{Address, Endpoint, Tls, Verify};
 use super::gate::Gate;
-use super::token::TokenFile;
+use super::token::{TokenFile, header_value};
 use super::without_address;
 use crate::ports::Service;
 
@@ -95,9 +95,7 @@ impl Http {
         let mut headers = HeaderMap::new();
         let token_file = endpoint.token_file.clone().map(|path| Arc::new(TokenFile::new(path, token_header)));
         if let Some(token) = endpoint.token.as_ref().filter(|_| token_file.is_none()) {
-            let value = HeaderValue::from_str(token.expose_secret());
-            let mut value = value.map_err(|_| ConnectError::Token { service })?;
-            value.set_sensitive(true);
+            let value = header_value(token.expose_secret()).ok_or(ConnectError::Token { service })?;
             headers.insert(HeaderName::from_static(token_header), value);
         }
         let builder = Client::builder()

@@ -48,10 +48,14 @@ impl TokenFile {
         if token.is_empty() {
             return Err(format!("{path}, which is to hold the token, is empty"));
         }
-        let value = HeaderValue::from_str(token);
-        let mut value =
-            value.map_err(|_| format!("the token in {path} holds characters that cannot be sent in a header"))?;
-        value.set_sensitive(true);
-        Ok(value)
+        header_value(token)
+            .ok_or_else(|| format!("the token in {path} holds characters that cannot be sent in a header"))
     }
+}
+
+/// A token as a header carries it, hidden from whoever prints it; nothing where it cannot be sent.
+pub(super) fn header_value(token: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(token).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
