@@ -12,7 +12,7 @@ use replicator_sim::plot::{check_kind, plot};
 use replicator_sim::report::write_served;
 use replicator_sim::run::Outcome;
 use replicator_sim::scenario::{Changes, Scenario};
-use replicator_sim::serve::{Addresses, Options, Server};
+use replicator_sim::serve::{Addresses, NomadVersion, Options, Server};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,6 +46,10 @@ pub(crate) struct ServeArguments {
     /// The port of AWS's API; 0 for any that is free
     #[arg(long, value_name = "PORT", default_value_t = 5000)]
     aws_port: u16,
+
+    /// As which Nomad it presents itself: 1.1 or 2.0
+    #[arg(long, value_name = "VERSION", default_value_t = NomadVersion::V1_1)]
+    nomad_version: NomadVersion,
 
     /// Switch Nomad's ACLs on: only this token is taken
     #[arg(long, value_name = "TOKEN")]
@@ -122,6 +126,7 @@ pub(crate) fn serve(arguments: &ServeArguments) -> anyhow::Result<bool> {
         nomad_port: arguments.nomad_port,
         consul_port: arguments.consul_port,
         aws_port: arguments.aws_port,
+        nomad_version: arguments.nomad_version,
         nomad_token: arguments.nomad_token.clone(),
         consul_token: arguments.consul_token.clone(),
         record: arguments.record.clone(),

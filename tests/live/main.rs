@@ -3,8 +3,8 @@
 //!
 //! Where a server is not to be had its tests are skipped, and the reason is printed. `CONSUL_BIN`, `NOMAD_BIN` and
 //! `MOTO_BIN` (its `moto_server`) name the binaries; without them they are looked for on the `PATH`.
-//! The simulator is looked for beside our own binary. `REPLICATOR_REQUIRE=consul,moto,simulator` makes it a failure that one
-//! of these is missing.
+//! The simulator is looked for beside our own binary. `STRANGERS_PYTHON` names a Python that has python-nomad and boto3.
+//! `REPLICATOR_REQUIRE=consul,moto,simulator,strangers` makes it a failure that one of these is missing.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "these tests live in real time")]
@@ -28,6 +28,7 @@ mod side_by_side;
 #[path = "../support/site.rs"]
 mod site;
 mod stand_in;
+mod strangers;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,12 +68,16 @@ impl Servers {
             [("consul", "CONSUL_BIN", "consul"), ("nomad", "NOMAD_BIN", "nomad"), ("moto", "MOTO_BIN", "moto_server")];
         let found = known.into_iter().filter(|(_, variable, file)| binary(variable, file).is_some());
         let simulator = served::binary().map(|_| "simulator");
-        Self { found: found.map(|(name, ..)| name).chain(simulator).collect() }
+        let strangers = strangers::python().map(|_| "strangers");
+        Self { found: found.map(|(name, ..)| name).chain(simulator).chain(strangers).collect() }
     }
 
     /// What is missing of these, and what to do about it.
     fn lack(&self, needed: &[&str]) -> Option<String> {
         let missing = needed.iter().find(|name| !self.found.contains(*name))?;
+        if *missing == "strangers" {
+            return Some("STRANGERS_PYTHON does not name a Python that has python-nomad and boto3".to_owned());
+        }
         let build = if *missing == "simulator" { "build it (cargo build -p replicator-sim), " } else { "" };
         Some(format!("there is no {missing}: {build}set {}_BIN or put it on the PATH", missing.to_uppercase()))
     }
@@ -92,6 +97,7 @@ const SUITES: &[(&[&str], &[Test])] = &[
     (&["consul", "nomad"], NOMAD_TESTS),
     (&["simulator"], SERVED_TESTS),
     (&["consul", "simulator"], SIDE_BY_SIDE_TESTS),
+    (&["simulator", "strangers"], STRANGERS_TESTS),
     #[cfg(feature = "aws")]
     (&["consul", "moto"], AWS_TESTS),
     #[cfg(feature = "aws")]
@@ -137,6 +143,11 @@ const SERVED_TESTS: &[Test] = &[
 
 const SIDE_BY_SIDE_TESTS: &[Test] =
     &[("served_consul_answers_as_a_real_one", side_by_side::the_served_consul_answers_as_a_real_one)];
+
+const STRANGERS_TESTS: &[Test] = &[
+    ("served_nomad_to_python_nomad", strangers::nomad_to_python_nomad),
+    ("served_aws_to_boto3", strangers::aws_to_boto3),
+];
 
 #[cfg(feature = "aws")]
 const SERVED_AWS_TESTS: &[Test] = &[

@@ -37,7 +37,7 @@ impl Simulator {
     }
 
     /// Serves a shipped scenario, with more lines at its end and more flags.
-    fn serve(name: &str, more: &str, flags: &[&str]) -> Self {
+    pub(crate) fn serve(name: &str, more: &str, flags: &[&str]) -> Self {
         let shipped = format!("{}/scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("scenario.toml");

@@ -318,26 +318,36 @@ fn what_is_not_modelled_and_who_may_not_ask_is_told() {
     assert!(made.status == 501 && made.body.contains("<Code>NotImplemented</Code>"), "{}", made.body);
     let zones = "Action=UpdateAutoScalingGroup&AutoScalingGroupName=workers&AvailabilityZones.member.1=c";
     assert_eq!(served.aws(zones).status, 501, "what would change nothing is not said to be done");
+    let same = "Action=UpdateAutoScalingGroup&AutoScalingGroupName=workers&DesiredCapacity=3&MinSize=1&MaxSize=9";
+    assert_eq!(served.aws(same).status, 501, "bounds that are not its own");
+    let tags = "Action=CreateOrUpdateTags&Tags.member.1.ResourceId=workers&Tags.member.1.Key=by&Tags.member.1.Value=me";
+    assert_eq!(served.aws(tags).status, 200);
+    let told = served.aws("Action=DescribeAutoScalingGroups").body;
+    assert!(told.contains("<Value>me</Value><Key>by</Key>"), "{told}");
     let unsigned = served.ask(served.addresses.aws, Method::POST, "/", "Action=DescribeRegions", &[]);
     assert_eq!(unsigned.status, 403);
 }
 
 /// Lines of the event stream, as they come.
-struct Lines<'s> {
+pub(crate) struct Lines<'s> {
     served: &'s Served,
     response: reqwest::Response,
     buffer: String,
 }
 
 impl<'s> Lines<'s> {
-    fn open(served: &'s Served, query: &str) -> Self {
+    pub(crate) fn open(served: &'s Served, query: &str) -> Self {
         let url = format!("http://{}/v1/event/stream{query}", served.addresses.nomad);
         let response = served.runtime.block_on(async { served.client.get(url).send().await.unwrap() });
         assert_eq!(response.status(), 200);
         Self { served, response, buffer: String::new() }
     }
 
-    fn next(&mut self) -> Value {
+    pub(crate) fn headers(&self) -> HeaderMap {
+        self.response.headers().clone()
+    }
+
+    pub(crate) fn next(&mut self) -> Value {
         loop {
             if let Some((line, rest)) = self.buffer.split_once('\n') {
                 let line = serde_json::from_str(line).unwrap();
@@ -351,7 +361,7 @@ impl<'s> Lines<'s> {
     }
 
     /// The next event: its topic, type and key.
-    fn event(&mut self) -> (String, String, Value) {
+    pub(crate) fn event(&mut self) -> (String, String, Value) {
         let line = self.next();
         let event = &line["Events"][0];
         assert_eq!(event["Index"], line["Index"]);

@@ -161,6 +161,9 @@ pub struct GroupPlan {
     pub wants: Wants,
     /// How long a task of it lives on after its allocation has ended.
     pub poststop: Option<Millis>,
+    /// How long an allocation whose client is cut off may be missed before it counts as lost: its `disconnect` block's
+    /// `lost_after`. Without one it is lost at once.
+    pub disconnect: Option<Millis>,
     /// Its tasks.
     pub tasks: Vec<TaskPlan>,
     /// Its `meta`.
@@ -530,6 +533,7 @@ fn group(
             ports: written.ports,
         },
         poststop: written.poststop.map(|span| span.0),
+        disconnect: written.disconnect.map(|span| span.0),
         tasks,
         meta,
         policy,

@@ -13,7 +13,7 @@ use crate::time::Millis;
 const WHAT: &str = "kill_node, kill_zone, kill_agent, stop_agent, destroy_session, clock_jump, nomad_outage, \
                     consul_outage, cloud_outage, statistics_outage, no_statistics, no_capacity, never_join, protect, \
                     failsafe, set_count, set_desired, set_eligibility, drain_node, cancel_drain, detach_instance, \
-                    standby, odd_node, set_meta";
+                    standby, odd_node, set_meta, silence_node";
 
 impl Names<'_> {
     pub(super) fn event(
@@ -92,6 +92,9 @@ impl Names<'_> {
         if let Some(set) = event.set_eligibility {
             let node = self.node(&set.pool, set.node)?;
             faults.push(Fault::SetEligibility { node, eligible: set.eligible });
+        }
+        if let Some(silent) = event.silence_node {
+            faults.push(Fault::SilenceNode(self.node(&silent.pool, silent.node)?));
         }
         if let Some(drain) = event.drain_node {
             faults.push(Fault::DrainNode(self.node(&drain.pool, drain.node)?));

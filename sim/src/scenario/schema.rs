@@ -206,6 +206,7 @@ pub(super) struct Group {
     #[serde(default)]
     pub(super) ports: Vec<u16>,
     pub(super) poststop: Option<Span>,
+    pub(super) disconnect: Option<Span>,
     pub(super) tasks: Spanned<BTreeMap<String, Task>>,
     pub(super) meta: Option<WrittenMeta>,
     pub(super) scaling: Option<Spanned<WrittenScaling>>,
@@ -288,6 +289,7 @@ pub(super) struct Event {
     pub(super) odd_node: Option<OddNode>,
     pub(super) set_meta: Option<SetMeta>,
     pub(super) no_statistics: Option<Spanned<String>>,
+    pub(super) silence_node: Option<OneNode>,
 }
 
 /// A pool, where no more needs to be said.
@@ -488,6 +490,8 @@ pub enum Fault {
     },
     /// The clients of a pool collect no statistics.
     NoStatistics(usize),
+    /// A node's client is cut off from Nomad's servers.
+    SilenceNode(NodeChoice),
 }
 
 /// A node of a pool.

@@ -15,9 +15,11 @@ const LARGEST_PART: usize = 100;
 /// How many instances of EC2 are.
 const LARGEST_PART_OF_EC2: usize = 1000;
 
-/// What a change of the desired capacity may say. Cooldowns are not honoured: a group's own is not modelled.
-const OF_DESIRED_CAPACITY: [&str; 5] =
-    ["Action", "Version", "AutoScalingGroupName", "DesiredCapacity", "HonorCooldown"];
+/// What a change of the desired capacity may say; bounds and zones only as they are. Cooldowns are not honoured: a group's own
+/// is not modelled.
+const OF_DESIRED_CAPACITY: [&str; 7] =
+    ["Action", "Version", "AutoScalingGroupName", "DesiredCapacity", "HonorCooldown", "MinSize", "MaxSize"];
+const ZONES: &str = "AvailabilityZones.member";
 
 /// What a request is about.
 struct Request<'a> {
@@ -160,11 +162,26 @@ impl Request<'_> {
         let decrement = self.is("ShouldDecrementDesiredCapacity");
         let result = match action {
             "UpdateAutoScalingGroup" | "SetDesiredCapacity" => {
-                if self.parameters.keys().any(|name| !OF_DESIRED_CAPACITY.contains(&name.as_str())) {
+                let is_known = |name: &String| OF_DESIRED_CAPACITY.contains(&name.as_str()) || name.starts_with(ZONES);
+                let bounds = (self.number("MinSize")?, self.number("MaxSize")?);
+                if !self.parameters.keys().all(is_known)
+                    || !world.is_as_said(group, region, bounds, &self.list(ZONES))?
+                {
                     return Ok(None);
                 }
                 if let Some(desired) = self.number("DesiredCapacity")? {
                     world.set_desired_by_order(group, region, u32::try_from(desired).unwrap_or(u32::MAX))?;
+                }
+                return Ok(Some(Done::Nothing));
+            }
+            "CreateOrUpdateTags" => {
+                for number in 1.. {
+                    let field = |name: &str| self.text(&format!("Tags.member.{number}.{name}")).to_owned();
+                    if field("Key").is_empty() {
+                        break;
+                    }
+                    let at_launch = field("PropagateAtLaunch") == "true";
+                    world.tag_by_order(&field("ResourceId"), region, (field("Key"), field("Value"), at_launch))?;
                 }
                 return Ok(Some(Done::Nothing));
             }

@@ -100,10 +100,22 @@ impl Asked {
     }
 
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Reply> {
-        serde_json::from_slice(&self.body).map_err(|error| {
-            let word = if error.is_eof() { "unexpected EOF".to_owned() } else { error.to_string() };
-            Reply::text(400, word)
-        })
+        serde_json::from_slice(&self.body).map_err(|error| Reply::text(400, self.words_of(&error)))
+    }
+
+    /// What is wrong with a body, in Go's words where they are known.
+    fn words_of(&self, error: &serde_json::Error) -> String {
+        if error.is_eof() {
+            return "unexpected EOF".to_owned();
+        }
+        let said = error.to_string();
+        let line = self.body.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1));
+        match line.and_then(|line| line.get(error.column().checked_sub(1)?)) {
+            Some(byte) if said.starts_with("key must be a string") => {
+                format!("invalid character {:?} looking for beginning of object key string", char::from(*byte))
+            }
+            _ => said,
+        }
     }
 
     /// The index and wait of a blocking query; nothing where it is none.

@@ -35,6 +35,7 @@ use crate::run::Outcome;
 use crate::scenario::Scenario;
 use crate::stage::Stage;
 use crate::time::Millis;
+pub use crate::world::api::{NomadVersion, UnknownVersion};
 use crate::world::{Calendar, Topic, Until, World};
 use exchange::{Asked, HttpResponse, Reply};
 use protocol::Protocol;
@@ -67,6 +68,8 @@ pub struct Options {
     pub consul_port: u16,
     /// The port of AWS's API.
     pub aws_port: u16,
+    /// As which Nomad it presents itself.
+    pub nomad_version: NomadVersion,
     /// The only ACL token that Nomad takes; any will do where there is none.
     pub nomad_token: Option<String>,
     /// The only ACL token that Consul takes.
@@ -83,6 +86,7 @@ impl std::fmt::Debug for Options {
         f.debug_struct("Options")
             .field("speed", &self.speed)
             .field("ports", &ports)
+            .field("nomad_version", &self.nomad_version)
             .field("record", record)
             .finish_non_exhaustive()
     }
@@ -168,6 +172,7 @@ impl Server {
             let mut world = stage.world.borrow_mut();
             world.open_stream();
             world.nomad_address = Some(nomad_at.to_string());
+            world.nomad_version = options.nomad_version;
             #[expect(clippy::disallowed_methods, reason = "clients compare what they are told with their own clock")]
             let now = jiff::Timestamp::now();
             world.calendar = Calendar::from(now);

@@ -2,6 +2,7 @@
 
 use replicator::domain::{ClientStatus, DesiredStatus, JobKind};
 
+use super::evaluations::Trigger;
 use super::nomad::StopReason;
 use super::stream::{ALLOCATION_UPDATED, DESIRED_STATUS, PLAN_RESULT};
 use super::{Happening, Signal, Topic, World};
@@ -137,6 +138,28 @@ impl World {
         }
         self.capacity_grew();
         self.finish_drain(node);
+    }
+
+    /// Nobody hears of an allocation any more: another is placed in its stead.
+    pub(super) fn allocation_is_unknown(&mut self, allocation: usize) {
+        self.nomad.allocations[allocation].client = ClientStatus::Unknown;
+        self.leaves_group(allocation);
+        self.allocation_changed(allocation, ALLOCATION_UPDATED);
+    }
+
+    /// It runs as it did: what was placed in its stead stops.
+    pub(super) fn allocation_is_heard_again(&mut self, allocation: usize) {
+        let it = &mut self.nomad.allocations[allocation];
+        it.client = ClientStatus::Running;
+        let (group, number) = (it.group, it.number);
+        self.allocation_changed(allocation, ALLOCATION_UPDATED);
+        let stead = |it: &&usize| self.nomad.allocations[**it].number == number;
+        if let Some(stead) = self.nomad.groups[group].allocations.iter().find(stead).copied() {
+            self.stop_allocation(stead, StopReason::NotNeeded);
+        }
+        self.nomad.groups[group].allocations.insert(allocation);
+        self.nomad.groups[group].numbers.insert(number);
+        self.evaluate_soon(self.plan.groups[group].job, Trigger::Reconnect);
     }
 
     pub(super) fn allocation_is_gone(&mut self, allocation: usize) {

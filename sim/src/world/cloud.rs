@@ -43,6 +43,8 @@ pub(super) struct SimPool {
     /// How many faults are on each zone.
     pub(super) zones_down: BTreeMap<String, u32>,
     reconciling: bool,
+    /// What somebody wrote on it, by key: a value, and whether instances that it launches get it, too.
+    pub(super) tags: BTreeMap<String, (String, bool)>,
 }
 
 /// What a group did, or does.
@@ -84,6 +86,7 @@ impl Cloud {
             never_join: 0,
             zones_down: BTreeMap::new(),
             reconciling: false,
+            tags: BTreeMap::new(),
         };
         Self {
             groups: plan.pools.iter().map(|pool| group(pool.nodes)).collect(),

@@ -28,6 +28,8 @@ pub(super) enum Trigger {
     NodeUpdate,
     /// Some of it could not be placed before.
     QueuedAllocations,
+    /// The client of something that was unknown is heard again.
+    Reconnect,
 }
 
 impl Trigger {

@@ -73,7 +73,11 @@ impl World {
             }
             Fault::NoStatistics(pool) => self.outages.uncollected[pool] -= 1,
             Fault::Standby(pool) => self.standby_is_over(number, pool),
-            Fault::SetEligibility { .. } | Fault::DrainNode(_) | Fault::OddNode { .. } | Fault::SetMeta { .. } => {
+            Fault::SetEligibility { .. }
+            | Fault::DrainNode(_)
+            | Fault::OddNode { .. }
+            | Fault::SetMeta { .. }
+            | Fault::SilenceNode(_) => {
                 self.node_fault_ends(number, &fault);
             }
             Fault::KillNode { .. }
@@ -90,7 +94,10 @@ impl World {
     /// What is done to one node.
     fn node_fault_begins(&mut self, number: usize, fault: &Fault) {
         let choice = match fault {
-            Fault::SetEligibility { node, .. } | Fault::DrainNode(node) | Fault::OddNode { node, .. } => *node,
+            Fault::SetEligibility { node, .. }
+            | Fault::DrainNode(node)
+            | Fault::OddNode { node, .. }
+            | Fault::SilenceNode(node) => *node,
             Fault::SetMeta { pool, node, .. } => NodeChoice { pool: *pool, number: *node },
             _ => return,
         };
@@ -100,6 +107,7 @@ impl World {
             Fault::DrainNode(_) => self.start_drain(node, BTreeMap::new()),
             Fault::OddNode { cpu, .. } => self.show_cpu(node, Some(*cpu)),
             Fault::SetMeta { key, value, .. } => self.change_meta(node, key, Some(value)),
+            Fault::SilenceNode(_) => self.client_falls_silent(node),
             _ => {}
         }
     }
@@ -111,6 +119,7 @@ impl World {
             Fault::DrainNode(_) => self.cancel_drain(node),
             Fault::OddNode { .. } => self.show_cpu(node, None),
             Fault::SetMeta { key, .. } => self.change_meta(node, key, None),
+            Fault::SilenceNode(_) => self.client_is_heard_again(node),
             _ => {}
         }
     }
@@ -150,6 +159,9 @@ impl World {
             }
             Fault::SetMeta { pool: of, node, key, value } => {
                 format!("node {node} of pool {} has {key} = {value:?} in its meta", pool(of))
+            }
+            Fault::SilenceNode(node) => {
+                format!("node {} of pool {} is cut off from the servers", node.number, pool(&node.pool))
             }
             Fault::NoStatistics(of) => format!("the clients of pool {} collect no statistics", pool(of)),
         }

@@ -1,6 +1,8 @@
 //! Whether a node will do for a group's work beside amounts, as Nomad's feasibility checks have it: constraints, work that
 //! must stay apart, static ports. This is the simulator's own; it knows nothing of what the core takes for a fit.
 
+use std::collections::BTreeMap;
+
 use replicator::domain::{Meta, Resources};
 use replicator::policy::POOL_KEY;
 
@@ -69,11 +71,26 @@ impl World {
 
     /// A node's meta: its pool's, with what was changed on this one.
     pub(super) fn meta_of(&self, node: usize) -> Meta {
-        let it = &self.nomad.nodes[node];
-        let pool = &self.plan.pools[it.pool];
+        self.meta_with(node, &self.nomad.nodes[node].meta)
+    }
+
+    /// A node's meta as its client's configuration has it.
+    pub(super) fn configured_meta_of(&self, node: usize) -> Meta {
+        self.meta_with(node, &BTreeMap::new())
+    }
+
+    pub(super) fn meta_with(&self, node: usize, changed: &BTreeMap<String, Option<String>>) -> Meta {
+        let pool = &self.plan.pools[self.nomad.nodes[node].pool];
         let shown = |key: &str| pool.policy_in == PolicyHome::Meta || key == POOL_KEY;
-        let of_pool = pool.meta.iter().filter(|(key, _)| shown(key));
-        of_pool.chain(&it.meta).map(|(key, value)| (key.clone(), value.clone())).collect()
+        let mut meta: Meta =
+            pool.meta.iter().filter(|(key, _)| shown(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        for (key, value) in changed {
+            match value {
+                Some(value) => meta.insert(key.clone(), value.clone()),
+                None => meta.remove(key),
+            };
+        }
+        meta
     }
 
     /// What a node offers, by what it shows.

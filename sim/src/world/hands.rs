@@ -3,6 +3,8 @@
 use replicator::domain::{Eligibility, Lifecycle, MegaHertz};
 
 use super::World;
+use super::nomad::Contact;
+use super::stream::NODE_REGISTRATION;
 use crate::scenario::NodeChoice;
 
 impl World {
@@ -68,17 +70,34 @@ impl World {
     pub(super) fn show_cpu(&mut self, node: usize, cpu: Option<u32>) {
         self.nomad.nodes[node].shown_cpu = cpu.map(|mhz| MegaHertz(mhz.into()));
         self.node_changed(node);
+        self.publish_node(node, NODE_REGISTRATION);
         self.capacity_grew();
     }
 
     /// A key of a node's meta has another value, or its pool's again.
     pub(super) fn change_meta(&mut self, node: usize, key: &str, value: Option<&str>) {
-        let meta = &mut self.nomad.nodes[node].meta;
-        match value {
-            Some(value) => meta.insert(key.to_owned(), value.to_owned()),
-            None => meta.remove(key),
-        };
+        let it = &mut self.nomad.nodes[node];
+        for meta in [&mut it.dynamic, &mut it.meta] {
+            match value {
+                Some(value) => meta.insert(key.to_owned(), Some(value.to_owned())),
+                None => meta.remove(key),
+            };
+        }
+        self.meta_has_changed(node);
+    }
+
+    /// What a client was told of its meta reaches the servers.
+    pub(super) fn metadata_arrives(&mut self, node: usize) {
+        let it = &mut self.nomad.nodes[node];
+        if it.alive && it.contact == Contact::Open && it.meta != it.dynamic {
+            it.meta.clone_from(&it.dynamic);
+            self.meta_has_changed(node);
+        }
+    }
+
+    fn meta_has_changed(&mut self, node: usize) {
         self.node_changed(node);
+        self.publish_node(node, NODE_REGISTRATION);
         self.capacity_grew();
         self.run_system_jobs();
     }

@@ -121,6 +121,8 @@ pub(crate) struct World {
     stream: Option<EventStream>,
     /// Where Nomad is served: clients of it ask nodes directly, and must find them there.
     pub(crate) nomad_address: Option<String>,
+    /// As which Nomad it shows itself there.
+    pub(crate) nomad_version: api::NomadVersion,
     outages: Outages,
     invariants: Invariants,
     waiters: BTreeMap<Topic, Vec<Waker>>,
@@ -173,6 +175,7 @@ impl World {
             queue: Queue::default(),
             stream: None,
             nomad_address: None,
+            nomad_version: api::NomadVersion::default(),
             outages: Outages {
                 statistics: vec![0; plan.groups.len()],
                 uncollected: vec![0; plan.pools.len()],
@@ -245,6 +248,8 @@ impl World {
             Happening::GroupReconciles(pool) => self.reconcile_pool(pool),
             Happening::InstanceInService(instance) => self.instance_in_service(instance),
             Happening::NodeJoins(instance) => self.node_joins(instance),
+            Happening::MetadataArrives(node) => self.metadata_arrives(node),
+            Happening::UnknownIsLost(allocation) => self.unknown_is_lost(allocation),
             Happening::NodeMissed(node) => self.node_missed(node),
             Happening::InstanceGone(instance) => self.instance_gone(instance),
             Happening::GroupNotices(instance) => self.group_notices(instance),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use replicator::domain::{ClientStatus, Eligibility, NodeStatus};
 
 use super::evaluations::Trigger;
-use super::nomad::{SimNode, uuid};
+use super::nomad::{Contact, SimNode, uuid};
 use super::stream::{NODE_EVENT, NODE_REGISTRATION};
 use super::{Happening, Topic, World};
 use crate::time::Millis;
@@ -115,7 +115,9 @@ impl World {
             drain_meta: BTreeMap::new(),
             events: Vec::new(),
             free,
+            dynamic: BTreeMap::new(),
             meta: BTreeMap::new(),
+            contact: Contact::Open,
             shown_cpu: None,
             drained_by_agent: false,
             allocations: BTreeSet::new(),
@@ -140,22 +142,93 @@ impl World {
         for allocation in self.nomad.nodes[node].allocations.clone() {
             self.stops_serving(allocation);
         }
+        self.misses_heartbeats(node);
+    }
+
+    fn misses_heartbeats(&mut self, node: usize) {
         let (soonest, latest) = MISSED_AFTER;
         let spread = crate::scenario::Delay::Uniform { min: soonest, max: latest };
         let at = self.now + self.streams.heartbeat.delay(spread);
         self.schedule(at, Happening::NodeMissed(node));
     }
 
+    /// The client of a node is cut off from the servers. What runs there goes on, and serves.
+    pub(super) fn client_falls_silent(&mut self, node: usize) {
+        let it = &mut self.nomad.nodes[node];
+        if it.alive && it.contact == Contact::Open {
+            it.contact = Contact::CutOff;
+            self.misses_heartbeats(node);
+        }
+    }
+
+    /// A client that was cut off is heard again. What was unknown runs, and what was placed in its stead stops; what was
+    /// given up for lost stays so.
+    pub(super) fn client_is_heard_again(&mut self, node: usize) {
+        let it = &mut self.nomad.nodes[node];
+        let was_cut_off = std::mem::replace(&mut it.contact, Contact::Open) == Contact::CutOff;
+        if !was_cut_off || it.status == NodeStatus::Ready {
+            return;
+        }
+        it.status = NodeStatus::Ready;
+        self.node_changed(node);
+        self.node_event(node, "Cluster", "Node reregistered by heartbeat", None);
+        self.publish_node(node, NODE_REGISTRATION);
+        let name = self.nomad.nodes[node].name.clone();
+        self.note(|| format!("node {name} is heard again"));
+        for allocation in self.unknown_on(node) {
+            self.allocation_is_heard_again(allocation);
+        }
+        self.capacity_grew();
+        self.run_system_jobs();
+    }
+
+    fn unknown_on(&self, node: usize) -> Vec<usize> {
+        let unknown = |it: &&usize| self.nomad.allocations[**it].client == ClientStatus::Unknown;
+        self.nomad.nodes[node].allocations.iter().filter(unknown).copied().collect()
+    }
+
+    /// Nothing was heard of an allocation for as long as its group's `disconnect` block gives it.
+    pub(super) fn unknown_is_lost(&mut self, allocation: usize) {
+        let it = &self.nomad.allocations[allocation];
+        if it.client != ClientStatus::Unknown {
+            return;
+        }
+        let node = it.node;
+        self.allocation_ends(allocation, ClientStatus::Lost);
+        if self.unknown_on(node).is_empty() && self.nomad.nodes[node].status == NodeStatus::Disconnected {
+            self.nomad.nodes[node].status = NodeStatus::Down;
+            self.node_changed(node);
+            self.publish_node(node, NODE_EVENT);
+        }
+    }
+
+    /// Nomad has not heard of a node for long: it is down, or disconnected where something on it may be missed for a while.
     pub(super) fn node_missed(&mut self, node: usize) {
-        self.nomad.nodes[node].status = NodeStatus::Down;
+        let it = &self.nomad.nodes[node];
+        if it.alive && it.contact != Contact::CutOff || it.status != NodeStatus::Ready {
+            return;
+        }
+        let patience = |allocation: &usize| self.plan.groups[self.nomad.allocations[*allocation].group].disconnect;
+        let missed: Vec<(usize, Millis)> = it.allocations.iter().filter_map(|it| Some((*it, patience(it)?))).collect();
+        let status = if missed.is_empty() { NodeStatus::Down } else { NodeStatus::Disconnected };
+        self.nomad.nodes[node].status = status;
         self.nomad.nodes[node].draining = false;
         self.node_changed(node);
         self.node_event(node, "Cluster", "Node heartbeat missed", None);
         self.publish_node(node, NODE_EVENT);
         let name = self.nomad.nodes[node].name.clone();
-        self.note(|| format!("node {name} is down"));
+        let word = if status == NodeStatus::Down { "down" } else { "disconnected" };
+        self.note(|| format!("node {name} is {word}"));
         let mut jobs = BTreeSet::new();
+        for (allocation, lost_after) in missed {
+            jobs.insert(self.plan.groups[self.nomad.allocations[allocation].group].job);
+            self.allocation_is_unknown(allocation);
+            self.schedule(self.now + lost_after, Happening::UnknownIsLost(allocation));
+        }
         for allocation in self.nomad.nodes[node].allocations.clone() {
+            if self.nomad.allocations[allocation].client == ClientStatus::Unknown {
+                continue;
+            }
             jobs.insert(self.plan.groups[self.nomad.allocations[allocation].group].job);
             self.allocation_ends(allocation, ClientStatus::Lost);
         }

@@ -57,6 +57,17 @@ pub(super) struct Lists {
     pub(super) deployments: Option<Arc<[replicator::domain::Deployment]>>,
 }
 
+/// How the servers stand with a node's client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Contact {
+    /// As it lives, it is heard.
+    Open,
+    /// It is cut off from the servers. What runs on it runs on.
+    CutOff,
+    /// The servers were told to forget the node.
+    Forgotten,
+}
+
 pub(super) struct SimNode {
     pub(super) id: NodeId,
     pub(super) name: String,
@@ -80,8 +91,11 @@ pub(super) struct SimNode {
     /// What happened to it, the oldest first.
     pub(super) events: Vec<NodeEvent>,
     pub(super) free: Resources,
-    /// What was changed in its meta.
-    pub(super) meta: Meta,
+    /// What was changed in its meta, as its client has it: another value, or nothing where a key was taken away.
+    pub(super) dynamic: BTreeMap<String, Option<String>>,
+    /// The same, as the servers have heard of it.
+    pub(super) meta: BTreeMap<String, Option<String>>,
+    pub(super) contact: Contact,
     /// The CPU that it shows in place of its own, MHz.
     pub(super) shown_cpu: Option<MegaHertz>,
     /// Whether an agent drained it, and nobody has let work in again since.
@@ -191,6 +205,8 @@ pub(super) struct SimDeployment {
     pub(super) create_index: u64,
     pub(super) modify_index: u64,
     pub(super) status: DeploymentStatus,
+    pub(super) created: Millis,
+    pub(super) changed: Millis,
     /// When the allocations that stay as they are have proven healthy again.
     pub(super) proven_at: Millis,
     /// When it fails, unless there is progress before.

@@ -7,6 +7,7 @@ use replicator::domain::{Eligibility, GroupKey, JobKey, Meta, Resource};
 use serde_json::Value;
 
 use super::World;
+use super::api::NomadVersion;
 use super::evaluations::Trigger;
 use super::nodes::{DrainCourse, DrainDeadline};
 use super::nomad::ScalingEvent;
@@ -24,6 +25,8 @@ pub(crate) struct ScaleOrder {
     pub(crate) error: bool,
     pub(crate) message: String,
     pub(crate) meta: Value,
+    /// The job modify index that the job must have still.
+    pub(crate) enforced: Option<u64>,
 }
 
 /// A count was changed, or a word taken down.
@@ -41,6 +44,15 @@ pub(crate) enum ScaleRefused {
     NoJob,
     NoGroup,
     Count(CountRefused),
+    /// It was changed meanwhile.
+    Changed {
+        has: u64,
+    },
+    /// A job has at most so many allocations.
+    Total {
+        total: u64,
+        most: u64,
+    },
 }
 
 /// Why a count was not taken.
@@ -123,8 +135,17 @@ impl World {
         }
     }
 
-    /// Changes a count. While a deployment is active that is refused, and yet the servers' memory holds the new count
-    /// from then on, which the next evaluation brings about: so do Nomad's servers from 0.12 to 1.3.
+    /// Today's servers have a largest number of allocations of one job: `job_max_count`.
+    fn check_total(&self, group: usize, count: u32) -> Result<(), ScaleRefused> {
+        const JOB_MAX_COUNT: u64 = 50_000;
+        let others = self.plan.jobs[self.plan.groups[group].job].groups.clone().filter(|other| *other != group);
+        let total = u64::from(count) + others.map(|other| u64::from(self.nomad.groups[other].count)).sum::<u64>();
+        let is_too_much = self.nomad_version == NomadVersion::V2_0 && total > JOB_MAX_COUNT;
+        if is_too_much { Err(ScaleRefused::Total { total, most: JOB_MAX_COUNT }) } else { Ok(()) }
+    }
+
+    /// Changes a count. While a deployment is active that is refused; the memory of Nomad's servers from 0.12 to 1.3 holds
+    /// the new count from then on all the same, and the next evaluation brings it about.
     pub(crate) fn scale_by_order(&mut self, order: &ScaleOrder) -> Result<Scaled, ScaleRefused> {
         let job = self.job_number(&order.job).ok_or(ScaleRefused::NoJob)?;
         let key = GroupKey { job: order.job.clone(), group: order.group.as_str().into() };
@@ -142,12 +163,19 @@ impl World {
         };
         let mut refused = None;
         if let Some(count) = order.count {
+            let has = self.nomad.jobs[job].modify_index;
+            if order.enforced.is_some_and(|index| index != has) {
+                return Err(ScaleRefused::Changed { has });
+            }
             self.check_bounds(group, count).map_err(ScaleRefused::Count)?;
+            self.check_total(group, count)?;
             if self.is_deploying(job) {
                 refused = Some(CountRefused::Deploying);
-                self.nomad.groups[group].count = count;
-                self.nomad.jobs[job].detail = None;
-                self.evaluate_soon(job, Trigger::DeploymentWatcher);
+                if self.nomad_version == NomadVersion::V1_1 {
+                    self.nomad.groups[group].count = count;
+                    self.nomad.jobs[job].detail = None;
+                    self.evaluate_soon(job, Trigger::DeploymentWatcher);
+                }
                 let original = serde_json::json!({
                     "OriginalMessage": order.message, "OriginalCount": count, "OriginalMeta": order.meta,
                 });

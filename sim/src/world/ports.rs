@@ -293,7 +293,7 @@ impl Nomad for SimPorts {
             let number = number_of(id.as_str()).filter(|number| *number < world.nomad.allocations.len());
             let number = number.ok_or_else(|| not_found(Service::Nomad, "read statistics"))?;
             let it = &world.nomad.allocations[number];
-            let reachable = world.nomad.nodes[it.node].alive && world.outages.statistics[it.group] == 0;
+            let reachable = world.client_answers(it.node) && world.outages.statistics[it.group] == 0;
             if !reachable || it.client != ClientStatus::Running {
                 let message = "the client does not answer";
                 return Err(PortError::new(Service::Nomad, "read statistics", ErrorKind::Unreachable, message));

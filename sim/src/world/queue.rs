@@ -37,6 +37,10 @@ pub(crate) enum Happening {
     InstanceInService(usize),
     /// The node of an instance joins Nomad.
     NodeJoins(usize),
+    /// What a client was told of its meta reaches the servers.
+    MetadataArrives(usize),
+    /// An allocation that its servers have not heard of for long counts as lost.
+    UnknownIsLost(usize),
     /// Nomad has missed the heartbeats of a node.
     NodeMissed(usize),
     /// An instance that was shutting down is terminated.

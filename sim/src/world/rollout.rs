@@ -24,6 +24,8 @@ impl World {
             create_index,
             modify_index: create_index,
             status: DeploymentStatus::Running,
+            created: self.now,
+            changed: self.now,
             proven_at,
             progress_by,
             desired: self.plan.jobs[job].groups.clone().map(|group| self.nomad.groups[group].count).collect(),
@@ -65,7 +67,8 @@ impl World {
     fn deployment_is_told(&mut self, number: usize) {
         if self.stream.is_some() {
             let index = self.nomad_changed(Topic::Deployments);
-            self.nomad.deployments[number].modify_index = index;
+            let it = &mut self.nomad.deployments[number];
+            (it.modify_index, it.changed) = (index, self.now);
             self.publish_deployment(number, ALLOCATION_UPDATED);
         }
     }
@@ -90,6 +93,7 @@ impl World {
         let index = self.nomad_changed(Topic::Deployments);
         let it = &mut self.nomad.deployments[number];
         (it.status, it.modify_index, it.ended_with) = (status, index, Some(ended_with));
+        it.changed = self.now;
         self.publish_deployment(number, PLAN_RESULT);
         let job = self.plan.jobs[self.nomad.deployments[number].job].key.clone();
         self.note(|| format!("deployment of {job} is {status:?}").to_lowercase());

@@ -7,7 +7,9 @@
 mod aws;
 mod consul;
 mod nomad;
+mod nomad_today;
 mod shape;
+mod story;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -30,6 +32,11 @@ impl Contract {
         let recordings = all[server].take();
         assert!(recordings.is_object(), "recordings of {server}");
         Self { recordings, held: BTreeSet::new(), wrong: Vec::new() }
+    }
+
+    /// What was recorded.
+    fn names(&self) -> impl Iterator<Item = String> {
+        self.recordings.as_object().into_iter().flat_map(|recordings| recordings.keys().cloned())
     }
 
     /// Holds an answer against a recording.

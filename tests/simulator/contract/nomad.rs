@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Contract;
+use super::story::{NOBODY, Story};
 use crate::served::{Answer, Served};
 use replicator_sim::serve::Options;
 
@@ -29,9 +30,6 @@ const UNSERVED: &[(&str, &str)] = &[
     ("job-failing-allocations", "allocations do not fail in the model"),
     ("job-failing-deployment", "allocations do not fail in the model"),
     ("scale-get-failing", "allocations do not fail in the model"),
-    ("client-stats", "the model has no figures of whole machines"),
-    ("client-stats-node", "the model has no figures of whole machines"),
-    ("client-stats-node-unknown", "the model has no figures of whole machines"),
     ("job-plan", "plans are not modelled"),
     ("job-purged", "jobs stay"),
     ("job-purged-allocations", "jobs stay"),
@@ -211,68 +209,6 @@ cpu = 100
 memory = 32
 "#;
 
-/// Somebody or something that is not there.
-const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
-
-struct Story {
-    contract: Contract,
-    served: Served,
-}
-
-impl Story {
-    fn get(&mut self, recording: &str, path: &str) -> Answer {
-        let answer = self.served.nomad(path);
-        self.contract.hold(recording, &answer);
-        answer
-    }
-
-    /// The same page for several recordings.
-    fn get_as(&mut self, recordings: &[&str], path: &str) -> Answer {
-        let answer = self.served.nomad(path);
-        for recording in recordings {
-            self.contract.hold(recording, &answer);
-        }
-        answer
-    }
-
-    fn send(&mut self, recording: &str, method: Method, path: &str, body: &str) -> Answer {
-        let answer = self.served.ask(self.served.addresses.nomad, method, path, body, &[]);
-        self.contract.hold(recording, &answer);
-        answer
-    }
-
-    fn post(&mut self, recording: &str, path: &str, body: &Value) -> Answer {
-        self.send(recording, Method::POST, path, &body.to_string())
-    }
-
-    fn put(&mut self, recording: &str, path: &str, body: &Value) -> Answer {
-        self.send(recording, Method::PUT, path, &body.to_string())
-    }
-
-    fn scale(&mut self, recording: &str, job: &str, body: &Value) -> Answer {
-        self.post(recording, &format!("/v1/job/{job}/scale"), body)
-    }
-
-    fn json(&self, path: &str) -> Value {
-        self.served.nomad(path).json()
-    }
-
-    /// Waits until the present version of a job is deployed.
-    fn await_deployment(&self, job: &str) {
-        self.served.eventually("the end of a deployment", |served| {
-            let version = served.nomad(&format!("/v1/job/{job}")).json()["Version"].clone();
-            let deployment = served.nomad(&format!("/v1/job/{job}/deployment")).json();
-            deployment["JobVersion"] == version && deployment["Status"] != "running"
-        });
-    }
-
-    fn await_evaluation(&self, id: &str) {
-        self.served.eventually("the end of an evaluation", |served| {
-            served.nomad(&format!("/v1/evaluation/{id}")).json()["Status"] != "pending"
-        });
-    }
-}
-
 #[test]
 fn the_served_nomad_answers_as_the_recorded_one() {
     let served = Served::of_text(SCENARIO, Options::default());
@@ -358,6 +294,8 @@ fn lists_and_pages(story: &mut Story) {
 
     story.get("nodes", "/v1/nodes");
     story.get("nodes-now", "/v1/nodes");
+    story.get("client-stats", "/v1/client/stats");
+    story.get("client-stats-node", &format!("/v1/client/stats?node_id={node}"));
     let page = story.get("node", &format!("/v1/node/{node}")).json();
     let address = story.served.addresses.nomad.to_string();
     assert_eq!(page["HTTPAddr"], address.as_str(), "clients ask nodes themselves, and must find them");
@@ -428,6 +366,7 @@ fn what_is_not_there(story: &mut Story) {
         ("node-unknown", &format!("node/{NOBODY}")),
         ("node-badid", "node/zzz"),
         ("node-short-id", "node/08b03c90"),
+        ("client-stats-node-unknown", &format!("client/stats?node_id={NOBODY}")),
         ("path-404", "nope"),
         ("jobs-region-unknown", "jobs?region=nope"),
         ("bad-index", "jobs?index=abc"),
@@ -437,7 +376,7 @@ fn what_is_not_there(story: &mut Story) {
     }
     story.send("method-delete-jobs", Method::DELETE, "/v1/jobs", "");
     // What is known and not served says so.
-    for path in ["metrics", "client/stats", "job/web/versions", "acl/token/self", "volumes", "namespaces"] {
+    for path in ["metrics", "client/metadata", "job/web/versions", "acl/token/self", "volumes", "namespaces"] {
         assert_eq!(story.served.nomad(&format!("/v1/{path}")).status, 501, "{path}");
     }
 }

@@ -1,7 +1,11 @@
-//! Nomad's API, version 1.1.
+//! Nomad's API, version 1.1 or 2.0.
 //!
-//! - `read`: pages; `write`: what changes something; `stream`: the event stream.
+//! - `read`: pages; `choice`, `filter`: which entries of a list are wanted; `clients`: what nodes' clients are asked;
+//!   `write`: what changes something; `stream`: the event stream.
 
+mod choice;
+mod clients;
+mod filter;
 mod read;
 mod stream;
 mod write;
@@ -10,8 +14,8 @@ use hyper::Method;
 use replicator::domain::JobKey;
 use serde_json::json;
 
-use super::Shared;
 use super::exchange::{Asked, Reply};
+use super::{NomadVersion, Shared};
 
 /// The first part of every path that Nomad has: others it has not heard of.
 const KNOWN: [&str; 26] = [
@@ -102,6 +106,8 @@ fn refusal(shared: &Shared, asked: &Asked) -> Option<Reply> {
     let given = [asked.header("x-nomad-token"), asked.bearer()].into_iter().find(|given| !given.is_empty());
     match given {
         Some(given) if given == token => None,
+        // Which token is wrong in which way is not told any more.
+        _ if is_modern(shared) => Some(Reply::text(403, "Permission denied")),
         None => Some(Reply::text(403, "Permission denied")),
         Some(given) if given.len() != UUID => {
             Some(Reply::text(500, "acl token lookup failed: index error: UUID must be 36 characters"))
@@ -141,6 +147,11 @@ fn of_one_job<'p, 's>(path: &'p [&'s str]) -> (&'p [&'s str], &'p [&'s str]) {
         [ids @ .., last] if !ids.is_empty() && OF_JOB.contains(last) => path.split_at(ids.len()),
         ids => (ids, &[]),
     }
+}
+
+/// Whether this is a Nomad of today.
+fn is_modern(shared: &Shared) -> bool {
+    shared.options.nomad_version == NomadVersion::V2_0
 }
 
 fn namespace(asked: &Asked) -> &str {

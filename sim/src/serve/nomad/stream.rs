@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::super::Shared;
 use super::super::exchange::{Asked, Reply};
-use super::namespace;
+use super::{is_modern, namespace};
 use crate::time::Millis;
 use crate::world::{StreamEvent, Topic, Until, World};
 
@@ -36,10 +36,12 @@ struct Wanted {
     namespace: String,
     /// Topics with keys; `*` for any.
     topics: Vec<(String, String)>,
+    /// Whether `*` is all namespaces; to earlier versions it is a name like any other.
+    has_wildcard: bool,
 }
 
 impl Wanted {
-    fn read(asked: &Asked) -> Result<Self, Reply> {
+    fn read(asked: &Asked, has_wildcard: bool) -> Result<Self, Reply> {
         let written = asked.values("topic");
         let mut topics = Vec::new();
         for topic in &written {
@@ -58,12 +60,13 @@ impl Wanted {
         if topics.is_empty() {
             topics.push(("*".to_owned(), "*".to_owned()));
         }
-        Ok(Self { namespace: namespace(asked).to_owned(), topics })
+        Ok(Self { namespace: namespace(asked).to_owned(), topics, has_wildcard })
     }
 
     fn has(&self, event: &StreamEvent) -> bool {
-        // To this version `*` is a name like any other.
-        let is_near = event.namespace.is_empty() || event.namespace == self.namespace;
+        let is_near = event.namespace.is_empty()
+            || event.namespace == self.namespace
+            || (self.has_wildcard && self.namespace == "*");
         is_near
             && self.topics.iter().any(|(topic, key)| {
                 (topic == "*" || topic == event.topic) && (key == "*" || event.keys.iter().any(|known| known == key))
@@ -82,7 +85,7 @@ pub(super) fn open(shared: &Shared, asked: &Asked) -> Result<Reply, Reply> {
             Reply::text(400, format!("Unable to parse index: strconv.Atoi: parsing {index:?}: {reason}"))
         })?,
     };
-    let wanted = Wanted::read(asked)?;
+    let wanted = Wanted::read(asked, is_modern(shared))?;
     let (now, last) = {
         let world = shared.world.borrow();
         (world.now, world.stream_events().last().map_or(0, |event| event.index))

@@ -6,11 +6,12 @@ use std::time::Duration;
 use hyper::Method;
 use replicator::domain::{Eligibility, JobKey, Meta};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::Shared;
 use super::super::exchange::{Asked, Reply};
-use super::{check_id, job_key};
+use super::{check_id, clients, is_modern, job_key, read};
+use crate::world::Topic;
 use crate::world::nodes::DrainDeadline;
 use crate::world::orders::{NodeChange, NodeRefused, RegisterRefused, Registration, ScaleOrder, ScaleRefused};
 
@@ -26,6 +27,23 @@ struct ScaleBody {
     error: bool,
     #[serde(default)]
     meta: Value,
+    #[serde(default)]
+    job_modify_index: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct StatusesBody {
+    #[serde(default)]
+    jobs: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    #[serde(rename = "ID", default)]
+    id: String,
+    #[serde(rename = "Namespace", default)]
+    namespace: String,
 }
 
 #[derive(Deserialize)]
@@ -80,6 +98,14 @@ pub(super) fn change(shared: &Shared, asked: &Asked, path: &[&str]) -> Result<Re
     }
     match *path {
         ["job", id, "scale"] => scale(shared, &job_key(asked, id), asked.json()?),
+        ["jobs", "statuses"] if is_modern(shared) => {
+            let StatusesBody { jobs } = asked.json()?;
+            let named =
+                |Named { id, namespace }| JobKey { namespace: namespace.as_str().into(), id: id.as_str().into() };
+            read::statuses(shared, asked, &jobs.into_iter().map(named).collect::<Vec<JobKey>>())
+        }
+        ["client", "metadata"] if is_modern(shared) => clients::change_metadata(shared, asked),
+        ["node", id, "purge"] => purge(shared, id),
         ["jobs"] => register(shared, asked, None),
         ["job", id] => register(shared, asked, Some(id)),
         ["node", id, "drain"] => {
@@ -114,13 +140,20 @@ fn scale(shared: &Shared, job: &JobKey, body: ScaleBody) -> Result<Reply, Reply>
         Some(count) => Some(u32::try_from(count).map_err(|_| Reply::text(400, "the count is too large"))?),
         None => None,
     };
-    let ScaleBody { message, error, meta, .. } = body;
-    let order = ScaleOrder { job: job.clone(), group, count, error, message, meta };
+    let ScaleBody { message, error, meta, job_modify_index, .. } = body;
+    // Earlier versions take no notice of the index.
+    let enforced = Some(job_modify_index).filter(|index| *index > 0 && is_modern(shared));
+    let order = ScaleOrder { job: job.clone(), group, count, error, message, meta, enforced };
     let mut world = shared.world();
     match world.scale_by_order(&order) {
         // What is written has no word of leaders.
         Ok(scaled) => Ok(Reply::json(world.scaled_page(&scaled)).with("x-nomad-index", scaled.index)),
         Err(ScaleRefused::NoJob) => Err(Reply::text(404, format!("job {:?} not found", job.id.as_str()))),
+        Err(ScaleRefused::Changed { has }) => Err(Reply::text(500, conflict(job_modify_index, has))),
+        Err(ScaleRefused::Total { total, most }) => {
+            let words = format!("total count was greater than configured job_max_count: {total} > {most}");
+            Err(Reply::text(500, words))
+        }
         Err(ScaleRefused::NoGroup) => {
             let words = format!("task group {:?} specified for scaling does not exist in job", order.group);
             Err(Reply::text(400, words))
@@ -190,13 +223,23 @@ fn register(shared: &Shared, asked: &Asked, named: Option<&str>) -> Result<Reply
         }
         Err(RegisterRefused::NoJob) => Err(Reply::text(404, "job not found")),
         Err(RegisterRefused::Exists) => Err(Reply::text(500, "Enforcing job modify index 0: job already exists")),
-        Err(RegisterRefused::Changed { has }) => Err(Reply::text(
-            500,
-            format!(
-                "Enforcing job modify index {job_modify_index}: job exists with conflicting job modify index: {has}"
-            ),
-        )),
+        Err(RegisterRefused::Changed { has }) => Err(Reply::text(500, conflict(job_modify_index, has))),
     }
+}
+
+fn conflict(wanted: u64, has: u64) -> String {
+    format!("Enforcing job modify index {wanted}: job exists with conflicting job modify index: {has}")
+}
+
+/// The servers are told to forget a node.
+fn purge(shared: &Shared, id: &str) -> Result<Reply, Reply> {
+    check_id("node", id)?;
+    let mut world = shared.world();
+    let node = world.node_number(id).ok_or_else(|| Reply::text(404, "node not found"))?;
+    world.purge_node(node);
+    let index = world.nomad_index(Topic::Nodes);
+    let page = json!({"EvalCreateIndex": 0, "EvalIDs": null, "NodeModifyIndex": index, "Index": index});
+    Ok(Reply::json(page).with("x-nomad-index", index))
 }
 
 /// What a job's page tells that is no part of its specification.

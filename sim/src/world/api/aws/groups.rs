@@ -1,5 +1,7 @@
 //! Auto Scaling groups: what they are, what is asked of them, what they did.
 
+use std::collections::BTreeMap;
+
 use replicator::domain::{ActivityStatus, InstanceId, Lifecycle, Resource};
 
 use super::{ACCOUNT, INSTANCE_TYPE, Part, Refused, id, tag};
@@ -47,13 +49,19 @@ impl World {
         tag(&mut out, "CreatedTime", self.calendar.stamp(Millis(0)));
         out.push_str("<SuspendedProcesses/>");
         tag(&mut out, "VPCZoneIdentifier", id("subnet", pool));
-        out.push_str("<EnabledMetrics/><Tags><member>");
-        tag(&mut out, "ResourceType", "auto-scaling-group");
-        tag(&mut out, "ResourceId", &plan.name);
-        tag(&mut out, "PropagateAtLaunch", true);
-        tag(&mut out, "Value", &plan.name);
-        tag(&mut out, "Key", "Name");
-        out.push_str("</member></Tags><TerminationPolicies><member>Default</member></TerminationPolicies>");
+        out.push_str("<EnabledMetrics/><Tags>");
+        let own = [("Name", (plan.name.as_str(), true))];
+        let written = it.tags.iter().map(|(key, (value, at_launch))| (key.as_str(), (value.as_str(), *at_launch)));
+        for (key, (value, at_launch)) in own.into_iter().chain(written).collect::<BTreeMap<_, _>>() {
+            out.push_str("<member>");
+            tag(&mut out, "ResourceType", "auto-scaling-group");
+            tag(&mut out, "ResourceId", &plan.name);
+            tag(&mut out, "PropagateAtLaunch", at_launch);
+            tag(&mut out, "Value", value);
+            tag(&mut out, "Key", key);
+            out.push_str("</member>");
+        }
+        out.push_str("</Tags><TerminationPolicies><member>Default</member></TerminationPolicies>");
         tag(&mut out, "NewInstancesProtectedFromScaleIn", false);
         tag(&mut out, "CapacityRebalance", false);
         let role = "aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling";
@@ -131,6 +139,33 @@ impl World {
         }
         self.order_on_pool(pool, desired, "by its desired capacity");
         self.set_desired(pool, desired);
+        Ok(())
+    }
+
+    /// Whether a group is within these bounds, and in these zones; what is not said is as it is.
+    pub(crate) fn is_as_said(
+        &self,
+        name: &str,
+        region: &str,
+        (min, max): (Option<usize>, Option<usize>),
+        zones: &[String],
+    ) -> Result<bool, Refused> {
+        let plan = &self.plan.pools[self.pool_or_refuse(name, region)?];
+        let same = |said: Option<usize>, is: u32| said.is_none_or(|said| u32::try_from(said) == Ok(is));
+        let its_zones = zones.iter().all(|zone| plan.zones.contains(zone)) && zones.len() == plan.zones.len();
+        Ok(same(min, plan.min) && same(max, plan.max) && (zones.is_empty() || its_zones))
+    }
+
+    /// Writes a tag on a group.
+    pub(crate) fn tag_by_order(
+        &mut self,
+        name: &str,
+        region: &str,
+        tag: (String, String, bool),
+    ) -> Result<(), Refused> {
+        let pool = self.pool_or_refuse(name, region)?;
+        let (key, value, at_launch) = tag;
+        self.cloud.groups[pool].tags.insert(key, (value, at_launch));
         Ok(())
     }
 

@@ -4,11 +4,12 @@ use replicator::domain::{ClientStatus, DesiredStatus, JobKey};
 use serde_json::{Map, Value, json};
 
 use super::jobs::kind;
+use super::modern::Kind;
 use super::{fields, numbered};
 use crate::world::nomad::{SimAllocation, StopReason};
 use crate::world::{Calendar, World};
 
-/// What a list of allocations has beyond its usual fields.
+/// What a list has beyond its usual fields.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extra {
     pub(crate) resources: bool,
@@ -28,7 +29,8 @@ impl World {
     }
 
     fn allocations_page(&self, wanted: impl Fn(&SimAllocation) -> bool, with: Extra) -> Vec<Value> {
-        self.listed_allocations(wanted).map(|number| self.allocation_stub(number, with).into()).collect()
+        let stub = |number| self.of_version(Kind::AllocationStub, self.allocation_stub(number, with)).into();
+        self.listed_allocations(wanted).map(stub).collect()
     }
 
     /// `GET /v1/allocations`, of a namespace.
@@ -173,7 +175,7 @@ impl World {
             "Resources": asked(total.cpu.0, total.memory.0, group.disk), "SharedResources": asked(0, 0, group.disk),
             "TaskResources": tasks.collect::<Map<_, _>>(),
         })));
-        page
+        self.of_version(Kind::Allocation, page)
     }
 }
 
@@ -232,7 +234,7 @@ fn desired(status: DesiredStatus) -> &'static str {
     }
 }
 
-fn client(status: ClientStatus) -> &'static str {
+pub(super) fn client(status: ClientStatus) -> &'static str {
     match status {
         ClientStatus::Pending => "pending",
         ClientStatus::Running => "running",

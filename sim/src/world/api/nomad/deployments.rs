@@ -3,7 +3,8 @@
 use replicator::domain::{DeploymentStatus, JobKey};
 use serde_json::{Map, Value, json};
 
-use super::numbered;
+use super::modern::Kind;
+use super::{fields, numbered};
 use crate::world::World;
 use crate::world::nomad::CREATED;
 
@@ -18,7 +19,7 @@ impl World {
         let wanted = all.filter(|(number, it)| {
             let is_latest = self.nomad.jobs[it.job].deployment == Some(*number);
             (is_latest || self.is_listed(Some(it.proven_at)))
-                && self.plan.jobs[it.job].key.namespace.as_str() == namespace
+                && self.in_named_namespace(it.job, namespace)
                 && it.id.as_str().starts_with(prefix)
         });
         wanted.map(|(number, _)| self.deployment_of(number)).collect()
@@ -64,12 +65,14 @@ impl World {
             (self.plan.groups[group].key.group.to_string(), page)
         });
         let job = &self.plan.jobs[it.job].key;
-        json!({
+        let page = json!({
             "ID": it.id, "JobID": job.id, "Namespace": job.namespace, "JobCreateIndex": CREATED,
             "JobModifyIndex": it.job_modify_index, "JobSpecModifyIndex": it.job_modify_index,
             "JobVersion": it.job_version, "IsMultiregion": false, "Status": status,
             "StatusDescription": description, "TaskGroups": groups.collect::<Map<_, _>>(),
             "CreateIndex": it.create_index, "ModifyIndex": it.modify_index,
-        })
+        });
+        let (created, changed) = (self.calendar.nanos(it.created), self.calendar.nanos(it.changed));
+        self.of_version(Kind::Deployment { created, changed }, fields(page)).into()
     }
 }

@@ -5,6 +5,7 @@ use replicator::policy::POOL_KEY;
 use serde_json::{Map, Value, json};
 
 use super::jobs::kind;
+use super::modern::Kind;
 use super::numbered;
 use crate::world::World;
 use crate::world::evaluations::{Course, Shortage, SimEvaluation, Trigger};
@@ -16,9 +17,9 @@ impl World {
 
     /// `GET /v1/evaluations`.
     pub(crate) fn evaluations_page(&self, namespace: &str, prefix: &str) -> Vec<Value> {
-        // To this list, as to that of deployments, `*` is a name like any other.
-        let is_there = |it: &SimEvaluation| self.plan.jobs[it.job].key.namespace.as_str() == namespace;
-        self.listed_evaluations(|it| is_there(it) && it.id.as_str().starts_with(prefix))
+        let wanted =
+            |it: &SimEvaluation| self.in_named_namespace(it.job, namespace) && it.id.as_str().starts_with(prefix);
+        self.listed_evaluations(wanted)
     }
 
     /// `GET /v1/job/ID/evaluations`, the newest first.
@@ -52,6 +53,7 @@ impl World {
             Trigger::Drain => "node-drain",
             Trigger::NodeUpdate => "node-update",
             Trigger::QueuedAllocations => "queued-allocs",
+            Trigger::Reconnect => "reconnect",
         };
         let status = match it.course {
             Course::Pending => "pending",
@@ -93,7 +95,7 @@ impl World {
             });
             put("FailedTGAllocs", failed.collect::<Map<_, _>>().into());
         }
-        page.into()
+        self.of_version(Kind::Evaluation, page).into()
     }
 
     fn failed_placement(&self, shortage: &Shortage) -> Value {

@@ -4,6 +4,9 @@ use replicator::domain::{ClientStatus, DeploymentStatus, JobKey, JobKind};
 use replicator::policy::POOL_KEY;
 use serde_json::{Map, Value, json};
 
+use super::fields;
+use super::modern::Kind;
+use super::version::NomadVersion;
 use crate::scenario::Constraint;
 use crate::world::World;
 use crate::world::nomad::CREATED;
@@ -27,6 +30,24 @@ impl World {
         namespace == "*" || self.plan.jobs[job].key.namespace.as_str() == namespace
     }
 
+    /// The same for the lists of evaluations and deployments, to which `*` was a name like any other in earlier versions.
+    pub(super) fn in_named_namespace(&self, job: usize, namespace: &str) -> bool {
+        let is_wildcard = namespace == "*" && self.nomad_version == NomadVersion::V1_1;
+        !is_wildcard && self.in_namespace(job, namespace)
+    }
+
+    /// Where a job as a whole changed last. Today's Nomad notes there, too, that a version has proven stable; what it was
+    /// registered or scaled by stays the job modify index.
+    pub(super) fn told_index(&self, job: usize) -> u64 {
+        let it = &self.nomad.jobs[job];
+        let proven = it.deployment.map(|number| &self.nomad.deployments[number]);
+        let proven = proven.filter(|latest| latest.status == DeploymentStatus::Successful);
+        match (self.nomad_version, proven) {
+            (NomadVersion::V2_0, Some(latest)) => it.modify_index.max(latest.modify_index),
+            _ => it.modify_index,
+        }
+    }
+
     /// `GET /v1/jobs`.
     pub(crate) fn jobs_page(&self, namespace: &str, prefix: &str) -> Vec<Value> {
         let wanted = |job: &usize| {
@@ -37,16 +58,17 @@ impl World {
 
     fn job_stub(&self, job: usize) -> Value {
         let (plan, it) = (&self.plan.jobs[job], &self.nomad.jobs[job]);
-        json!({
+        let page = json!({
             "ID": plan.key.id, "Name": plan.key.id, "Namespace": plan.key.namespace, "Type": kind(plan.kind),
             "Datacenters": ["dc1"], "Priority": 50, "Status": self.job_status(job), "StatusDescription": "",
             "Stop": false, "ParentID": "", "Periodic": false, "ParameterizedJob": false, "Multiregion": null,
-            "CreateIndex": CREATED, "ModifyIndex": it.modify_index, "JobModifyIndex": it.modify_index,
+            "CreateIndex": CREATED, "ModifyIndex": self.told_index(job), "JobModifyIndex": it.modify_index,
             "SubmitTime": self.calendar.nanos(it.submitted), "JobSummary": self.summary_of(job),
-        })
+        });
+        self.of_version(Kind::JobStub, fields(page)).into()
     }
 
-    fn job_status(&self, job: usize) -> &'static str {
+    pub(super) fn job_status(&self, job: usize) -> &'static str {
         let mut groups = self.plan.jobs[job].groups.clone();
         let live = groups.any(|group| !self.nomad.groups[group].allocations.is_empty());
         if live { "running" } else { "pending" }
@@ -60,11 +82,14 @@ impl World {
                 it.allocations.iter().filter(|number| self.nomad.allocations[**number].client == status).count()
             };
             let placed = u32::try_from(it.allocations.len()).unwrap_or(u32::MAX);
-            let page = json!({
+            let mut page = json!({
                 "Complete": it.completed + it.stopped, "Failed": 0, "Lost": it.lost,
                 "Queued": it.count.saturating_sub(placed).saturating_sub(it.completed),
                 "Running": of(ClientStatus::Running), "Starting": of(ClientStatus::Pending),
             });
+            if self.nomad_version == NomadVersion::V2_0 {
+                page["Unknown"] = self.unknown_of(group).into();
+            }
             (self.plan.groups[group].key.group.to_string(), page)
         });
         json!({
@@ -72,6 +97,12 @@ impl World {
             "Children": {"Dead": 0, "Pending": 0, "Running": 0},
             "CreateIndex": CREATED, "ModifyIndex": self.nomad.indexes.allocations,
         })
+    }
+
+    /// How many allocations of a group nobody has heard of for a while.
+    fn unknown_of(&self, group: usize) -> usize {
+        let live = self.nomad.live.iter().map(|number| &self.nomad.allocations[*number]);
+        live.filter(|it| it.group == group && it.client == ClientStatus::Unknown).count()
     }
 
     /// `GET /v1/job/ID/summary`.
@@ -105,7 +136,7 @@ impl World {
         let stable = it.deployment.map(|number| &self.nomad.deployments[number]).is_some_and(|latest| {
             latest.status == DeploymentStatus::Successful && latest.job_modify_index == it.modify_index
         });
-        json!({
+        let page = json!({
             "ID": plan.key.id, "Name": plan.key.id, "Namespace": plan.key.namespace, "Type": kind(plan.kind),
             "Region": "global", "Datacenters": ["dc1"], "Priority": 50, "AllAtOnce": false, "Affinities": null,
             "Constraints": self.constraints(job), "ConsulNamespace": "", "ConsulToken": "", "Dispatched": false,
@@ -118,17 +149,19 @@ impl World {
                 "Stagger": at_once * 30_000_000_000_u64,
             },
             "VaultNamespace": "", "VaultToken": "", "SubmitTime": self.calendar.nanos(it.submitted), "Version": it.version,
-            "CreateIndex": CREATED, "ModifyIndex": it.modify_index, "JobModifyIndex": it.modify_index,
-        })
+            "CreateIndex": CREATED, "ModifyIndex": self.told_index(job), "JobModifyIndex": it.modify_index,
+        });
+        self.of_version(Kind::Job, fields(page)).into()
     }
 
     /// What a registration is answered with.
     pub(crate) fn registered_page(&self, registered: &Registered) -> Value {
         let evaluation = &self.nomad.evaluations[registered.evaluation];
-        json!({
+        let page = json!({
             "EvalID": evaluation.id, "EvalCreateIndex": evaluation.create_index, "Index": evaluation.create_index,
             "JobModifyIndex": registered.job_modify_index, "KnownLeader": false, "LastContact": 0, "Warnings": "",
-        })
+        });
+        self.of_version(Kind::Changed, fields(page)).into()
     }
 
     /// A job goes on the nodes of its pool; where there is only one, nothing needs to say so.

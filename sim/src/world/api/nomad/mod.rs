@@ -1,12 +1,19 @@
-//! Nomad's pages, one file a noun: `jobs`, `scaling`, `nodes`, `allocations`, `statistics`, `deployments`, `evaluations`.
+//! Nomad's pages, one file a noun: `jobs`, `scaling`, `nodes`, `allocations`, `statistics`, `deployments`, `evaluations`,
+//! `clients`, `pools`, `statuses`.
+//! Each is written as Nomad 1.1 has it; `modern` makes it one of 2.0, where `version` says so.
 
 mod allocations;
+mod clients;
 mod deployments;
 mod evaluations;
 mod jobs;
+mod modern;
 mod nodes;
+mod pools;
 mod scaling;
 mod statistics;
+mod statuses;
+mod version;
 
 use serde_json::{Map, Value};
 
@@ -15,9 +22,10 @@ use crate::world::nomad::number_of;
 use crate::world::{Topic, World};
 
 pub(crate) use allocations::Extra;
+pub(crate) use clients::HEARD_AFTER;
+pub(crate) use pools::{POOLS_INDEX, node_pool_page, node_pools_page};
+pub use version::{NomadVersion, UnknownVersion};
 
-/// The version of Nomad whose pages these are.
-pub(crate) const VERSION: &str = "1.1.2";
 /// How long what has ended is listed, until Nomad would collect it as garbage.
 const LISTED_FOR: Millis = Millis::secs(3600);
 

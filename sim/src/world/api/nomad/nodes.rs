@@ -6,8 +6,10 @@ use std::time::Duration;
 use replicator::domain::{Eligibility, NodeStatus};
 use serde_json::{Map, Value, json};
 
-use super::{VERSION, fields, numbered};
+use super::modern::Kind;
+use super::{Extra, fields, numbered};
 use crate::world::nodes::{DrainCourse, DrainDeadline, LastDrain, NodeEvent};
+use crate::world::nomad::Contact;
 use crate::world::orders::NodeChanged;
 use crate::world::{Calendar, World};
 
@@ -16,9 +18,20 @@ const USUAL_CORES: u32 = 2;
 
 impl World {
     /// `GET /v1/nodes`.
-    pub(crate) fn nodes_page(&self, prefix: &str) -> Vec<Value> {
+    pub(crate) fn nodes_page(&self, prefix: &str, with: Extra) -> Vec<Value> {
         let wanted = |node: &usize| self.nomad.nodes[*node].id.as_str().starts_with(prefix);
-        (0..self.nomad.nodes.len()).filter(wanted).map(|node| Value::Object(self.node_head(node))).collect()
+        self.known_nodes().filter(wanted).map(|node| self.node_stub(node, with).into()).collect()
+    }
+
+    fn node_stub(&self, node: usize, with: Extra) -> Map<String, Value> {
+        let mut stub = self.of_version(Kind::NodeStub, self.node_head(node));
+        if with.resources {
+            let mut whole = self.node_of(node);
+            for name in ["NodeResources", "ReservedResources"] {
+                stub.insert(name.to_owned(), whole[name].take());
+            }
+        }
+        stub
     }
 
     fn node_head(&self, node: usize) -> Map<String, Value> {
@@ -38,15 +51,21 @@ impl World {
         });
         fields(json!({
             "ID": it.id, "Name": it.name, "Address": self.cloud.instances[it.instance].address, "Datacenter": "dc1",
-            "NodeClass": "", "Version": VERSION, "Drain": it.draining, "SchedulingEligibility": eligibility,
+            "NodeClass": "", "Version": self.nomad_version.release(), "Drain": it.draining, "SchedulingEligibility": eligibility,
             "Status": status, "StatusDescription": "", "Drivers": driver, "HostVolumes": null,
             "LastDrain": it.last_drain.map_or(Value::Null, |drain| last_drain(&drain, &it.drain_meta, self.calendar)),
             "CreateIndex": it.create_index, "ModifyIndex": it.modify_index,
         }))
     }
 
+    /// The numbers of the nodes that Nomad has not been told to forget.
+    fn known_nodes(&self) -> impl Iterator<Item = usize> {
+        (0..self.nomad.nodes.len()).filter(|node| self.nomad.nodes[*node].contact != Contact::Forgotten)
+    }
+
     pub(crate) fn node_number(&self, id: &str) -> Option<usize> {
         numbered(id, &self.nomad.nodes, |it| it.id.as_str())
+            .filter(|node| self.nomad.nodes[*node].contact != Contact::Forgotten)
     }
 
     /// `GET /v1/node/ID`.
@@ -60,7 +79,7 @@ impl World {
         let instance = &self.cloud.instances[it.instance];
         let (mut size, reserved) = (pool.size, pool.reserved);
         size.cpu = it.shown_cpu.unwrap_or(size.cpu);
-        let cores = if size.cores > 0 { size.cores } else { USUAL_CORES };
+        let cores = self.cores_of(number);
         let address = &instance.address;
         let drain = it.last_drain.filter(|_| it.draining);
         let networks = json!([{
@@ -73,7 +92,7 @@ impl World {
         page.extend(fields(json!({
             "HTTPAddr": self.nomad_address.clone().unwrap_or_else(|| format!("{address}:4646")), "TLSEnabled": false, "SecretID": "",
             "Attributes": {
-                "nomad.version": VERSION, "unique.hostname": it.name, "unique.network.ip-address": address,
+                "nomad.version": self.nomad_version.release(), "unique.hostname": it.name, "unique.network.ip-address": address,
                 "unique.platform.aws.instance-id": instance.id, "platform.aws.placement.availability-zone":
                 pool.zones.get(instance.zone), "cpu.totalcompute": size.cpu.0.to_string(), "driver.mock_driver": "1",
                 "kernel.name": "linux", "memory.totalbytes": (size.memory.0 * 1_048_576).to_string(),
@@ -107,7 +126,14 @@ impl World {
             },
             "StatusUpdatedAt": self.calendar.nanos(it.changed) / 1_000_000_000,
         })));
-        page.into()
+        self.of_version(Kind::Node, page).into()
+    }
+
+    pub(super) fn cores_of(&self, node: usize) -> u32 {
+        match self.plan.pools[self.nomad.nodes[node].pool].size.cores {
+            0 => USUAL_CORES,
+            cores => cores,
+        }
     }
 
     /// What a change of a node is answered with. Nomad gives a node's index where its drain was changed, and 0 otherwise.

@@ -3,7 +3,8 @@
 use replicator::domain::{ClientStatus, JobKey};
 use serde_json::{Map, Value, json};
 
-use super::numbered;
+use super::modern::Kind;
+use super::{fields, numbered};
 use crate::world::World;
 use crate::world::nomad::{CREATED, ScalingEvent, uuid};
 use crate::world::orders::Scaled;
@@ -28,7 +29,7 @@ impl World {
         });
         Some(json!({
             "JobID": key.id, "Namespace": key.namespace, "JobCreateIndex": CREATED,
-            "JobModifyIndex": self.nomad.jobs[job].modify_index, "JobStopped": false,
+            "JobModifyIndex": self.told_index(job), "JobStopped": false,
             "TaskGroups": groups.collect::<Map<_, _>>(),
         }))
     }
@@ -38,7 +39,7 @@ impl World {
         let Some(job) = self.job_number(key) else { return 0 };
         let groups = self.plan.jobs[job].groups.clone();
         let events = groups.filter_map(|group| self.nomad.groups[group].scaled.first()).map(|event| event.index);
-        events.max().unwrap_or(0).max(self.nomad.jobs[job].modify_index)
+        events.max().unwrap_or(0).max(self.told_index(job))
     }
 
     fn scaling_event(&self, event: &ScalingEvent) -> Value {
@@ -52,11 +53,12 @@ impl World {
     /// What `POST /v1/job/ID/scale` says of a count that was changed, or a word that was taken down.
     pub(crate) fn scaled_page(&self, scaled: &Scaled) -> Value {
         let evaluation = scaled.evaluation.map(|number| &self.nomad.evaluations[number]);
-        json!({
+        let page = json!({
             "EvalID": evaluation.map_or("", |it| it.id.as_str()),
             "EvalCreateIndex": evaluation.map_or(0, |it| it.create_index), "Index": scaled.index,
             "JobModifyIndex": scaled.job_modify_index, "KnownLeader": true, "LastContact": 0, "Warnings": "",
-        })
+        });
+        self.of_version(Kind::Changed, fields(page)).into()
     }
 
     /// The policy in a group's `scaling` block.

@@ -3,7 +3,8 @@
 use replicator::domain::{ClientStatus, TaskUsage};
 use serde_json::{Map, Value, json};
 
-use super::numbered;
+use super::modern::Kind;
+use super::{fields, numbered};
 use crate::world::World;
 
 /// The clock of a simulated core, MHz: percents of use are of one.
@@ -14,14 +15,14 @@ impl World {
     pub(crate) fn statistics_page(&self, id: &str) -> Option<Value> {
         let number = numbered(id, &self.nomad.allocations, |it| it.id.as_str())?;
         let it = &self.nomad.allocations[number];
-        let reachable = self.nomad.nodes[it.node].alive && self.outages.statistics[it.group] == 0;
+        let reachable = self.client_answers(it.node) && self.outages.statistics[it.group] == 0;
         if !reachable || it.client != ClientStatus::Running {
             return None;
         }
         let now = self.calendar.nanos(self.now);
         let statistics = self.statistics(number);
         if !statistics.collected {
-            return Some(uncollected());
+            return Some(self.of_version(Kind::Statistics, fields(uncollected())).into());
         }
         let used = statistics.tasks;
         let total = |of: fn(&TaskUsage) -> f64| used.iter().map(of).sum::<f64>();
@@ -32,7 +33,8 @@ impl World {
             let process = (1000 + number * 10 + order).to_string();
             (task.task.to_string(), json!({"Pids": {process: usage}, "ResourceUsage": usage, "Timestamp": now}))
         });
-        Some(json!({"ResourceUsage": usage(cpu, rss), "Tasks": tasks.collect::<Map<_, _>>(), "Timestamp": now}))
+        let page = json!({"ResourceUsage": usage(cpu, rss), "Tasks": tasks.collect::<Map<_, _>>(), "Timestamp": now});
+        Some(self.of_version(Kind::Statistics, fields(page)).into())
     }
 }
 
