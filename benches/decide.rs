@@ -95,7 +95,7 @@ fn groups_of_100_000_allocations(criterion: &mut Criterion) {
     };
     let sample = |number: usize| {
         let memory = MemoryStats { rss: Some(number as u64 * 100_000), usage: None };
-        let tasks = vec![TaskUsage { task: "t".into(), cpu_mhz: Some(number as f64 / 4.0), memory }];
+        let tasks = vec![TaskUsage { task: "t".into(), cpu_mhz: Some(number as f64 / 4.0), memory, unmeasured: None }];
         Sample { shares: Arc::default(), stats: Some(AllocationStats { tasks, collected: true }) }
     };
     let samples: Vec<_> = (0..ALLOCATIONS_EACH).map(sample).collect();

@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     fn decided(cpu: f64) -> Decided {
-        let average = |percent| TaskAverage { percent: Some(Percent(percent)), missing: 0 };
+        let average = |percent| TaskAverage { percent: Some(Percent(percent)), missing: 0, unmeasured: false };
         let task = TaskObservation { task: "t".into(), cpu: average(cpu), memory: average(0.1 + 0.2) };
         let case = Case::Group {
             key: GroupKey { job: JobKey::in_default("web"), group: "g".into() },

@@ -44,6 +44,9 @@ pub struct TaskAverage {
     pub percent: Option<Percent>,
     /// How many running allocations have no sample (J12).
     pub missing: usize,
+    /// Whether the task's driver measures nothing of the sort, so that the group is scaled by the rest (J12).
+    #[serde(default)]
+    pub unmeasured: bool,
 }
 
 /// The fewest that scaling in leaves, whatever the policy says: a group at 0 has no statistics, and no rule of threshold
@@ -155,7 +158,7 @@ fn stops_in(observation: &GroupObservation, policy: &GroupPolicy) -> Vec<Stop> {
 }
 
 /// Every comparison of J8 and J9. An average that is missing altogether holds for neither: it neither asks for more
-/// nor shows that the task is idle (J12).
+/// nor shows that the task is idle (J12). What a driver does not measure is not compared.
 fn compare(observation: &GroupObservation, policy: &GroupPolicy) -> Vec<Finding> {
     let mut findings = Vec::with_capacity(observation.tasks.len() * 4);
     for task in &observation.tasks {
@@ -164,6 +167,9 @@ fn compare(observation: &GroupObservation, policy: &GroupPolicy) -> Vec<Finding>
         for ((average, out, r#in), quantity) in
             [(cpu, Quantity::TaskCpu(task.task.clone())), (memory, Quantity::TaskMemory(task.task.clone()))]
         {
+            if average.unmeasured {
+                continue;
+            }
             let measured = average.percent;
             let finding = |rule, relation, limit: Percent, holds| Finding {
                 rule,
@@ -213,7 +219,7 @@ mod tests {
 
     /// A group of `count` whose tasks use these shares of CPU and memory.
     fn group(count: u32, tasks: &[(f64, f64)]) -> GroupObservation {
-        let average = |percent| TaskAverage { percent: Some(Percent(percent)), missing: 0 };
+        let average = |percent| TaskAverage { percent: Some(Percent(percent)), missing: 0, unmeasured: false };
         GroupObservation {
             count,
             running: count as usize,
@@ -250,6 +256,17 @@ mod tests {
     }
 
     #[test]
+    fn j12_what_a_driver_does_not_measure_decides_nothing() {
+        let mut by_cpu_alone = group(3, &[(10.0, 0.0)]);
+        by_cpu_alone.tasks[0].memory = TaskAverage { percent: None, missing: 0, unmeasured: true };
+        assert_eq!(decided(&by_cpu_alone), act(3, 2), "the CPU is idle, and nothing else is known");
+        by_cpu_alone.tasks[0].cpu.percent = Some(Percent(50.0));
+        assert_eq!(decided(&by_cpu_alone), Verdict::Stay);
+        by_cpu_alone.tasks[0].cpu.percent = Some(Percent(81.0));
+        assert_eq!(decided(&by_cpu_alone), act(3, 4));
+    }
+
+    #[test]
     fn j9_every_task_below_its_share_asks_for_one_fewer() {
         assert_eq!(decided(&group(3, &[(29.9, 29.9)])), act(3, 2));
         for tasks in [[(30.0, 0.0)], [(0.0, 30.0)]] {
@@ -280,7 +297,7 @@ mod tests {
         busy.tasks[0].cpu.missing = 2;
         assert_eq!(decided(&busy), act(3, 4));
         let mut blind = group(3, &[(10.0, 10.0)]);
-        blind.tasks[0].cpu = TaskAverage { percent: None, missing: 3 };
+        blind.tasks[0].cpu = TaskAverage { percent: None, missing: 3, unmeasured: false };
         assert_eq!(decided(&blind), Verdict::Stay, "no sample is not zero");
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::decide::group::{GroupObservation, TaskAverage, TaskObservation};
-use crate::domain::{AllocationStats, Percent, Task, TaskGroup, TaskShare, TaskSpan};
+use crate::domain::{AllocationStats, Measure, Percent, Task, TaskGroup, TaskShare, TaskSpan};
 
 const BYTES_PER_MIB: f64 = 1024.0 * 1024.0;
 
@@ -41,6 +41,11 @@ fn observe_task(task: &Task, samples: &[Sample]) -> TaskObservation {
         let given = shares.iter().find(|share| share.task == task.name);
         let cpu_given = given.map(|share| share.cpu.0).filter(|mhz| *mhz > 0).unwrap_or(task.cpu.0);
         let memory_given = given.map(|share| share.memory.0).filter(|mib| *mib > 0).unwrap_or(task.memory.0);
+        match usage.and_then(|usage| usage.unmeasured) {
+            Some(Measure::Cpu) => cpu.unmeasured += 1,
+            Some(Measure::Memory) => memory.unmeasured += 1,
+            None => {}
+        }
         cpu.add(usage.and_then(|usage| usage.cpu_mhz), cpu_given);
         let resident = usage.and_then(|usage| usage.memory.resident_bytes());
         memory.add(resident.map(|bytes| bytes as f64 / BYTES_PER_MIB), memory_given);
@@ -55,6 +60,8 @@ struct Mean {
     given: f64,
     sampled: usize,
     missing: usize,
+    /// How many of those that are missing are so since their driver does not measure this.
+    unmeasured: usize,
 }
 
 impl Mean {
@@ -74,7 +81,9 @@ impl Mean {
         let sampled = self.sampled as f64;
         let known = self.sampled > 0;
         let percent = known.then(|| Percent(100.0 * self.used / sampled / (self.given / sampled)));
-        TaskAverage { percent, missing: self.missing }
+        // Where some allocations are measured and others cannot be, nobody knows what the others use.
+        let unmeasured = !known && self.missing > 0 && self.missing == self.unmeasured;
+        TaskAverage { percent, missing: if unmeasured { 0 } else { self.missing }, unmeasured }
     }
 }
 
@@ -90,12 +99,16 @@ mod tests {
 
     fn sample(cpu_mhz: Option<f64>, memory_mib: Option<u64>) -> Sample {
         let memory = MemoryStats { rss: memory_mib.map(|mib| mib * 1024 * 1024), usage: None };
-        let tasks = vec![TaskUsage { task: "web".into(), cpu_mhz, memory }];
+        let tasks = vec![TaskUsage { task: "web".into(), cpu_mhz, memory, unmeasured: None }];
         Sample { shares: Arc::default(), stats: Some(AllocationStats { tasks, collected: true }) }
     }
 
     fn percent(value: f64, missing: usize) -> TaskAverage {
-        TaskAverage { percent: Some(Percent(value)), missing }
+        TaskAverage { percent: Some(Percent(value)), missing, unmeasured: false }
+    }
+
+    fn unknown(missing: usize) -> TaskAverage {
+        TaskAverage { percent: None, missing, unmeasured: false }
     }
 
     #[test]
@@ -104,7 +117,7 @@ mod tests {
         assert_eq!((seen.count, seen.running), (3, 2));
         assert_eq!(seen.tasks[0].cpu, percent(75.0, 0));
         assert_eq!(seen.tasks[0].memory, percent(37.5, 0), "a MiB has 1,048,576 bytes");
-        let nothing = TaskAverage { percent: None, missing: 2 };
+        let nothing = unknown(2);
         assert_eq!(seen.tasks[1].cpu, nothing, "the other task has no sample");
     }
 
@@ -130,7 +143,7 @@ mod tests {
         let mut group = group();
         group.tasks[0].cpu = crate::domain::MegaHertz(0);
         let seen = observe_group(&group, &[sample(Some(10.0), Some(64))]);
-        assert_eq!(seen.tasks[0].cpu, TaskAverage { percent: None, missing: 1 }, "so nothing shows that it is idle");
+        assert_eq!(seen.tasks[0].cpu, unknown(1), "so nothing shows that it is idle");
     }
 
     #[test]
@@ -147,9 +160,28 @@ mod tests {
     }
 
     #[test]
+    fn j12_what_a_driver_does_not_measure_is_no_missing_sample() {
+        let by_cpu_alone = |cpu| {
+            let mut sample = sample(Some(cpu), None);
+            let stats = sample.stats.as_mut().unwrap();
+            stats.tasks[0].unmeasured = Some(Measure::Memory);
+            sample
+        };
+        let mut group = group();
+        group.tasks.truncate(1);
+        let seen = observe_group(&group, &[by_cpu_alone(50.0), by_cpu_alone(150.0)]);
+        let unmeasured = TaskAverage { percent: None, missing: 0, unmeasured: true };
+        assert_eq!((seen.tasks[0].cpu, seen.tasks[0].memory), (percent(20.0, 0), unmeasured));
+        let mixed = observe_group(&group, &[by_cpu_alone(50.0), sample(Some(150.0), Some(64))]);
+        assert_eq!(mixed.tasks[0].memory, percent(25.0, 1), "nobody knows what the other one takes");
+        let one_unsampled = observe_group(&group, &[by_cpu_alone(50.0), Sample::default()]);
+        assert_eq!(one_unsampled.tasks[0].memory, unknown(2));
+    }
+
+    #[test]
     fn j12_what_a_client_does_not_collect_is_missing_and_no_zero() {
         let silent = AllocationStats { tasks: vec![], collected: false };
         let seen = observe_group(&group(), &[Sample { shares: Arc::default(), stats: Some(silent) }]);
-        assert_eq!((seen.uncollected, seen.tasks[0].cpu), (1, TaskAverage { percent: None, missing: 1 }));
+        assert_eq!((seen.uncollected, seen.tasks[0].cpu), (1, unknown(1)));
     }
 }

@@ -273,6 +273,17 @@ pub struct TaskUsage {
     pub cpu_mhz: Option<f64>,
     /// Memory, as the client measures it.
     pub memory: MemoryStats,
+    /// What the task's driver does not measure at all, while it does measure the other.
+    pub unmeasured: Option<Measure>,
+}
+
+/// What is measured of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    /// CPU.
+    Cpu,
+    /// Memory.
+    Memory,
 }
 
 /// Memory of a task, in bytes: each field only where the client says that it measured it.

@@ -16,7 +16,7 @@ pub use ids::{
 };
 pub use job::{
     Ailing, Allocation, AllocationStats, BlockedWork, ClientStatus, Deployment, DeploymentStatus, DesiredStatus,
-    Evaluation, EvaluationStatus, Hang, Job, JobKind, JobSummary, MemoryStats, Meta, Occupant, ScalingBlock, Task,
+    Evaluation, EvaluationStatus, Hang, Job, JobKind, JobSummary, Measure, MemoryStats, Meta, Occupant, ScalingBlock, Task,
     TaskGroup, TaskShare, TaskSpan, TaskUsage,
 };
 pub use node::{DrainOwner, Eligibility, Node, NodeStatus, NodeSummary};

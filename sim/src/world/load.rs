@@ -72,6 +72,7 @@ impl World {
                 task: task.name.clone(),
                 cpu_mhz: Some(used(cpu_share, task.cpu, task.idle_cpu)),
                 memory: MemoryStats { rss, usage: None },
+                unmeasured: None,
             }
         });
         if self.outages.uncollected[self.nomad.nodes[it.node].pool] > 0 {

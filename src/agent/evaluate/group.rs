@@ -4,7 +4,7 @@ use crate::agent::act::{Ground, Intent, Need, Subject};
 use crate::agent::tell::{Concern, Event, Matter, Observer};
 use crate::agent::term::Term;
 use crate::agent::watch::ManagedGroup;
-use crate::decide::{Case, Decision, GroupObservation, Step, Verdict, decide_group, observe_group};
+use crate::decide::{Case, Decision, GroupObservation, Step, TaskObservation, Verdict, decide_group, observe_group};
 use crate::domain::{GroupKey, Resource};
 use crate::operation::{GroupPhase, GroupScale, Work};
 use crate::ports::Ports;
@@ -101,7 +101,22 @@ fn concerns(observation: &GroupObservation, decision: &Decision) -> Vec<Concern>
             format!("none of the {} allocations that it should have runs: nothing can be decided", observation.count);
         concerns.push(Concern { matter: Matter::NothingRuns, words });
     }
+    concerns.extend(unmeasured(observation).map(|words| Concern { matter: Matter::Unmeasured, words }));
     concerns
+}
+
+/// What the drivers of its tasks do not measure, if there is such a thing.
+fn unmeasured(observation: &GroupObservation) -> Option<String> {
+    let of_task = |task: &TaskObservation| {
+        let (what, rest) = match (task.cpu.unmeasured, task.memory.unmeasured) {
+            (true, _) => ("CPU", "memory"),
+            (_, true) => ("memory", "CPU"),
+            _ => return None,
+        };
+        Some(format!("the driver of task {} measures no {what}: it is scaled by its {rest} alone", task.task))
+    };
+    let words: Vec<String> = observation.tasks.iter().filter_map(of_task).collect();
+    (!words.is_empty()).then(|| words.join("; "))
 }
 
 /// Why there is nothing to decide on.
@@ -120,6 +135,7 @@ fn why_undecided(observation: &GroupObservation) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::TaskAverage;
 
     fn decision(verdict: Verdict) -> Decision {
         let resource = Resource::Group(crate::testing::group_key("web", "g"));
@@ -136,6 +152,20 @@ mod tests {
         assert_eq!(why(0, 0), "none of its allocations runs");
         assert!(why(3, 0).starts_with("there are no statistics of any of its 3"));
         assert!(why(3, 2).starts_with("2 of its 3 running allocations are on clients that collect no statistics"));
+    }
+
+    #[test]
+    fn j12_what_a_driver_does_not_measure_is_named() {
+        let average = |unmeasured| TaskAverage { percent: None, missing: 0, unmeasured };
+        let task = |cpu, memory| TaskObservation { task: "t".into(), cpu: average(cpu), memory: average(memory) };
+        let told = |task| {
+            let seen = GroupObservation { tasks: vec![task], ..observation(3) };
+            concerns(&seen, &decision(Verdict::Stay)).pop().map(|concern| concern.words)
+        };
+        assert_eq!(told(task(false, false)), None);
+        let memory = told(task(false, true)).unwrap();
+        assert_eq!(memory, "the driver of task t measures no memory: it is scaled by its CPU alone");
+        assert!(told(task(true, false)).unwrap().contains("measures no CPU: it is scaled by its memory alone"));
     }
 
     #[test]

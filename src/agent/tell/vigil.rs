@@ -26,6 +26,8 @@ pub enum Matter {
     NotCollected,
     /// Samples are missing.
     MissingSamples,
+    /// A driver does not measure something that its group would be scaled by.
+    Unmeasured,
     /// Nothing of it runs, though something should.
     NothingRuns,
     /// Its policy cannot be met, or its group not be scaled.
@@ -50,7 +52,7 @@ impl Matter {
         match self {
             Self::AtMaximum => Duration::from_mins(2),
             Self::Deploying | Self::MissingSamples | Self::NothingRuns => Duration::from_mins(5),
-            Self::NotCollected | Self::Suspended => Duration::from_secs(30),
+            Self::NotCollected | Self::Suspended | Self::Unmeasured => Duration::from_secs(30),
             Self::Failsafe => Duration::from_mins(30),
             Self::Unsatisfiable | Self::SetToZero | Self::OddNodes | Self::ScaleInPaused | Self::FitsNowhere => {
                 Duration::ZERO

@@ -10,7 +10,10 @@ use crate::recording::recorded;
 async fn told(page: Value) -> String {
     let server = answering(&page).await;
     said(nomad(&server).allocation_stats(&"a".into()).await, |stats| {
-        let tasks = stats.tasks.iter().map(|it| format!("{:?} {:?} {:?}", it.cpu_mhz, it.memory.rss, it.memory.usage));
+        let tasks = stats.tasks.iter().map(|it| {
+            let unmeasured = it.unmeasured.map(|what| format!(" no {what:?}")).unwrap_or_default();
+            format!("{:?} {:?} {:?}{unmeasured}", it.cpu_mhz, it.memory.rss, it.memory.usage)
+        });
         let collected = if stats.collected { "" } else { "not collected" };
         format!("{collected}{}", tasks.collect::<Vec<_>>().join(" | "))
     })
@@ -35,7 +38,7 @@ async fn what_was_not_measured_is_missing_and_not_zero() {
             // Beside a Percent above 0.
             (&cpu("TotalTicks"), Some(json!(0.0)), no_cpu),
             (&cpu("Percent"), Some(json!(null)), usual),
-            (&cpu("Measured"), Some(json!(null)), usual),
+            (&cpu("Measured"), Some(json!(null)), "Some(250.5) Some(3731456) None no Cpu"),
             (usage, Some(json!(null)), "None None None"),
             (&format!("{usage}/CpuStats"), Some(json!(null)), no_cpu),
             (&format!("{usage}/MemoryStats"), Some(json!(null)), "Some(250.5) None None"),
@@ -44,7 +47,8 @@ async fn what_was_not_measured_is_missing_and_not_zero() {
             (&memory("RSS"), Some(json!(0)), "Some(250.5) Some(0) None"),
             (&memory("Usage"), Some(json!(77)), usual),
             (&memory("Measured"), Some(json!(["Usage"])), "Some(250.5) None Some(0)"),
-            (&memory("Measured"), Some(json!(null)), usual),
+            (&memory("Measured"), Some(json!(null)), "Some(250.5) Some(3731456) None no Memory"),
+            (&memory("Measured"), Some(json!(["Cache"])), "Some(250.5) None None no Memory"),
             ("/Tasks/t", Some(json!(null)), "None None None"),
         ],
         told,
@@ -56,7 +60,7 @@ async fn what_was_not_measured_is_missing_and_not_zero() {
     check(
         &page,
         &[
-            (&cpu("Percent"), Some(json!(0.0)), "Some(0.0) None None"),
+            (&cpu("Percent"), Some(json!(0.0)), "Some(0.0) None None no Memory"),
             (&cpu("Measured"), Some(json!([])), "None None None"),
             (&cpu("Measured"), None, "None None None"),
         ],

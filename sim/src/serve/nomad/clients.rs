@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::json;
 
 use super::super::exchange::{Asked, Reply};
 use super::super::{EVERY_TOPIC, Shared};
@@ -33,6 +34,11 @@ pub(super) async fn page(shared: &Shared, asked: &Asked, path: &[&str]) -> Resul
             }
             let page = shared.world().statistics_page(id);
             page.map(Reply::json).ok_or_else(|| Reply::text(404, format!("Unknown allocation {id:?}")))
+        }
+        // Of services' checks: there are no services.
+        ["client", "allocation", id, "checks"] if is_modern(shared) => {
+            check_id("alloc", id)?;
+            Ok(Reply::json(json!({})))
         }
         ["client", "stats"] => {
             let node = node(shared, asked)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::domain::{AllocationStats, MemoryStats, TaskUsage};
+use crate::domain::{AllocationStats, Measure, MemoryStats, TaskUsage};
 
 /// No task uses more MHz than this.
 const MOST_MHZ: f64 = (1_u64 << 40) as f64;
@@ -74,6 +74,11 @@ impl MemoryUsage {
         self.measured.as_ref().is_some_and(|measured| !measured.is_empty())
     }
 
+    /// Whether it measured anything of what resident memory is made of.
+    fn has_measured_resident(&self) -> bool {
+        self.measured.iter().flatten().any(|it| it == "RSS" || it == "Usage")
+    }
+
     /// A field, where the client says that it measured it. One that says nothing of the sort is believed where it is
     /// not zero. A number that is none is missing.
     fn field(&self, name: &str, value: Option<&Value>) -> Option<u64> {
@@ -90,6 +95,16 @@ impl MemoryUsage {
 }
 
 impl Usage {
+    /// What the driver says that it does not measure, while it does measure the other. What is not there at all is a sample
+    /// that is missing: there is none yet of a task that has just begun.
+    fn unmeasured(&self) -> Option<Measure> {
+        match (self.cpu_stats.as_ref()?.has_measured(), self.memory_stats.as_ref()?.has_measured_resident()) {
+            (false, true) => Some(Measure::Cpu),
+            (true, false) => Some(Measure::Memory),
+            _ => None,
+        }
+    }
+
     fn has_measured(&self) -> bool {
         self.cpu_stats.as_ref().is_some_and(CpuUsage::has_measured)
             || self.memory_stats.as_ref().is_some_and(MemoryUsage::has_measured)
@@ -112,6 +127,7 @@ impl From<Statistics> for AllocationStats {
             let usage = of_task.and_then(|of_task| of_task.resource_usage).unwrap_or_default();
             TaskUsage {
                 task: task.into(),
+                unmeasured: usage.unmeasured(),
                 cpu_mhz: usage.cpu_stats.as_ref().and_then(CpuUsage::mhz),
                 memory: usage.memory_stats.as_ref().map(MemoryUsage::to_domain).unwrap_or_default(),
             }
