@@ -16,8 +16,8 @@ pub use ids::{
 };
 pub use job::{
     Ailing, Allocation, AllocationStats, BlockedWork, ClientStatus, Deployment, DeploymentStatus, DesiredStatus,
-    Evaluation, EvaluationStatus, Hang, Job, JobKind, JobSummary, Measure, MemoryStats, Meta, Occupant, ScalingBlock, Task,
-    TaskGroup, TaskShare, TaskSpan, TaskUsage,
+    Evaluation, EvaluationStatus, Hang, Job, JobKind, JobSummary, Measure, MemoryStats, Meta, Occupant, ScalingBlock,
+    Task, TaskGroup, TaskShare, TaskSpan, TaskUsage,
 };
 pub use node::{DrainOwner, Eligibility, Node, NodeStatus, NodeSummary};
 pub use placement::{Constraint, Holdings, INSTANCE_TYPE, Place, Requirements};

@@ -21,6 +21,7 @@ mod consul;
 mod failsafe;
 mod leadership;
 mod nomad;
+mod nomad_acl;
 mod outage;
 mod reload;
 mod served;
@@ -128,6 +129,8 @@ const CONSUL_TESTS: &[Test] = &[
 const NOMAD_TESTS: &[Test] = &[
     ("a_job_that_burns_cpu_is_scaled_out_and_back", nomad::a_job_that_burns_cpu_is_scaled_out_and_back),
     ("the_adapter_reads_and_drains_a_real_node", nomad::the_adapter_reads_and_drains_a_real_node),
+    ("nomad_the_books_policy_is_enough_and_nothing_less", nomad_acl::the_books_policy_is_enough_and_nothing_less),
+    ("nomad_a_task_needs_no_token_but_its_identity", nomad_acl::a_task_needs_no_token_but_its_identity),
 ];
 
 const SERVED_TESTS: &[Test] = &[

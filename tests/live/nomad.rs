@@ -15,14 +15,25 @@ use crate::consul::ConsulServer;
 use crate::{binary, block_on, eventually, free_port};
 
 /// A Nomad agent in development mode, with the `raw_exec` driver.
-struct NomadServer {
+pub(crate) struct NomadServer {
     folder: TempDir,
     port: u16,
     child: Child,
+    /// The token that may do everything, where ACLs are on.
+    token: Option<String>,
 }
 
 impl NomadServer {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
+        Self::with("")
+    }
+
+    /// With ACLs on.
+    pub(crate) fn with_acls() -> Self {
+        Self::with("acl {\n enabled = true\n }")
+    }
+
+    fn with(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let [http, rpc, serf] = [(); 3].map(|()| free_port());
         let path = folder.path().display();
@@ -30,6 +41,7 @@ impl NomadServer {
             r#"
             bind_addr = "127.0.0.1"
             disable_update_check = true
+            {more}
             ports {{
               http = {http}
               rpc = {rpc}
@@ -71,35 +83,48 @@ impl NomadServer {
             .stderr(log)
             .spawn()
             .unwrap();
-        let server = Self { folder, port: http, child };
+        let mut server = Self { folder, port: http, child, token: None };
+        if !more.is_empty() {
+            let made = eventually("Nomad's first token", || server.ask("POST", "/v1/acl/bootstrap", "").ok());
+            server.token = made["SecretID"].as_str().map(str::to_owned);
+        }
         eventually("Nomad's node to be ready", || {
-            let listed = block_on(server.client().nodes(None)).ok()?;
+            let listed = block_on(server.client(server.token.as_deref()).nodes(None)).ok()?;
             listed.value.iter().any(replicator::domain::NodeSummary::takes_work).then_some(())
         });
         server
     }
 
-    fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    fn client(&self) -> NomadClient {
+    /// A client with a token.
+    pub(crate) fn client(&self, token: Option<&str>) -> NomadClient {
         let endpoint = Endpoint {
             address: Address::parse(&self.address(), "http").unwrap(),
             source: None,
             tls: Tls::default(),
-            token: None,
+            token: token.map(Into::into),
             token_file: None,
         };
         NomadClient::new(NomadSettings { endpoint, region: None, namespace: None }).unwrap()
     }
 
-    fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> Value {
+        self.ask(method, path, &body.to_string()).unwrap()
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> Result<Value, reqwest::Error> {
         block_on(async {
             let url = format!("{}{path}", self.address());
-            let request = reqwest::Client::new().request(method.parse().unwrap(), url).body(body.to_string());
-            let answer = request.send().await.unwrap().error_for_status().unwrap();
-            serde_json::from_str(&answer.text().await.unwrap()).unwrap()
+            let mut request = reqwest::Client::new().request(method.parse().unwrap(), url).body(body.to_owned());
+            if let Some(token) = &self.token {
+                request = request.bearer_auth(token);
+            }
+            let answer = request.send().await?.error_for_status()?;
+            let text = answer.text().await?;
+            Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
         })
     }
 }
@@ -116,7 +141,7 @@ impl Drop for NomadServer {
 }
 
 /// A job whose task burns CPU while a file is there.
-fn burner(switch: &str) -> Value {
+pub(crate) fn burner(switch: &str) -> Value {
     let script =
         format!("while :; do if [ -e {switch} ]; then for i in $(seq 2000); do :; done; else sleep 0.2; fi; done");
     json!({"Job": {
@@ -170,7 +195,7 @@ pub(crate) fn a_job_that_burns_cpu_is_scaled_out_and_back() {
 
 pub(crate) fn the_adapter_reads_and_drains_a_real_node() {
     let nomad = NomadServer::start();
-    let client = nomad.client();
+    let client = nomad.client(None);
     block_on(async {
         let listed = client.nodes(None).await.unwrap();
         let id = listed.value[0].id.clone();

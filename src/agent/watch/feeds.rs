@@ -5,6 +5,7 @@ use std::cell::RefMut;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt::Display;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,12 +24,23 @@ use crate::state::{nodes_prefix, state_prefix};
 const WAIT: Duration = Duration::from_mins(1);
 /// The least time between two answers of one query, so that a busy cluster is not listed without end.
 const PAUSE: Duration = Duration::from_secs(1);
+/// For every so many entries of a list it is so much longer: what is watched starts acts, and none rests on it, so that a
+/// large list need not be had anew for every change of one entry.
+const ENTRIES_A_PAUSE: usize = 500;
+/// But never longer than that.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How long to wait after a failure, or where the server gave no index to wait on.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 /// How many single reads may be under way at once.
 const READS_AT_ONCE: usize = 16;
 /// How often it is asked what waits for room: there is no index to wait on that moves with that alone.
 const BLOCKED_EVERY: Duration = Duration::from_secs(10);
+
+/// How long to leave the servers alone after a list of so many entries.
+fn pause_after(entries: usize) -> Duration {
+    let more = u32::try_from(entries / ENTRIES_A_PAUSE).unwrap_or(u32::MAX);
+    PAUSE.saturating_mul(more.saturating_add(1)).min(LONGEST_PAUSE)
+}
 
 impl<P: Ports, O: Observer> Term<'_, P, O> {
     pub(in crate::agent) async fn follow_jobs(&self) -> Infallible {
@@ -111,7 +123,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 
     /// Asks, takes over, waits for a change, for ever. `due` tells when something of the last answer is to be taken over once
     /// more, though nothing changed.
-    async fn follow<T>(
+    async fn follow<T: Deref<Target = [E]>, E>(
         &self,
         feed: Feed,
         fetch: impl AsyncFn(Option<Wait>) -> Result<Indexed<T>, PortError>,
@@ -145,7 +157,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             };
             self.note(feed, trouble);
             past = next;
-            clock.sleep(if past.is_none() { RETRY_AFTER } else { PAUSE }).await;
+            let listed = last.as_ref().map_or(0, |last| last.value.len());
+            clock.sleep(if past.is_none() { RETRY_AFTER } else { pause_after(listed) }).await;
         }
     }
 
@@ -235,6 +248,18 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     pub(in crate::agent) fn tell_all(&self, events: Vec<Event>) {
         for event in events {
             self.tell(&event);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_lists_are_had_less_often() {
+        for (entries, seconds) in [(0, 1), (499, 1), (500, 2), (4000, 9), (5000, 10), (usize::MAX, 10)] {
+            assert_eq!(pause_after(entries), Duration::from_secs(seconds), "{entries}");
         }
     }
 }
