@@ -107,6 +107,8 @@ pub struct PoolPlan {
     pub price_per_hour: f64,
     /// Whether members count with weights of their own towards the desired capacity.
     pub weighted: bool,
+    /// The class of its nodes; none where it is empty.
+    pub class: String,
     /// Where the policy stands.
     pub policy_in: PolicyHome,
     /// The policy as written.
@@ -377,6 +379,7 @@ fn pool(name: String, written: schema::Pool) -> Result<PoolPlan, Problem> {
         boot: written.boot,
         price_per_hour: written.price_per_hour.unwrap_or(Amount(0.0)).0,
         weighted: written.weighted,
+        class: written.class,
         policy_in: match written.policy_in {
             None | Some(Home::Meta) => PolicyHome::Meta,
             Some(Home::Consul) => PolicyHome::Consul,

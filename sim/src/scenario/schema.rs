@@ -86,6 +86,8 @@ pub(super) struct Pool {
     pub(super) policy_in: Option<Home>,
     #[serde(default)]
     pub(super) weighted: bool,
+    #[serde(default)]
+    pub(super) class: String,
     pub(super) meta: WrittenMeta,
 }
 

@@ -65,6 +65,7 @@ impl World {
             "node.unique.id" => Some(it.id.to_string()),
             "node.unique.name" => Some(it.name.clone()),
             "node.datacenter" => Some(DATACENTER.to_owned()),
+            "node.class" => Some(self.plan.pools[it.pool].class.clone()).filter(|class| !class.is_empty()),
             _ => None,
         }
     }

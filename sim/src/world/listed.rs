@@ -34,7 +34,8 @@ impl Fixed {
             memory: MebiBytes(task.memory.into()),
         };
         let shares = plan.groups.iter().map(|group| group.tasks.iter().map(share).collect());
-        let places = plan.pools.iter().map(|pool| pool.zones.iter().map(|zone| Arc::new(place_in(zone))).collect());
+        let places =
+            plan.pools.iter().map(|pool| pool.zones.iter().map(|zone| Arc::new(place_in(zone, &pool.class))).collect());
         let holdings = plan.groups.iter().map(|group| {
             let ports = group.wants.ports.clone();
             (!ports.is_empty()).then(|| Arc::new(Holdings { ports, ..Holdings::default() }))
@@ -76,10 +77,15 @@ fn needs_of(plan: &Plan, group: &GroupPlan) -> Requirements {
 }
 
 /// A node of a zone, as its client describes it.
-fn place_in(zone: &str) -> Place {
+fn place_in(zone: &str, class: &str) -> Place {
     let attributes = [("kernel.name", "linux"), ("platform.aws.placement.availability-zone", zone)];
     let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    Place { datacenter: DATACENTER.to_owned(), attributes: attributes.into(), ..Place::default() }
+    Place {
+        datacenter: DATACENTER.to_owned(),
+        class: class.to_owned(),
+        attributes: attributes.into(),
+        ..Place::default()
+    }
 }
 
 impl World {

@@ -51,7 +51,7 @@ impl World {
         });
         fields(json!({
             "ID": it.id, "Name": it.name, "Address": self.cloud.instances[it.instance].address, "Datacenter": "dc1",
-            "NodeClass": "", "Version": self.nomad_version.release(), "Drain": it.draining, "SchedulingEligibility": eligibility,
+            "NodeClass": self.plan.pools[it.pool].class, "Version": self.nomad_version.release(), "Drain": it.draining, "SchedulingEligibility": eligibility,
             "Status": status, "StatusDescription": "", "Drivers": driver, "HostVolumes": null,
             "LastDrain": it.last_drain.map_or(Value::Null, |drain| last_drain(&drain, &it.drain_meta, self.calendar)),
             "CreateIndex": it.create_index, "ModifyIndex": it.modify_index,
