@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::AgentConfig;
 use super::act::Places;
 use super::evaluate::clients::SilentClients;
+use super::evaluate::statistics::DeafClients;
 use super::evaluate::{housekeeping, rounds};
 use super::keep::{Elapsed, Mark, Store, Stored};
 use super::lead::{Lease, Won, guard};
@@ -46,6 +47,8 @@ pub(super) struct Term<'a, P, O> {
     pub(super) statistics: Places,
     /// Clients that collect no statistics.
     pub(super) silent_clients: RefCell<SilentClients>,
+    /// Those that let statistics wait.
+    pub(super) deaf_clients: RefCell<DeafClients>,
     /// When the term began.
     pub(super) began: crate::domain::Monotonic,
 }
@@ -75,6 +78,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             calls: Places::default(),
             statistics: Places::default(),
             silent_clients: RefCell::default(),
+            deaf_clients: RefCell::default(),
             began: ports.clock().monotonic(),
         }
     }

@@ -16,5 +16,5 @@ pub(super) mod housekeeping;
 mod pool;
 pub(super) mod rounds;
 mod shadow;
-mod statistics;
+pub(super) mod statistics;
 mod waiting;
