@@ -25,6 +25,7 @@ mod nomad_acl;
 mod outage;
 mod reload;
 mod served;
+mod served_today;
 mod side_by_side;
 #[path = "../support/site.rs"]
 mod site;
@@ -142,6 +143,12 @@ const SERVED_TESTS: &[Test] = &[
         served::c6_tls_with_a_private_ca_and_a_client_certificate,
     ),
     ("served_s4_s11_nomad_and_consul_down_for_a_while", served::s4_s11_nomad_and_consul_down_for_a_while),
+    ("served_today_s16_clients_that_collect_no_statistics", served_today::s16_clients_that_collect_no_statistics),
+    ("served_today_p4_metadata_that_changes_at_run_time", served_today::p4_metadata_that_changes_at_run_time),
+    (
+        "served_today_j12_a_client_that_is_cut_off_holds_up_no_other",
+        served_today::j12_a_client_that_is_cut_off_holds_up_no_other,
+    ),
 ];
 
 const SIDE_BY_SIDE_TESTS: &[Test] =

@@ -75,7 +75,7 @@ impl Simulator {
         command
     }
 
-    fn agent(&self, flags: &[&str]) -> AgentProcess {
+    pub(crate) fn agent(&self, flags: &[&str]) -> AgentProcess {
         let mut command = self.replicator();
         command.args(["agent", "-job-scaling-interval=1", "-cluster-scaling-interval=1"]).args(flags);
         AgentProcess::start(command)
