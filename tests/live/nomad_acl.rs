@@ -107,11 +107,36 @@ pub(crate) fn the_books_policy_is_enough_and_nothing_less() {
     }
     let reading = policy.replacen("policy = \"write\"", "policy = \"read\"", 1);
     assert_eq!(denied(&nomad, &token(&nomad, "reading", &reading)), ["drain"]);
+    of_other_namespaces(&nomad, &policy);
     for wrong in ["nonsense", "00000000-0000-0000-0000-000000000000"] {
         let error = block_on(nomad.client(Some(wrong)).jobs(None)).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Denied, "{error}");
     }
     nomad.call("DELETE", "/v1/job/team%2Fburner?purge=true", &Value::Null);
+}
+
+/// What runs in other namespaces takes room on the nodes of pools, and who may not read it does not see it.
+fn of_other_namespaces(nomad: &NomadServer, policy: &str) {
+    nomad.call("PUT", "/v1/namespace/other", &json!({"Name": "other"}));
+    let mut job = burner("/nowhere");
+    job["Job"]["ID"] = json!("elsewhere");
+    job["Job"]["Namespace"] = json!("other");
+    nomad.call("PUT", "/v1/jobs?namespace=other", &job);
+    let namespaces = |rules: &str, name: &str| {
+        let client = nomad.client(Some(&token(nomad, name, rules)));
+        let listed = block_on(client.allocations(None)).unwrap();
+        let mut found: Vec<String> = listed.value.iter().map(|it| it.group.job.namespace.to_string()).collect();
+        found.sort();
+        found.dedup();
+        found
+    };
+    eventually("an allocation in the other namespace", || {
+        (namespaces(policy, "all") == ["default", "other"]).then_some(())
+    });
+    let own = policy.replacen("namespace \"*\" {\n  capabilities = [\"read-job\"]\n}", "", 1);
+    assert_ne!(own, policy);
+    assert_eq!(namespaces(&own, "own"), ["default"]);
+    nomad.call("DELETE", "/v1/job/elsewhere?purge=true&namespace=other", &Value::Null);
 }
 
 /// The agent as a task of Nomad's own, as the book has it: it finds the socket, and reads its identity's file.
