@@ -9,7 +9,7 @@ use futures_util::future::{join, join3};
 use jiff::Timestamp;
 
 use super::AgentConfig;
-use super::act::Places;
+use super::act::{CallingOff, Places};
 use super::evaluate::clients::SilentClients;
 use super::evaluate::statistics::DeafClients;
 use super::evaluate::{housekeeping, rounds};
@@ -18,7 +18,7 @@ use super::lead::{Lease, Won, guard};
 use super::tell::{Concern, Event, Feed, LossCause, Matter, Observer, Vigil};
 use super::watch::{Arrivals, Views};
 use crate::decide::{Case, Standing};
-use crate::domain::{PoolName, Resource};
+use crate::domain::{NodeId, PoolName, Resource};
 use crate::operation::{Move, Operation, Situation, Work};
 use crate::ports::{Clock, PortError, Ports};
 use crate::state::{ResourceState, path_of};
@@ -47,6 +47,8 @@ pub(super) struct Term<'a, P, O> {
     pub(super) statistics: Places,
     /// Clients that collect no statistics.
     pub(super) silent_clients: RefCell<SilentClients>,
+    /// How far this agent is with calling off the drains of nodes.
+    pub(super) called_off: RefCell<BTreeMap<NodeId, CallingOff>>,
     /// Those that let statistics wait.
     pub(super) deaf_clients: RefCell<DeafClients>,
     /// When the term began.
@@ -78,6 +80,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             calls: Places::default(),
             statistics: Places::default(),
             silent_clients: RefCell::default(),
+            called_off: RefCell::default(),
             deaf_clients: RefCell::default(),
             began: ports.clock().monotonic(),
         }

@@ -104,6 +104,8 @@ pub enum CallOff {
     Withdrawn,
     /// The Auto Scaling group is gone: a failure.
     GroupVanished,
+    /// Somebody called the drain off, as it seems.
+    Cancelled,
 }
 
 impl fmt::Display for CallOff {
@@ -119,6 +121,7 @@ impl fmt::Display for CallOff {
             Self::Rejoined => "somebody put the instance back into the group",
             Self::Withdrawn => "the policy was disabled, or is gone",
             Self::GroupVanished => "the Auto Scaling group is gone",
+            Self::Cancelled => "somebody called it off",
         })
     }
 }
@@ -149,11 +152,20 @@ pub struct ScaleInSight {
     pub no_place: bool,
     /// Whether the pool's policy does not ask for anything any more.
     pub withdrawn: bool,
+    /// Whether this agent has called the drain off, and Nomad has taken that.
+    #[serde(default)]
+    pub called_off: bool,
+    /// How often Nomad refused to.
+    #[serde(default)]
+    pub refusals: u32,
     /// How long the present time limit has run.
     pub in_phase: Duration,
     /// How many scale-ins of the pool failed in a row.
     pub failures: u32,
 }
+
+/// So often Nomad must refuse to call a drain off before that is given up.
+const MOST_REFUSALS: u32 = 10;
 
 impl ScaleInSight {
     fn instance_runs(&self) -> bool {
@@ -203,7 +215,7 @@ impl ScaleIn {
         let Some(node) = sight.node.as_ref() else { return self.node_missing(sight) };
         let Some(group) = sight.group.as_ref() else { return self.group_missing(sight) };
         if is_in_service(node) {
-            return Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())));
+            return self.call_off(CallOff::Cancelled);
         }
         if sight.drained_by_another {
             return self.left_to_another();
@@ -236,7 +248,7 @@ impl ScaleIn {
             return self.wait_for_effect(Failure::NotDetached(self.instance.clone()), sight);
         }
         if sight.node.as_ref().is_some_and(is_in_service) {
-            return Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())));
+            return self.call_off(CallOff::Cancelled);
         }
         if sight.drained_by_another {
             return self.left_to_another();
@@ -309,9 +321,12 @@ impl ScaleIn {
         if why == CallOff::GroupVanished && sight.group.is_some() {
             return Move::Enter(self.at(ScaleInPhase::Emptying), None);
         }
-        // A node that is down now may come back, and must not come back drained.
-        let still_out = sight.node.as_ref().is_some_and(|node| !is_in_service(node)) && !sight.drained_by_another;
-        if still_out && sight.in_phase < EFFECT_LIMIT {
+        // A node that is down now may come back, and must not come back drained. What we drained is called off by a call, and
+        // not by a look that finds it in service: an old answer would.
+        let may_be_out = sight.node.as_ref().is_some_and(|node| !sight.called_off || !is_in_service(node));
+        // Where nothing could be asked for so long, it is asked for all the same: given up is only what is refused.
+        let is_time = sight.in_phase < EFFECT_LIMIT || !sight.called_off && sight.refusals < MOST_REFUSALS;
+        if may_be_out && !sight.drained_by_another && is_time {
             return Move::Call(Call::CancelDrain(self.node.clone()));
         }
         if sight.node.is_none() && sight.instance_runs() && sight.in_phase < EFFECT_LIMIT {
@@ -320,6 +335,7 @@ impl ScaleIn {
         Move::Finish(match why {
             CallOff::Overran => Outcome::Failed(Failure::DrainOverran(self.node.clone())),
             CallOff::GroupVanished => Outcome::Failed(Failure::GroupVanished),
+            CallOff::Cancelled => Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())),
             CallOff::NotDetached => Outcome::Failed(Failure::NotDetached(self.instance.clone())),
             CallOff::DemandReturned
             | CallOff::NoPlace
@@ -415,6 +431,8 @@ mod tests {
         no_place: bool,
         withdrawn: bool,
         at_floor: bool,
+        called_off: bool,
+        refusals: u32,
         seconds: u64,
         failures: u32,
     }
@@ -434,6 +452,8 @@ mod tests {
             no_place: false,
             withdrawn: false,
             at_floor: false,
+            called_off: false,
+            refusals: 0,
             seconds: 0,
             failures: 0,
         }
@@ -461,6 +481,8 @@ mod tests {
                 demand_returned: self.demand_returned,
                 no_place: self.no_place,
                 withdrawn: self.withdrawn,
+                called_off: self.called_off,
+                refusals: self.refusals,
                 in_phase: Duration::from_secs(self.seconds),
                 failures: self.failures,
             })
@@ -532,8 +554,15 @@ mod tests {
         let calling = ScaleInPhase::CallingOff { why: CallOff::Overran };
         assert_eq!(overdue.next(ScaleInPhase::Emptying), calling_off(CallOff::Overran));
         let called = overdue.with(|s| s.seconds = 0);
-        assert_eq!(called.next(calling.clone()), Move::Call(Call::CancelDrain("n".into())));
+        assert_eq!(called.clone().next(calling.clone()), Move::Call(Call::CancelDrain("n".into())));
         let back = scene(false, Eligibility::Eligible);
+        assert_eq!(back.next(calling.clone()), Move::Call(Call::CancelDrain("n".into())), "an old answer says so, too");
+        let late = called.with(|s| s.seconds = EFFECT_LIMIT.as_secs());
+        assert_eq!(late.next(calling.clone()), Move::Call(Call::CancelDrain("n".into())), "nobody could ask before");
+        let refused = late.with(|s| s.refusals = MOST_REFUSALS);
+        let given_up = Move::Finish(Outcome::Failed(Failure::DrainOverran("n".into())));
+        assert_eq!(refused.next(calling.clone()), given_up);
+        let back = back.with(|s| s.called_off = true);
         assert_eq!(back.next(calling), Move::Finish(Outcome::Failed(Failure::DrainOverran("n".into()))));
     }
 
@@ -544,7 +573,8 @@ mod tests {
             s.demand_returned = true;
         });
         assert_eq!(busy.next(ScaleInPhase::Emptying), calling_off(CallOff::DemandReturned));
-        let back = scene(false, Eligibility::Eligible).next(ScaleInPhase::CallingOff { why: CallOff::DemandReturned });
+        let back = scene(false, Eligibility::Eligible).with(|s| s.called_off = true);
+        let back = back.next(ScaleInPhase::CallingOff { why: CallOff::DemandReturned });
         let outcome = Outcome::Abandoned(Abandonment::CalledOff(CallOff::DemandReturned));
         assert_eq!(back, Move::Finish(outcome));
     }
@@ -552,9 +582,12 @@ mod tests {
     #[test]
     fn p28_what_others_did_is_not_fought() {
         let eligible_again = scene(false, Eligibility::Eligible);
-        let cancelled = Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled("n".into())));
+        let cancelled = calling_off(CallOff::Cancelled);
         assert_eq!(eligible_again.next(ScaleInPhase::Emptying), cancelled);
         assert_eq!(eligible_again.next(DETACHING), cancelled);
+        let called = eligible_again.with(|s| s.called_off = true);
+        let abandoned = Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled("n".into())));
+        assert_eq!(called.next(ScaleInPhase::CallingOff { why: CallOff::Cancelled }), abandoned);
         let missing = drained().with(|s| s.node = None);
         assert_eq!(missing.next(ScaleInPhase::Emptying), Move::Wait, "its instance runs, and is a member");
         let overdue = missing.clone().with(|s| s.seconds = DRAIN_DEADLINE.as_secs());
@@ -701,7 +734,7 @@ mod tests {
         }
         let not_yet = scene(false, Eligibility::Eligible).with(|s| s.no_place = true);
         assert_eq!(not_yet.next(ScaleInPhase::Draining), calling_off(CallOff::NoPlace), "before it is drained");
-        let back = not_yet.next(ScaleInPhase::CallingOff { why: CallOff::NoPlace });
+        let back = not_yet.with(|s| s.called_off = true).next(ScaleInPhase::CallingOff { why: CallOff::NoPlace });
         assert_eq!(back, Move::Finish(Outcome::Abandoned(Abandonment::CalledOff(CallOff::NoPlace))));
     }
 

@@ -30,6 +30,7 @@ pub(super) enum Feature {
     Placement,
     Cores,
     Poststop,
+    Disconnect,
     ManyAgents,
     RunsInside,
     SlowCalls,
@@ -44,7 +45,7 @@ pub(super) enum Feature {
     People,
 }
 
-const FEATURES: [Feature; 27] = [
+const FEATURES: [Feature; 28] = [
     Feature::ManyPools,
     Feature::Zones,
     Feature::Reserved,
@@ -60,6 +61,7 @@ const FEATURES: [Feature; 27] = [
     Feature::Placement,
     Feature::Cores,
     Feature::Poststop,
+    Feature::Disconnect,
     Feature::ManyAgents,
     Feature::RunsInside,
     Feature::SlowCalls,

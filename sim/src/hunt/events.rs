@@ -94,12 +94,13 @@ fn node_trouble(draft: &mut Draft) -> String {
     let of = pool(draft);
     let (name, nodes) = (draft.pools[of].name, draft.pools[of].nodes);
     let node = draft.dice.within(0..nodes);
-    match draft.dice.within(0..5) {
+    match draft.dice.within(0..6) {
         0 => {
             let eligible = draft.dice.chance(0.3);
             format!("set_eligibility = {{ pool = \"{name}\", node = {node}, eligible = {eligible} }}")
         }
         1 => format!("drain_node = {{ pool = \"{name}\", node = {node} }}"),
+        4 => format!("silence_node = {{ pool = \"{name}\", node = {node} }}"),
         2 => format!("cancel_drain = {{ pool = \"{name}\" }}"),
         3 => {
             let cpu = draft.one_of(0, &[500, 100_000]);

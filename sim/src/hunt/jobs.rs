@@ -95,6 +95,10 @@ fn behaviour(draft: &mut Draft, job: &DraftJob) {
         let seconds = draft.dice.within(1..300);
         draft.line(format_args!("poststop = \"{seconds}s\""));
     }
+    if draft.maybe(Feature::Disconnect, 0.6) {
+        let lost_after = draft.one_of(300, &[20, 3600]);
+        draft.line(format_args!("disconnect = \"{lost_after}s\""));
+    }
 }
 
 fn wants(draft: &mut Draft, job: &DraftJob) {

@@ -125,7 +125,9 @@ mod tests {
     #[test]
     fn where_no_agent_is_left_nothing_is_said_of_healing() {
         let judged = |agents: usize| {
-            let mut scenario = crate::hunt::scenario(1, crate::hunt::Told::Truth).unwrap();
+            let demo = include_str!("../../../scenarios/demo.toml");
+            let path = std::path::Path::new("demo.toml");
+            let mut scenario = Scenario::parse(demo, path, &crate::scenario::Changes::default()).unwrap();
             scenario.plan.agents.count = agents;
             judge(&scenario)
         };

@@ -3,13 +3,15 @@
 use replicator::domain::{ClientStatus, DesiredStatus, JobKind};
 
 use super::evaluations::Trigger;
-use super::nomad::StopReason;
+use super::nomad::{Contact, StopReason};
 use super::stream::{ALLOCATION_UPDATED, DESIRED_STATUS, PLAN_RESULT};
 use super::{Happening, Signal, Topic, World};
 use crate::time::Millis;
 
 /// How long a running allocation of a job without `update` takes to count as healthy: Nomad's default.
 const DEFAULT_HEALTHY_AFTER: Millis = Millis::secs(10);
+/// How soon a client tries again to tell what it could not.
+const TOLD_AGAIN_AFTER: Millis = Millis::secs(5);
 
 impl World {
     /// Something about an allocation is other than before which the simulated agents do not look at: only who is served
@@ -32,7 +34,20 @@ impl World {
         format!("{}[{}]", self.plan.groups[it.group].key, it.number)
     }
 
+    /// What happens to an allocation whose client is cut off is told once it is heard again.
+    fn is_untold(&mut self, allocation: usize, what: fn(usize) -> Happening) -> bool {
+        let node = &self.nomad.nodes[self.nomad.allocations[allocation].node];
+        let untold = node.alive && node.contact != Contact::Open;
+        if untold {
+            self.schedule(self.now + TOLD_AGAIN_AFTER, what(allocation));
+        }
+        untold
+    }
+
     pub(super) fn allocation_starts(&mut self, allocation: usize) {
+        if self.is_untold(allocation, Happening::AllocationStarts) {
+            return;
+        }
         let it = &mut self.nomad.allocations[allocation];
         if it.client != ClientStatus::Pending || it.desired != DesiredStatus::Run {
             return;
@@ -58,6 +73,9 @@ impl World {
     }
 
     pub(super) fn allocation_turns_healthy(&mut self, allocation: usize) {
+        if self.is_untold(allocation, Happening::AllocationTurnsHealthy) {
+            return;
+        }
         let it = &mut self.nomad.allocations[allocation];
         let well = it.client == ClientStatus::Running && it.desired == DesiredStatus::Run;
         if !well || it.serving || !self.nomad.nodes[it.node].alive {
@@ -72,6 +90,9 @@ impl World {
     }
 
     pub(super) fn allocation_completes(&mut self, allocation: usize) {
+        if self.is_untold(allocation, Happening::AllocationCompletes) {
+            return;
+        }
         let it = &self.nomad.allocations[allocation];
         if it.client != ClientStatus::Running || !self.nomad.nodes[it.node].alive {
             return;
@@ -100,6 +121,9 @@ impl World {
     }
 
     pub(super) fn allocation_stopped(&mut self, allocation: usize) {
+        if self.nomad.live.contains(&allocation) && self.is_untold(allocation, Happening::AllocationStopped) {
+            return;
+        }
         if self.nomad.live.contains(&allocation) && self.nomad.nodes[self.nomad.allocations[allocation].node].alive {
             let name = self.allocation_name(allocation);
             self.note(|| format!("allocation {name} has stopped"));
@@ -150,7 +174,8 @@ impl World {
     /// It runs as it did: what was placed in its stead stops.
     pub(super) fn allocation_is_heard_again(&mut self, allocation: usize) {
         let it = &mut self.nomad.allocations[allocation];
-        it.client = ClientStatus::Running;
+        // One that had not begun is told to begin by its client.
+        it.client = if it.started.is_some() { ClientStatus::Running } else { ClientStatus::Pending };
         let (group, number) = (it.group, it.number);
         self.allocation_changed(allocation, ALLOCATION_UPDATED);
         let stead = |it: &&usize| self.nomad.allocations[**it].number == number;
@@ -159,6 +184,9 @@ impl World {
         }
         self.nomad.groups[group].allocations.insert(allocation);
         self.nomad.groups[group].numbers.insert(number);
+        if self.nomad.allocations[allocation].client == ClientStatus::Pending {
+            self.schedule(self.now, Happening::AllocationStarts(allocation));
+        }
         self.evaluate_soon(self.plan.groups[group].job, Trigger::Reconnect);
     }
 

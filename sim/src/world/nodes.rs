@@ -165,8 +165,8 @@ impl World {
     /// given up for lost stays so.
     pub(super) fn client_is_heard_again(&mut self, node: usize) {
         let it = &mut self.nomad.nodes[node];
-        let was_cut_off = std::mem::replace(&mut it.contact, Contact::Open) == Contact::CutOff;
-        if !was_cut_off || it.status == NodeStatus::Ready {
+        let before = std::mem::replace(&mut it.contact, Contact::Open);
+        if before == Contact::Open || it.status == NodeStatus::Ready {
             return;
         }
         it.status = NodeStatus::Ready;

@@ -87,7 +87,11 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
                 let order = DrainOrder { node, operation: operation.name(), agent: operation.agent.clone(), message };
                 nomad.drain(&order).await.map(done)
             }
-            (Call::CancelDrain(node), ..) => nomad.cancel_drain(&node).await.map(done),
+            (Call::CancelDrain(node), ..) => {
+                let cancelled = nomad.cancel_drain(&node).await;
+                self.note_calling_off(node, &cancelled);
+                cancelled.map(done)
+            }
             (Call::Grow(desired), ..) => cloud.grow(work.target()?, desired).await.map(done),
             (Call::Ungrow(desired), ..) => cloud.ungrow(work.target()?, desired).await.map(done),
             (Call::End(instance), ..) => cloud.end(work.target()?, &instance).await.map(done),

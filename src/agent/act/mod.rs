@@ -20,4 +20,4 @@ pub(super) use advance::Ground;
 pub(super) use ledger::{Intent, Subject};
 pub(super) use need::Need;
 pub(super) use places::Places;
-pub(super) use pool_in::Leaving;
+pub(super) use pool_in::{CallingOff, Leaving};

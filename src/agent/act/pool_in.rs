@@ -12,6 +12,15 @@ use crate::domain::{DesiredStatus, DrainOwner, JobKind, NodeId, Occupant, PoolSn
 use crate::operation::{Operation, ScaleIn, ScaleInPhase, ScaleInSight};
 use crate::ports::{Cloud, ErrorKind, Nomad, PortError, Ports};
 
+/// How far an agent is with calling off the drain of a node.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::agent) struct CallingOff {
+    /// Whether Nomad has taken it.
+    taken: bool,
+    /// How often it refused to.
+    refusals: u32,
+}
+
 /// A node that leaves, or might, and what is on it.
 pub(in crate::agent) struct Leaving<'a> {
     pub(in crate::agent) node: &'a NodeId,
@@ -68,6 +77,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             Err(error) if error.kind == ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
+        let CallingOff { taken: called_off, refusals } = self.calling_off(work);
         let leaving = Leaving { node: &work.node, occupants: &occupants };
         let pool = managed.zip(group.as_ref());
         Ok(ScaleInSight {
@@ -81,10 +91,35 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             demand_returned: pool.is_none_or(|(managed, group)| self.needs_back(managed, group, &leaving)),
             no_place: managed.is_some_and(|managed| self.place_elsewhere(managed, &leaving).is_err()),
             withdrawn: managed.is_none_or(|managed| !managed.policy.enabled),
+            called_off,
+            refusals,
             in_phase,
             failures,
             group,
         })
+    }
+
+    /// How far this agent is with calling the drain off. What it knows of an earlier operation on the node is forgotten when
+    /// another begins.
+    fn calling_off(&self, work: &ScaleIn) -> CallingOff {
+        let mut known = self.called_off.borrow_mut();
+        if let ScaleInPhase::CallingOff { .. } = work.phase {
+            return known.get(&work.node).copied().unwrap_or_default();
+        }
+        known.remove(&work.node);
+        CallingOff::default()
+    }
+
+    /// Notes what came of calling off the drain of a node.
+    pub(super) fn note_calling_off(&self, node: NodeId, result: &Result<(), PortError>) {
+        let mut known = self.called_off.borrow_mut();
+        let it = known.entry(node).or_default();
+        match result {
+            Ok(()) => it.taken = true,
+            // Nobody has said no.
+            Err(error) if matches!(error.kind, ErrorKind::Unreachable | ErrorKind::RateLimited) => {}
+            Err(_) => it.refusals += 1,
+        }
     }
 
     /// Whether what has to move has a place on the nodes of the pool that really remain (P31).
