@@ -230,6 +230,22 @@ async fn p1_the_server_chooses_the_nodes_of_pools_where_it_can() {
 }
 
 #[tokio::test]
+async fn p5_a_node_whose_client_is_cut_off_is_neither_down_nor_takes_work() {
+    let server = MockServer::start().await;
+    recorded("nomad-2.0.5/nodes-disconnected").serve(&server).await;
+    let listed = nomad(&server).nodes(None).await.unwrap();
+    let seen: Vec<_> = listed.value.iter().map(|node| (node.name.as_str(), node.status, node.takes_work())).collect();
+    assert_eq!(
+        seen,
+        [
+            ("client2", NodeStatus::Ready, true),
+            ("client1", NodeStatus::Disconnected, false),
+            ("client3", NodeStatus::Ready, true)
+        ]
+    );
+}
+
+#[tokio::test]
 async fn p19_an_instances_node_is_found_by_what_it_says_of_itself() {
     let server = MockServer::start().await;
     let (old, mut page) = (recorded("nomad-1.1.2/nodes-draining"), recorded("nomad-2.0.5/node").json());
