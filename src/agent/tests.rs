@@ -538,3 +538,27 @@ fn s12_p4_a_first_state_has_the_order_of_the_policies() {
     let first = state(&servers, &pool());
     assert_eq!((first.policies.len(), first.claim), (1, Some("s".into())));
 }
+
+#[test]
+fn s16_where_there_is_nothing_to_scale_that_is_told() {
+    let told = |servers: &Servers| {
+        let heard = Heard::default();
+        with_heard_term(servers, &heard, |term| {
+            see(term);
+            for second in [100, 115, 131] {
+                servers.clock.monotonic.set(second);
+                term.tell_nothing_to_scale();
+            }
+        });
+        heard.words().into_iter().filter(|words| words.contains("nothing to scale")).collect::<Vec<_>>()
+    };
+    let nothing = told(&Servers::default());
+    assert_eq!(nothing.len(), 1, "{nothing:?}");
+    assert!(nothing[0].contains("of 0 service jobs") && nothing[0].contains("nomad_namespace"), "{nothing:?}");
+    let with_pool = servers();
+    with_pool.jobs.borrow_mut().clear();
+    assert_eq!(told(&with_pool), [""; 0], "a pool is something");
+    let with_group = servers();
+    with_group.nodes.borrow_mut().clear();
+    assert_eq!(told(&with_group), [""; 0], "a group is something");
+}

@@ -111,6 +111,14 @@ impl NomadServer {
         NomadClient::new(NomadSettings { endpoint, region: None, namespace: None }).unwrap()
     }
 
+    /// Its version, major and minor.
+    pub(crate) fn version(&self) -> (u32, u32) {
+        let page = self.call("GET", "/v1/agent/self", &Value::Null);
+        let version = page["config"]["Version"]["Version"].as_str().unwrap().to_owned();
+        let mut parts = version.split('.').map(|part| part.parse().unwrap());
+        (parts.next().unwrap(), parts.next().unwrap())
+    }
+
     pub(crate) fn call(&self, method: &str, path: &str, body: &Value) -> Value {
         self.ask(method, path, &body.to_string()).unwrap()
     }

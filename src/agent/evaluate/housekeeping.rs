@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::agent::tell::{Feed, Observer};
+use crate::agent::tell::{Concern, Feed, Matter, Observer};
 use crate::agent::term::Term;
 use crate::domain::Resource;
 use crate::ports::{Clock, ErrorKind, PortError, Ports, Service};
@@ -27,6 +27,7 @@ pub(in crate::agent) async fn keep<P: Ports, O: Observer>(term: &Term<'_, P, O>)
             let kept: BTreeSet<Resource> = term.known_resources().union(&homeless).cloned().collect();
             term.forget_all_but(&kept);
             term.remove_old_states(&kept).await;
+            term.tell_nothing_to_scale();
         }
     }
 }
@@ -46,6 +47,27 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         const ALL: [Feed; 6] =
             [Feed::Jobs, Feed::Nodes, Feed::Allocations, Feed::Deployments, Feed::States, Feed::PoolPolicies];
         self.views.borrow().blind_spot(&ALL, self.ports.clock().monotonic()).is_none()
+    }
+
+    /// Says where there is nothing at all to scale (S16): a namespace that is not there, or a token that may not see it, looks
+    /// just like that.
+    pub(in crate::agent) fn tell_nothing_to_scale(&self) {
+        let (has_groups, has_pools, jobs) = {
+            let mut views = self.views.borrow_mut();
+            let has_groups = views.groups().next().is_some();
+            (has_groups, !views.pools().is_empty(), views.job_count())
+        };
+        // Where there are groups, other things are told of the whole cluster.
+        if has_groups {
+            return;
+        }
+        let words = format!(
+            "there is nothing to scale: of {jobs} service jobs in sight none has a group with a policy (replicator_enabled in its \
+             meta), and no node says that it is in a worker pool (replicator_worker_pool in its meta). Where jobs are missing: \
+             is nomad_namespace right, and may the token list its jobs?"
+        );
+        let concern = (!has_pools).then_some(Concern { matter: Matter::NothingToScale, words });
+        self.concern_about(None, concern.into_iter().collect());
     }
 
     /// Everything that is scaled, or was begun on and not ended.

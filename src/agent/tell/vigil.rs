@@ -30,6 +30,8 @@ pub enum Matter {
     Unmeasured,
     /// Nothing of it runs, though something should.
     NothingRuns,
+    /// There is nothing at all to scale.
+    NothingToScale,
     /// Its policy cannot be met, or its group not be scaled.
     Unsatisfiable,
     /// Somebody set its count to 0.
@@ -52,7 +54,7 @@ impl Matter {
         match self {
             Self::AtMaximum => Duration::from_mins(2),
             Self::Deploying | Self::MissingSamples | Self::NothingRuns => Duration::from_mins(5),
-            Self::NotCollected | Self::Suspended | Self::Unmeasured => Duration::from_secs(30),
+            Self::NotCollected | Self::NothingToScale | Self::Suspended | Self::Unmeasured => Duration::from_secs(30),
             Self::Failsafe => Duration::from_mins(30),
             Self::Unsatisfiable | Self::SetToZero | Self::OddNodes | Self::ScaleInPaused | Self::FitsNowhere => {
                 Duration::ZERO

@@ -165,6 +165,11 @@ impl Views {
         self.groups.keys()
     }
 
+    /// How many service jobs are in sight.
+    pub(in crate::agent) fn job_count(&self) -> usize {
+        self.jobs.len()
+    }
+
     /// The group's running allocations.
     pub(in crate::agent) fn running(&self, key: &GroupKey) -> Vec<Arc<Allocation>> {
         self.allocations.get(key).map(|of_group| of_group.running.clone()).unwrap_or_default()
