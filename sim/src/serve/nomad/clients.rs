@@ -10,10 +10,11 @@ use super::super::exchange::{Asked, Reply};
 use super::super::{EVERY_TOPIC, Shared};
 use super::read::not_modelled;
 use super::{check_id, is_modern};
-use crate::world::api::HEARD_AFTER;
 use crate::world::{Until, World};
 use replicator::domain::NodeStatus;
 
+/// How long it takes until the servers have heard what a client was told of its meta.
+const HEARD_AFTER: Duration = Duration::from_secs(3);
 /// How long servers wait for a client that they do not know to be gone.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(27);
 

@@ -29,8 +29,8 @@ const LEFT_OUT: [&str; 14] = [
 /// An expression.
 #[derive(Debug)]
 pub(super) enum Filter {
-    And(Box<Self>, Box<Self>),
-    Or(Box<Self>, Box<Self>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
     Not(Box<Self>),
     Test { path: Vec<String>, test: Test },
 }
@@ -51,7 +51,7 @@ pub(super) enum Test {
 impl Filter {
     /// Reads an expression; in Nomad's words where it is none.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let mut reader = Reader { text, at: 0 };
+        let mut reader = Reader { text, at: 0, depth: 0 };
         let filter = reader.any_of().and_then(|filter| match reader.word() {
             Word::End => Ok(filter),
             _ => Err("no match found"),
@@ -65,8 +65,22 @@ impl Filter {
     /// Whether it holds; in Nomad's words where it asks for a field that nobody has.
     pub(super) fn holds(&self, of: &Value) -> Result<bool, String> {
         Ok(match self {
-            Self::And(left, right) => left.holds(of)? && right.holds(of)?,
-            Self::Or(left, right) => left.holds(of)? || right.holds(of)?,
+            Self::All(parts) => {
+                for part in parts {
+                    if !part.holds(of)? {
+                        return Ok(false);
+                    }
+                }
+                true
+            }
+            Self::Any(parts) => {
+                for part in parts {
+                    if part.holds(of)? {
+                        return Ok(true);
+                    }
+                }
+                false
+            }
             Self::Not(inner) => !inner.holds(of)?,
             Self::Test { path, test } => test.holds(find(of, path)?),
         })
@@ -150,10 +164,14 @@ enum Word {
 
 const SIGNS: [&str; 6] = ["==", "!=", "(", ")", "[", "]"];
 const NO_MATCH: &str = "no match found";
+/// How deep an expression may be nested: a request must not cost the server its stack.
+const DEEPEST: usize = 100;
 
 struct Reader<'t> {
     text: &'t str,
     at: usize,
+    /// Within how many parentheses and negations.
+    depth: usize,
 }
 
 impl Reader<'_> {
@@ -197,24 +215,36 @@ impl Reader<'_> {
     }
 
     fn any_of(&mut self) -> Result<Filter, &'static str> {
-        let left = self.all_of()?;
-        Ok(if self.next_is("or") { Filter::Or(left.into(), self.any_of()?.into()) } else { left })
+        let mut parts = vec![self.all_of()?];
+        while self.next_is("or") {
+            parts.push(self.all_of()?);
+        }
+        Ok(Filter::Any(parts))
     }
 
     fn all_of(&mut self) -> Result<Filter, &'static str> {
-        let left = self.one()?;
-        Ok(if self.next_is("and") { Filter::And(left.into(), self.all_of()?.into()) } else { left })
+        let mut parts = vec![self.one()?];
+        while self.next_is("and") {
+            parts.push(self.one()?);
+        }
+        Ok(Filter::All(parts))
     }
 
     fn one(&mut self) -> Result<Filter, &'static str> {
-        if self.next_is("not") {
-            return Ok(Filter::Not(self.one()?.into()));
+        let (negated, opened) = (self.next_is("not"), self.next_is("("));
+        if !negated && !opened {
+            return self.test();
         }
-        if self.next_is("(") {
-            let inner = self.any_of()?;
-            return if self.next_is(")") { Ok(inner) } else { Err(NO_MATCH) };
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return Err("nested too deep");
         }
-        self.test()
+        let inner = if opened { self.any_of()? } else { self.one()? };
+        if opened && !self.next_is(")") {
+            return Err(NO_MATCH);
+        }
+        self.depth -= 1;
+        Ok(if negated { Filter::Not(inner.into()) } else { inner })
     }
 
     fn test(&mut self) -> Result<Filter, &'static str> {
@@ -344,6 +374,11 @@ mod tests {
         for broken in ["", "Status", "Status = ready", "(Status == ready", "Status == ready and", "Status == \"ready"] {
             assert!(Filter::parse(broken).is_err(), "{broken}");
         }
+        for deep in ["(".repeat(50_000), "not ".repeat(50_000)] {
+            assert!(Filter::parse(&deep).unwrap_err().ends_with("nested too deep"));
+        }
+        let long = vec!["Name == b"; 50_000].join(" or ") + " or Name == a";
+        assert!(Filter::parse(&long).unwrap().holds(&json!({"Name": "a"})).unwrap());
         let unknown = Filter::parse("Nope == x").unwrap().holds(&json!({"Name": "a"})).unwrap_err();
         assert!(unknown.ends_with(r#"struct field with name "Nope""#), "{unknown}");
     }

@@ -13,7 +13,7 @@ use super::{Outages, World};
 
 pub(crate) use aws::{InstanceFilter, Part, Refused, escaped};
 pub(crate) use consul::KvCondition;
-pub(crate) use nomad::{Extra, HEARD_AFTER, POOLS_INDEX, node_pool_page, node_pools_page};
+pub(crate) use nomad::{Extra, POOLS_INDEX, node_pool_page, node_pools_page};
 pub use nomad::{NomadVersion, UnknownVersion};
 
 impl World {

@@ -12,8 +12,6 @@ use crate::world::nomad::{Contact, SimNode};
 use crate::world::{Happening, World};
 
 const BYTES_PER_MIB: u64 = 1_048_576;
-/// How long it takes until the servers have heard what a client was told of its meta, by the clock of who told it.
-pub(crate) const HEARD_AFTER: std::time::Duration = std::time::Duration::from_secs(3);
 
 impl World {
     /// Whether a node's client can be asked.

@@ -22,7 +22,6 @@ use crate::world::nomad::number_of;
 use crate::world::{Topic, World};
 
 pub(crate) use allocations::Extra;
-pub(crate) use clients::HEARD_AFTER;
 pub(crate) use pools::{POOLS_INDEX, node_pool_page, node_pools_page};
 pub use version::{NomadVersion, UnknownVersion};
 
