@@ -3,7 +3,6 @@
 use replicator::domain::{Eligibility, Lifecycle, MegaHertz};
 
 use super::World;
-use super::nomad::Contact;
 use super::stream::NODE_REGISTRATION;
 use crate::scenario::NodeChoice;
 
@@ -88,8 +87,9 @@ impl World {
 
     /// What a client was told of its meta reaches the servers.
     pub(super) fn metadata_arrives(&mut self, node: usize) {
+        let answers = self.client_answers(node);
         let it = &mut self.nomad.nodes[node];
-        if it.alive && it.contact == Contact::Open && it.meta != it.dynamic {
+        if answers && it.meta != it.dynamic {
             it.meta.clone_from(&it.dynamic);
             self.meta_has_changed(node);
         }

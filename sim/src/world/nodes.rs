@@ -152,6 +152,12 @@ impl World {
         self.schedule(at, Happening::NodeMissed(node));
     }
 
+    /// Whether a node's client can be asked.
+    pub(crate) fn client_answers(&self, node: usize) -> bool {
+        let it = &self.nomad.nodes[node];
+        it.alive && it.contact == Contact::Open
+    }
+
     /// The client of a node is cut off from the servers. What runs there goes on, and serves.
     pub(super) fn client_falls_silent(&mut self, node: usize) {
         let it = &mut self.nomad.nodes[node];

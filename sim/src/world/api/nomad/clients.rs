@@ -14,12 +14,6 @@ use crate::world::{Happening, World};
 const BYTES_PER_MIB: u64 = 1_048_576;
 
 impl World {
-    /// Whether a node's client can be asked.
-    pub(crate) fn client_answers(&self, node: usize) -> bool {
-        let it = &self.nomad.nodes[node];
-        it.alive && it.contact == Contact::Open
-    }
-
     pub(crate) fn node_of_allocation(&self, id: &str) -> Option<usize> {
         let number = numbered(id, &self.nomad.allocations, |it| it.id.as_str())?;
         Some(self.nomad.allocations[number].node)
