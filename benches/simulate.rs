@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use replicator_sim::run::run;
+use replicator_sim::drive::run::run;
 use replicator_sim::scenario::{Changes, Scenario};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -66,13 +66,13 @@ fn day_of_a_hundred_nodes() -> Scenario {
 
 fn simulate(criterion: &mut Criterion) {
     let scenario = day_of_a_hundred_nodes();
-    let outcome = run(&scenario);
+    let outcome = run(&scenario.plan);
     assert!(outcome.record.violation.is_none() && outcome.record.evaluations > 150_000);
     let mut group = criterion.benchmark_group("simulate");
     // Simulated seconds a second: 100,000 is a day in 0.864 s.
     group.throughput(Throughput::Elements(DAY.as_secs())).sample_size(10);
     group.bench_function("day_of_100_nodes_20_jobs_400_allocations", |bencher| {
-        bencher.iter(|| black_box(run(&scenario)).ended);
+        bencher.iter(|| black_box(run(&scenario.plan)).ended);
     });
     group.finish();
 }

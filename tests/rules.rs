@@ -131,7 +131,7 @@ fn what_the_book_believes_is_tested() {
 #[test]
 fn the_measures_chapter_names_every_measure_and_series() {
     let chapter = fs::read_to_string(root().join("book/src/measures.md")).unwrap();
-    let code = fs::read_to_string(root().join("sim/src/measure.rs")).unwrap();
+    let code = fs::read_to_string(root().join("sim/src/plan/measures.rs")).unwrap();
     let (_, lists) = code.split_once("const OF_BOTH").unwrap();
     let (lists, _) = lists.split_once("/// The names of all measures").unwrap();
     let names: Vec<&str> = lists.split('"').skip(1).step_by(2).collect();

@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use replicator_sim::hunt::{Judged, judge};
-use replicator_sim::run::run;
+use replicator_sim::drive::run::run;
 use replicator_sim::scenario::{Changes, Scenario};
+use replicator_sim::search::hunt::{Judged, judge};
 
 /// The scenarios of a folder.
 fn files(folder: &str) -> Vec<PathBuf> {
@@ -26,7 +26,7 @@ fn problems(path: &Path) -> Vec<String> {
         Ok(scenario) => scenario,
         Err(error) => return vec![error.to_string()],
     };
-    let outcome = run(&scenario);
+    let outcome = run(&scenario.plan);
     let missed = outcome.checks.iter().filter(|check| !check.met);
     let mut problems: Vec<String> =
         missed.map(|check| format!("expected {}, and it was {}", check.expectation, check.measured)).collect();

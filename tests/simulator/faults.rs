@@ -3,10 +3,10 @@
 use replicator::domain::Resource;
 use replicator::operation::{Abandonment, Outcome as Ending};
 
-use replicator_sim::crash::{self, Campaign};
-use replicator_sim::run::Outcome;
+use replicator_sim::drive::crash::{self, Campaign};
+use replicator_sim::drive::stage::Side;
+use replicator_sim::judge::Outcome;
 use replicator_sim::scenario::{Changes, Scenario};
-use replicator_sim::stage::Side;
 
 use super::{first, simulate, small_scenario};
 
@@ -75,7 +75,7 @@ fn s11_nothing_is_scaled_while_nomad_is_away() {
 #[test]
 fn p27_groups_are_scaled_while_pools_cannot_be() {
     let outcome = simulate(&small_scenario(STEP, &event("9m", "for = \"10m\"\ncloud_outage = true")));
-    let during = |action: &&replicator_sim::record::Action| (10..19).contains(&(action.at.0 / 60_000));
+    let during = |action: &&replicator_sim::judge::record::Action| (10..19).contains(&(action.at.0 / 60_000));
     let resources: Vec<&Resource> =
         outcome.record.actions.iter().filter(during).map(|action| &action.resource).collect();
     assert!(!resources.is_empty() && resources.iter().all(|it| matches!(it, Resource::Group(_))), "{resources:?}");
@@ -87,7 +87,7 @@ fn s7_s8_an_operators_failsafe_stops_and_lifting_it_lets_go_on() {
     let events = event("11m", "failsafe = { group = \"web/front\", set = \"on\" }")
         + &event("30m", "failsafe = { group = \"web/front\", set = \"off\" }");
     let outcome = simulate(&small_scenario(STEP, &events));
-    let group = |action: &&replicator_sim::record::Action| matches!(action.resource, Resource::Group(_));
+    let group = |action: &&replicator_sim::judge::record::Action| matches!(action.resource, Resource::Group(_));
     let begun: Vec<u64> = outcome.record.actions.iter().filter(group).map(|action| action.at.0 / 60_000).collect();
     assert!(begun.iter().all(|minute| *minute <= 11 || *minute >= 30), "{begun:?}");
     assert!(begun.iter().any(|minute| *minute >= 30), "{begun:?}");
@@ -111,7 +111,7 @@ fn s6_a_leader_killed_at_any_call_of_an_operation_changes_nothing_in_the_end() {
     for name in ["drain", "never-join", "spike", "zone-loss"] {
         let path = super::shipped().join(format!("{name}.toml"));
         let scenario = Scenario::load(&path, &Changes::default()).unwrap();
-        let campaign = Campaign::prepare(&scenario, 12).unwrap();
+        let campaign = Campaign::prepare(&scenario.plan, 12).unwrap();
         for call in &campaign.points {
             for side in [Side::Before, Side::After] {
                 let crash = campaign.crash(*call, side);
@@ -128,10 +128,12 @@ fn a_crash_that_nobody_makes_good_is_seen() {
     // The failsafe comes while the new leader looks for its place: what was begun stands still for ever.
     let text = small_scenario(STEP, "");
     let parse = |text: &str| Scenario::parse(text, std::path::Path::new("test.toml"), &Changes::default()).unwrap();
-    let campaign = Campaign::prepare(&parse(&text), 1000).unwrap();
-    let frozen =
-        Campaign::prepare(&parse(&(text + &event("11m", "failsafe = { pool = \"workers\", set = \"on\" }"))), 1000)
-            .unwrap();
+    let campaign = Campaign::prepare(&parse(&text).plan, 1000).unwrap();
+    let frozen = Campaign::prepare(
+        &parse(&(text + &event("11m", "failsafe = { pool = \"workers\", set = \"on\" }"))).plan,
+        1000,
+    )
+    .unwrap();
     assert_ne!(frozen.undisturbed, campaign.undisturbed, "what is left undone shows in what a run ends in");
 }
 
@@ -153,7 +155,7 @@ fn j16_j18_s9_a_failed_deployment_is_a_failure_and_at_the_threshold_failsafe_wit
     assert!(first(&outcome, "the deployment failed").is_some());
     assert!(first(&outcome, "job_group_failsafe_mode").is_some());
     assert!(first(&outcome, "group web/front: failsafe entered by the agent itself").is_some());
-    let of_group = |action: &&replicator_sim::record::Action| matches!(action.resource, Resource::Group(_));
+    let of_group = |action: &&replicator_sim::judge::record::Action| matches!(action.resource, Resource::Group(_));
     let last = outcome.record.actions.iter().rfind(of_group).unwrap();
     assert!(last.at.0 / 60_000 < 30, "nothing is tried again in failsafe: {last:?}");
 }

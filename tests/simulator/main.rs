@@ -16,7 +16,8 @@ mod world;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use replicator_sim::run::{Outcome, run};
+use replicator_sim::drive::run::run;
+use replicator_sim::judge::Outcome;
 use replicator_sim::scenario::{Changes, Scenario};
 
 /// The folder of the shipped scenarios.
@@ -89,7 +90,7 @@ memory = [{{ constant = 900 }}]
 /// Runs the text of a scenario; no invariant may break.
 fn simulate(text: &str) -> Outcome {
     let scenario = Scenario::parse(text, Path::new("test.toml"), &Changes::default()).unwrap_or_else(|e| panic!("{e}"));
-    let outcome = run(&scenario);
+    let outcome = run(&scenario.plan);
     assert_eq!(outcome.record.violation, None);
     outcome
 }

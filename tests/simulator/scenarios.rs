@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use replicator_sim::run::run;
+use replicator_sim::drive::run::run;
 use replicator_sim::scenario::{Changes, Scenario};
 
 use super::shipped;
@@ -22,14 +22,14 @@ fn name(path: &std::path::Path) -> String {
 }
 
 fn digest(path: &std::path::Path, changes: &Changes) -> String {
-    run(&Scenario::load(path, changes).unwrap()).record.digest()
+    run(&Scenario::load(path, changes).unwrap().plan).record.digest()
 }
 
 #[test]
 fn all_expectations_hold_and_no_invariant_breaks() {
     assert!(files().len() >= 8);
     for path in files() {
-        let outcome = run(&Scenario::load(&path, &Changes::default()).unwrap());
+        let outcome = run(&Scenario::load(&path, &Changes::default()).unwrap().plan);
         assert_eq!(outcome.record.violation, None, "{}", path.display());
         assert!(outcome.checks.len() >= 3, "{} expects too little", path.display());
         let missed: Vec<_> = outcome.checks.iter().filter(|check| !check.met).collect();
@@ -42,7 +42,7 @@ fn invariants_hold_whatever_the_seed() {
     for path in files() {
         for seed in 100..110 {
             let changes = Changes { seed: Some(seed), ..Changes::default() };
-            let outcome = run(&Scenario::load(&path, &changes).unwrap());
+            let outcome = run(&Scenario::load(&path, &changes).unwrap().plan);
             assert_eq!(outcome.record.violation, None, "{} --seed {seed}", path.display());
         }
     }
@@ -81,6 +81,6 @@ fn another_seed_is_another_run() {
 fn a_cooldown_on_the_nervous_service_cures_it() {
     let path = shipped().join("flapping.toml");
     let set = vec!["jobs.nervous.groups.web.meta.replicator_cooldown=900".to_owned()];
-    let outcome = run(&Scenario::load(&path, &Changes { set, ..Changes::default() }).unwrap());
+    let outcome = run(&Scenario::load(&path, &Changes { set, ..Changes::default() }).unwrap().plan);
     assert!(outcome.measures["group.nervous/web.reversals"] <= 24.0);
 }

@@ -18,10 +18,11 @@ use replicator::agent::Agent;
 use replicator::daemon::{Order, serve};
 use replicator::domain::{AllocationId, Monotonic};
 use replicator::ports::{Clock, Ports};
-use replicator_sim::record::Source;
-use replicator_sim::run::{Outcome, run};
+use replicator_sim::drive::run::run;
+use replicator_sim::drive::stage::{Signal, SimPorts, Stage};
+use replicator_sim::judge::Outcome;
+use replicator_sim::judge::record::Source;
 use replicator_sim::scenario::{Changes, Scenario};
-use replicator_sim::stage::{Signal, SimPorts, Stage};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -187,7 +188,7 @@ impl Driver {
 /// Runs a scenario under tokio's paused clock.
 fn run_under_tokio(scenario: &Scenario) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-    let stage = Stage::of(scenario);
+    let stage = Stage::of(&scenario.plan);
     let daemons = (0..stage.agents()).map(|_| None).collect();
     runtime.block_on(async {
         let mut driver = Driver { stage, clock: TokioClock::start(), daemons, waker: Arc::default() };
@@ -208,7 +209,7 @@ fn the_daemons_loop_decides_as_the_simulators_executor_does() {
     for entry in std::fs::read_dir(shipped()).unwrap() {
         let path = entry.unwrap().path();
         let scenario = Scenario::load(&path, &Changes::default()).unwrap();
-        let (simulated, served) = (run(&scenario), run_under_tokio(&scenario));
+        let (simulated, served) = (run(&scenario.plan), run_under_tokio(&scenario));
         let (expected, found) = (told(&simulated), told(&served));
         let first = expected.iter().zip(&found).position(|(a, b)| a != b);
         let at = first.unwrap_or(expected.len().min(found.len()));

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use replicator_sim::run::{Outcome, run};
+use replicator_sim::drive::run::run;
+use replicator_sim::judge::Outcome;
 use replicator_sim::scenario::{Changes, Scenario};
 
 use super::first;
@@ -39,7 +40,7 @@ memory = 300
 "#
     );
     let scenario = Scenario::parse(&text, Path::new("t.toml"), &Changes::default()).unwrap_or_else(|e| panic!("{e}"));
-    run(&scenario)
+    run(&scenario.plan)
 }
 
 fn event(what: &str) -> String {
@@ -137,7 +138,7 @@ fn a_poststop_task_outlives_its_allocation() {
 fn oddities_are_told_while_they_last_and_not_after() {
     let scenario =
         super::small_scenario("{ constant = 2100 }", "[odd]\nuntil = \"20m\"\npercent = 100\nkinds = [\"errors\"]");
-    let outcome = run(&Scenario::parse(&scenario, Path::new("t.toml"), &Changes::default()).unwrap());
+    let outcome = run(&Scenario::parse(&scenario, Path::new("t.toml"), &Changes::default()).unwrap().plan);
     let odd: Vec<u64> =
         outcome.record.lines.iter().filter(|line| line.text.contains("an odd failure")).map(|line| line.at.0).collect();
     assert!(!odd.is_empty() && odd.iter().all(|at| *at <= 20 * 60_000), "{odd:?}");

@@ -5,271 +5,29 @@ use std::fmt::Write as _;
 use std::ops::Range;
 use std::path::Path;
 
-use replicator::domain::{GroupKey, JobKey, Meta, Namespace, PoolName, Resources};
+use replicator::domain::{Meta, Resources};
 use replicator::policy::{GroupPolicy, KeyProblem, POOL_KEY, PolicyError, PoolPolicy, Reading};
 use toml::Spanned;
 
 use super::error::Problem;
-use super::schema::{
-    self, Fault, File, Home, JobType, OddKind, Operator, ScalingBlock, Target, Update, WrittenConstraint, WrittenMeta,
+use super::schema::{self, File, Home, WrittenMeta};
+use super::trace::read_trace;
+use super::values::{Amount, Span, WrittenShape, WrittenTrace};
+use crate::kernel::time::Millis;
+use crate::plan::{
+    AgentPlan, Delay, Expectation, GroupLoad, GroupPlan, Limit, OddKind, OddPlan, Plan, PolicyHome, PoolPlan, Shape,
+    Target, agent_name, measures,
 };
-use super::values::{Amount, Delay, Shape, Span, WrittenShape, WrittenTrace};
-use crate::load::read_trace;
-use crate::time::Millis;
 
 const SHORTEST_TICK: Millis = Millis(100);
 const MOST_TICKS: u64 = 5_000_000;
 const MOST_NODES: u32 = 10_000;
-const MOST_ALLOCATIONS: u32 = 100_000;
+pub(super) const MOST_ALLOCATIONS: u32 = 100_000;
 const MOST_AGENTS: u32 = 9;
 /// Allocations of a group times nodes of its pool: placing looks at every node for every allocation.
-const MOST_PLACEMENT: u64 = 100_000_000;
+pub(super) const MOST_PLACEMENT: u64 = 100_000_000;
 const SHORTEST_INTERVAL: Millis = Millis::secs(1);
 const DAY: Millis = Millis::secs(86_400);
-
-/// Everything that a run needs.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// One line about it.
-    pub title: String,
-    /// What randomness starts from.
-    pub seed: u64,
-    /// How long it runs.
-    pub duration: Millis,
-    /// How often load changes and is recorded.
-    pub tick: Millis,
-    /// The agents.
-    pub agents: AgentPlan,
-    /// The pools, by name.
-    pub pools: Vec<PoolPlan>,
-    /// The jobs, by name.
-    pub jobs: Vec<JobPlan>,
-    /// All groups of all jobs, job by job.
-    pub groups: Vec<GroupPlan>,
-    /// The load on each group, in the groups' order.
-    pub loads: Vec<GroupLoad>,
-    /// What happens, by time: when, for how long, what.
-    pub events: Vec<(Millis, Option<Millis>, Fault)>,
-    /// What reads answer beside the truth, if they do.
-    pub odd: Option<OddPlan>,
-    /// What is expected in the end.
-    pub expectations: Vec<Expectation>,
-}
-
-/// The agents of a scenario.
-#[derive(Debug, Clone)]
-pub struct AgentPlan {
-    /// How many.
-    pub count: usize,
-    /// How often groups are evaluated.
-    pub job_interval: Millis,
-    /// How often pools are evaluated.
-    pub cluster_interval: Millis,
-    /// How long a call on Nomad, Consul or the provider takes, there and back.
-    pub call_takes: Millis,
-    /// The most operations under way at once.
-    pub concurrency: usize,
-    /// The group whose allocations the agents are; index into the groups.
-    pub runs_in: Option<usize>,
-}
-
-/// Where a pool's policy stands (P3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PolicyHome {
-    /// In the nodes' meta.
-    Meta,
-    /// In Consul; the nodes only name their pool.
-    Consul,
-}
-
-/// A pool of a scenario.
-#[derive(Debug, Clone)]
-pub struct PoolPlan {
-    /// Name of pool and Auto Scaling group.
-    pub name: PoolName,
-    /// What an instance has.
-    pub size: Resources,
-    /// What a node keeps for itself.
-    pub reserved: Resources,
-    /// How many nodes it starts with.
-    pub nodes: u32,
-    /// `MinSize`.
-    pub min: u32,
-    /// `MaxSize`.
-    pub max: u32,
-    /// Zones that instances are spread over.
-    pub zones: Vec<String>,
-    /// From the desired capacity's change to the instance.
-    pub launch: Delay,
-    /// From the instance to the node that is ready.
-    pub boot: Delay,
-    /// What an instance costs an hour.
-    pub price_per_hour: f64,
-    /// Whether members count with weights of their own towards the desired capacity.
-    pub weighted: bool,
-    /// The class of its nodes; none where it is empty.
-    pub class: String,
-    /// Where the policy stands.
-    pub policy_in: PolicyHome,
-    /// The policy as written.
-    pub meta: Meta,
-    /// The policy as read.
-    pub policy: PoolPolicy,
-}
-
-impl PoolPlan {
-    /// What a node offers.
-    #[must_use]
-    pub fn capacity(&self) -> Resources {
-        self.size.less(self.reserved)
-    }
-}
-
-/// A job of a scenario.
-#[derive(Debug, Clone)]
-pub struct JobPlan {
-    /// Identity.
-    pub key: JobKey,
-    /// Type.
-    pub kind: replicator::domain::JobKind,
-    /// Index of the pool that it runs in.
-    pub pool: usize,
-    /// Its `update` block, if it has one.
-    pub update: Option<Update>,
-    /// Its groups: a range of the plan's.
-    pub groups: Range<usize>,
-}
-
-/// A group of a scenario.
-#[derive(Debug, Clone)]
-pub struct GroupPlan {
-    /// Identity.
-    pub key: GroupKey,
-    /// Index of its job.
-    pub job: usize,
-    /// How many it starts with.
-    pub count: u32,
-    /// From placement to running.
-    pub start: Delay,
-    /// From being told to stop to having stopped.
-    pub kill_timeout: Millis,
-    /// How long a batch allocation runs.
-    pub runtime: Delay,
-    /// How many may be migrated at once when a node is drained.
-    pub migrate_max_parallel: u32,
-    /// Disk of an allocation, MiB.
-    pub disk: u32,
-    /// What it asks of its node beside amounts.
-    pub wants: Wants,
-    /// How long a task of it lives on after its allocation has ended.
-    pub poststop: Option<Millis>,
-    /// How long an allocation whose client is cut off may be missed before it counts as lost: its `disconnect` block's
-    /// `lost_after`. Without one it is lost at once.
-    pub disconnect: Option<Millis>,
-    /// Its tasks.
-    pub tasks: Vec<TaskPlan>,
-    /// Its `meta`.
-    pub meta: Meta,
-    /// Its policy, if it has one.
-    pub policy: Option<GroupPolicy>,
-    /// Its `scaling` block, if it has one.
-    pub scaling: Option<ScalingBlock>,
-}
-
-impl GroupPlan {
-    /// What an allocation takes.
-    #[must_use]
-    pub fn resources(&self) -> Resources {
-        let sum = |of: fn(&TaskPlan) -> u32| self.tasks.iter().map(|task| u64::from(of(task))).sum();
-        let cores = self.tasks.iter().map(|task| task.cores).sum();
-        Resources { cores, ..Resources::new(sum(|task| task.cpu), sum(|task| task.memory), self.disk.into()) }
-    }
-}
-
-/// What a group asks of its node beside amounts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wants {
-    /// Constraints, its job's first.
-    pub constraints: Vec<Constraint>,
-    /// Whether no two allocations of the job may be on one node.
-    pub job_apart: bool,
-    /// Whether no two allocations of the group may be on one node.
-    pub group_apart: bool,
-    /// Static ports.
-    pub ports: Vec<u16>,
-}
-
-/// A constraint on nodes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Constraint {
-    /// What of the node is looked at, such as `${meta.rack}`.
-    pub attribute: String,
-    /// How it is compared.
-    pub operator: Operator,
-    /// With what.
-    pub value: String,
-    /// Whether it stands in the group rather than in the job.
-    pub of_group: bool,
-}
-
-/// A task of a scenario.
-#[derive(Debug, Clone)]
-pub struct TaskPlan {
-    /// Name.
-    pub name: replicator::domain::TaskName,
-    /// What it takes, MHz; of one that asks for cores, what these come to.
-    pub cpu: u32,
-    /// Whole cores that it asks for, in place of MHz.
-    pub cores: u32,
-    /// What it asks for, MiB.
-    pub memory: u32,
-    /// What it uses without load, MHz.
-    pub idle_cpu: u32,
-    /// What it uses without load, MiB.
-    pub idle_memory: u32,
-}
-
-/// The load on a group.
-#[derive(Debug, Clone, Default)]
-pub struct GroupLoad {
-    /// CPU, in MHz.
-    pub cpu: Vec<Shape>,
-    /// Memory, in MiB.
-    pub memory: Vec<Shape>,
-}
-
-/// Answers beside the truth.
-#[derive(Debug, Clone)]
-pub struct OddPlan {
-    /// Until when there are any.
-    pub until: Millis,
-    /// How many of the answers, while a kind of them has its time.
-    pub share: f64,
-    /// The kinds of them.
-    pub kinds: Vec<OddKind>,
-}
-
-/// What a measure is expected to be.
-#[derive(Debug, Clone)]
-pub struct Expectation {
-    /// The measure.
-    pub measure: String,
-    /// When, for what changes over time.
-    pub at: Option<Millis>,
-    /// Within what.
-    pub limit: Limit,
-    /// Its line in the scenario.
-    pub line: usize,
-}
-
-/// The limits of an expectation.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limit {
-    /// At least so much.
-    pub at_least: f64,
-    /// At most so much.
-    pub at_most: f64,
-}
 
 /// Checks a file. Traces are looked for in `folder`.
 pub(super) fn check(file: File, folder: &Path) -> Result<Plan, Problem> {
@@ -286,7 +44,7 @@ pub(super) fn check(file: File, folder: &Path) -> Result<Plan, Problem> {
         return Err(Problem::at(file.duration.span(), message));
     }
     let pools = pools(file.pools)?;
-    let (jobs, groups) = jobs(file.jobs, &pools)?;
+    let (jobs, groups) = super::jobs::jobs(file.jobs, &pools)?;
     let names = Names { pools: &pools, groups: &groups };
     let agents = agents(file.agents, &names)?;
     let loads = loads(file.load, &names, folder)?;
@@ -404,7 +162,7 @@ fn pool_policy(name: &str, written: &WrittenMeta) -> Result<(Meta, PoolPolicy), 
     }
 }
 
-fn group_policy(written: Option<WrittenMeta>) -> Result<(Meta, Option<GroupPolicy>), Problem> {
+pub(super) fn group_policy(written: Option<WrittenMeta>) -> Result<(Meta, Option<GroupPolicy>), Problem> {
     let Some(written) = written else { return Ok((Meta::new(), None)) };
     let meta = plain(&written);
     match GroupPolicy::read(&meta) {
@@ -442,158 +200,6 @@ fn refuse(written: &WrittenMeta, problems: &[KeyProblem]) -> Result<(), Problem>
     Err(Problem::at(span_of(written, &first.key), message))
 }
 
-fn jobs(written: BTreeMap<String, schema::Job>, pools: &[PoolPlan]) -> Result<(Vec<JobPlan>, Vec<GroupPlan>), Problem> {
-    let mut jobs = Vec::new();
-    let mut groups = Vec::new();
-    for (id, job) in written {
-        if job.groups.get_ref().is_empty() {
-            return Err(Problem::at(job.groups.span(), format!("job {id:?} needs a group: [jobs.{id}.groups.NAME]")));
-        }
-        let pool = home_of(&id, job.pool.as_ref(), job.groups.span(), pools)?;
-        let of_job = Wants {
-            constraints: constraints(job.constraint, false)?,
-            job_apart: job.distinct_hosts,
-            ..Wants::default()
-        };
-        let namespace = job.namespace.map_or_else(|| Namespace::from(Namespace::DEFAULT), Namespace::from);
-        let key = JobKey { namespace, id: id.into() };
-        let first = groups.len();
-        for (name, group) in job.groups.into_inner() {
-            let key = GroupKey { job: key.clone(), group: name.into() };
-            groups.push(self::group(key, jobs.len(), group, &pools[pool], &of_job)?);
-        }
-        let seconds = |span: Option<Span>, default| span.map_or(Millis::secs(default), |span| span.0);
-        jobs.push(JobPlan {
-            key,
-            kind: match job.r#type {
-                JobType::Service => replicator::domain::JobKind::Service,
-                JobType::Batch => replicator::domain::JobKind::Batch,
-                JobType::System => replicator::domain::JobKind::System,
-            },
-            pool,
-            update: job.update.map(|update| Update {
-                min_healthy_time: seconds(update.min_healthy_time, 10),
-                progress_deadline: seconds(update.progress_deadline, 600),
-            }),
-            groups: first..groups.len(),
-        });
-    }
-    Ok((jobs, groups))
-}
-
-/// The pool that a job runs in. Where there is only one, it need not be said.
-fn home_of(
-    id: &str,
-    named: Option<&Spanned<String>>,
-    groups: Range<usize>,
-    pools: &[PoolPlan],
-) -> Result<usize, Problem> {
-    match (named, pools) {
-        (None, [_]) => Ok(0),
-        (None, _) => {
-            Err(Problem::at(groups, format!("with several pools, job {id:?} must name its own: pool = \"…\"")))
-        }
-        (Some(name), pools) => Names { pools, groups: &[] }.pool(name),
-    }
-}
-
-fn group(
-    key: GroupKey,
-    job: usize,
-    written: schema::Group,
-    pool: &PoolPlan,
-    of_job: &Wants,
-) -> Result<GroupPlan, Problem> {
-    let count = within(&written.count, 0..=MOST_ALLOCATIONS, "allocations")?;
-    if u64::from(count) * u64::from(pool.nodes) > MOST_PLACEMENT {
-        let message =
-            format!("{count} allocations on {} nodes are too many; at most {MOST_PLACEMENT} pairs", pool.nodes);
-        return Err(Problem::at(written.count.span(), message));
-    }
-    let tasks_span = written.tasks.span();
-    let tasks: Vec<TaskPlan> =
-        written.tasks.into_inner().into_iter().map(|(name, task)| self::task(name, &task, pool)).collect();
-    if tasks.is_empty() || tasks.iter().any(|task| task.cpu == 0 || task.memory == 0) {
-        let message = "a group needs a task, and a task needs cpu (MHz) and memory (MiB); cores in place of cpu where its pool has some";
-        return Err(Problem::at(tasks_span, message));
-    }
-    let (meta, policy) = group_policy(written.meta)?;
-    let group = GroupPlan {
-        key,
-        job,
-        count,
-        start: written.start.unwrap_or(Delay::Constant(Millis::secs(5))),
-        kill_timeout: written.kill_timeout.map_or(Millis::secs(5), |span| span.0),
-        runtime: written.runtime.unwrap_or(Delay::Constant(Millis::secs(600))),
-        migrate_max_parallel: written
-            .migrate_max_parallel
-            .map_or(Ok(1), |count| within(&count, 1..=MOST_ALLOCATIONS, "allocations"))?,
-        disk: written.disk,
-        wants: Wants {
-            constraints: [of_job.constraints.clone(), constraints(written.constraint, true)?].concat(),
-            job_apart: of_job.job_apart,
-            group_apart: written.distinct_hosts,
-            ports: written.ports,
-        },
-        poststop: written.poststop.map(|span| span.0),
-        disconnect: written.disconnect.map(|span| span.0),
-        tasks,
-        meta,
-        policy,
-        scaling: written.scaling.map(|block| scaling(block, count)).transpose()?,
-    };
-    if !pool.capacity().holds(group.resources()) {
-        let message = format!("an allocation of this group does not fit on a node of pool {}", pool.name);
-        return Err(Problem::at(tasks_span, message));
-    }
-    Ok(group)
-}
-
-/// A task. One that asks for cores takes their MHz, as its client works them out.
-fn task(name: String, written: &schema::Task, pool: &PoolPlan) -> TaskPlan {
-    let of_cores = u64::from(written.cores) * pool.size.cpu.0 / u64::from(pool.size.cores.max(1));
-    let cores = if pool.size.cores > 0 { written.cores } else { 0 };
-    TaskPlan {
-        name: name.into(),
-        cpu: if cores > 0 { u32::try_from(of_cores).unwrap_or(u32::MAX) } else { written.cpu },
-        cores,
-        memory: written.memory,
-        idle_cpu: written.idle_cpu,
-        idle_memory: written.idle_memory,
-    }
-}
-
-fn constraints(written: Vec<WrittenConstraint>, of_group: bool) -> Result<Vec<Constraint>, Problem> {
-    let constraint = |WrittenConstraint { attribute, operator, value }: WrittenConstraint| {
-        let span = attribute.span();
-        let attribute = attribute.into_inner();
-        if !(attribute.starts_with("${") && attribute.ends_with('}')) {
-            return Err(Problem::at(span, "an attribute is written as in a job, such as \"${meta.rack}\""));
-        }
-        if value.is_none() && matches!(operator, Operator::Is | Operator::IsNot) {
-            return Err(Problem::at(span, "a constraint that compares needs a value"));
-        }
-        Ok(Constraint { attribute, operator, value: value.unwrap_or_default(), of_group })
-    };
-    written.into_iter().map(constraint).collect()
-}
-
-/// A `scaling` block. As in Nomad the least is the count that the group starts with, where none is given.
-fn scaling(written: Spanned<schema::WrittenScaling>, count: u32) -> Result<ScalingBlock, Problem> {
-    let span = written.span();
-    let schema::WrittenScaling { min, max, enabled, policy } = written.into_inner();
-    let min = min.unwrap_or(count);
-    if !(min..=max).contains(&count) {
-        return Err(Problem::at(
-            span,
-            format!("the group's count, {count}, must be within min, {min}, and max, {max}"),
-        ));
-    }
-    let policy = policy.map_or(Ok(serde_json::Value::Null), serde_json::to_value);
-    let policy = policy.map_err(|error| Problem::at(span, format!("policy has no form in JSON: {error}")))?;
-    Ok(ScalingBlock { min, max, enabled: enabled.unwrap_or(true), policy })
-}
-
 /// Names that events, load and agents refer to.
 pub(super) struct Names<'a> {
     pub(super) pools: &'a [PoolPlan],
@@ -619,11 +225,6 @@ impl Names<'_> {
         let found = names().position(|agent| agent == *name.get_ref()).map(Target::Agent);
         found.ok_or_else(|| unknown(name, "agent", names().chain(["leader".to_owned()])))
     }
-}
-
-/// The name of the agent of that number.
-pub(crate) fn agent_name(number: usize) -> String {
-    format!("agent-{number}")
 }
 
 fn loads(written: Vec<schema::Load>, names: &Names<'_>, folder: &Path) -> Result<Vec<GroupLoad>, Problem> {
@@ -704,7 +305,7 @@ fn expectation(written: Spanned<schema::Expect>, duration: Millis) -> Result<Exp
     Ok(Expectation { measure: expect.measure.get_ref().clone(), at, limit, line: expect.measure.span().start })
 }
 
-fn within(value: &Spanned<u32>, range: std::ops::RangeInclusive<u32>, what: &str) -> Result<u32, Problem> {
+pub(super) fn within(value: &Spanned<u32>, range: std::ops::RangeInclusive<u32>, what: &str) -> Result<u32, Problem> {
     let number = *value.get_ref();
     if range.contains(&number) {
         return Ok(number);
@@ -720,13 +321,9 @@ pub(super) fn unknown(name: &Spanned<String>, what: &str, known: impl Iterator<I
 }
 
 /// Checks that every expectation is about a measure that there is.
-pub(super) fn measures(plan: &Plan) -> Result<(), Problem> {
+pub(super) fn expected(plan: &Plan) -> Result<(), Problem> {
     for expectation in &plan.expectations {
-        let known = if expectation.at.is_some() {
-            crate::measure::series_names(plan)
-        } else {
-            crate::measure::measure_names(plan)
-        };
+        let known = if expectation.at.is_some() { measures::series_names(plan) } else { measures::measure_names(plan) };
         if !known.contains(&expectation.measure) {
             let kind = if expectation.at.is_some() { "series (measures with at)" } else { "measures (without at)" };
             let span = expectation.line..expectation.line + expectation.measure.len() + 2;

@@ -5,9 +5,10 @@ use toml::Spanned;
 
 use super::check::{Names, unknown};
 use super::error::Problem;
-use super::schema::{self, Fault, NodeChoice, Target};
+use super::schema;
 use super::values::Span;
-use crate::time::Millis;
+use crate::kernel::time::Millis;
+use crate::plan::{Fault, NodeChoice, Target};
 
 /// Every key of an event that says what happens.
 const WHAT: &str = "kill_node, kill_zone, kill_agent, stop_agent, destroy_session, clock_jump, nomad_outage, \

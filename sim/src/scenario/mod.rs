@@ -3,6 +3,7 @@
 //! - `schema`: the file's keys, as they are written.
 //! - `values`: values with their own notation: spans, distributions, shapes of load.
 //! - `check`: what the file means as a whole; impossible values are found here.
+//! - `jobs`: the same of jobs, groups and tasks.
 //! - `events`: what happens, with the names in it resolved.
 //! - `error`: errors that point at the line.
 //! - `overrides`: `--set KEY=VALUE`.
@@ -10,22 +11,20 @@
 mod check;
 mod error;
 mod events;
+mod jobs;
 mod overrides;
 mod schema;
+mod trace;
 mod values;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use check::agent_name;
-pub use check::{
-    AgentPlan, Constraint, Expectation, GroupLoad, GroupPlan, JobPlan, Limit, OddPlan, Plan, PolicyHome, PoolPlan,
-    TaskPlan, Wants,
-};
 pub use error::ScenarioError;
-pub use schema::{Fault, NodeChoice, OddKind, Operator, ScalingBlock, Target, Toggle, Update};
-pub use values::{Delay, Shape, Span};
+pub use trace::{TraceError, read_trace};
+pub use values::Span;
 
-use crate::time::Millis;
+use crate::kernel::time::Millis;
+use crate::plan::Plan;
 
 /// A scenario that was read and checked: everything that a run needs, beside the seed that may override its own.
 #[derive(Debug, Clone)]
@@ -69,7 +68,7 @@ impl Scenario {
         let file = schema::parse(&text).map_err(at)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut plan = check::check(file, folder).map_err(at)?;
-        check::measures(&plan).map_err(at)?;
+        check::expected(&plan).map_err(at)?;
         for expectation in &mut plan.expectations {
             expectation.line = text[..expectation.line].matches('\n').count() + 1;
         }

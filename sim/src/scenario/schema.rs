@@ -7,7 +7,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::error::Problem;
-use super::values::{Amount, Delay, Span, WrittenShape};
+use super::values::{Amount, Span, WrittenShape};
+use crate::plan::{Delay, OddKind, Operator, Toggle};
 
 /// Reads the text of a scenario.
 pub(super) fn parse(text: &str) -> Result<File, Problem> {
@@ -142,15 +143,6 @@ pub(super) struct WrittenUpdate {
     pub(super) progress_deadline: Option<Span>,
 }
 
-/// A job's `update` block: it has deployments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Update {
-    /// How long an allocation must run to count as healthy.
-    pub min_healthy_time: crate::time::Millis,
-    /// How long a deployment may go without progress before it fails.
-    pub progress_deadline: crate::time::Millis,
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WrittenConstraint {
@@ -158,37 +150,6 @@ pub(super) struct WrittenConstraint {
     #[serde(default)]
     pub(super) operator: Operator,
     pub(super) value: Option<String>,
-}
-
-/// How a constraint compares what a node has with what is asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-pub enum Operator {
-    /// The same text.
-    #[default]
-    #[serde(rename = "=")]
-    Is,
-    /// Another text, or none.
-    #[serde(rename = "!=")]
-    IsNot,
-    /// Any text.
-    #[serde(rename = "is_set")]
-    IsSet,
-    /// None.
-    #[serde(rename = "is_not_set")]
-    IsNotSet,
-}
-
-impl Operator {
-    /// As it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Is => "=",
-            Self::IsNot => "!=",
-            Self::IsSet => "is_set",
-            Self::IsNotSet => "is_not_set",
-        }
-    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -221,19 +182,6 @@ pub(super) struct WrittenScaling {
     pub(super) max: u32,
     pub(super) enabled: Option<bool>,
     pub(super) policy: Option<toml::Table>,
-}
-
-/// A group's `scaling` block: Nomad keeps the count within it, and shows it to autoscalers.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ScalingBlock {
-    /// The fewest that may be asked for.
-    pub min: u32,
-    /// The most.
-    pub max: u32,
-    /// Whether an autoscaler shall act on it.
-    pub enabled: bool,
-    /// What it says to an autoscaler, as JSON; Nomad does not look at it.
-    pub policy: serde_json::Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -379,16 +327,6 @@ pub(super) struct Failsafe {
     pub(super) set: Toggle,
 }
 
-/// On or off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Toggle {
-    /// On.
-    On,
-    /// Off.
-    Off,
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SetCount {
@@ -401,108 +339,6 @@ pub(super) struct SetCount {
 pub(super) struct SetDesired {
     pub(super) pool: Spanned<String>,
     pub(super) desired: u32,
-}
-
-/// Which agent an event is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// Whichever leads then.
-    Leader,
-    /// The one of this number, from 0.
-    Agent(usize),
-}
-
-/// Something that goes wrong, or that somebody does.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Fault {
-    /// Nodes of a pool die, the first by name.
-    KillNode {
-        /// Index of the pool.
-        pool: usize,
-        /// How many.
-        count: u32,
-    },
-    /// All nodes of a zone die, and none can be launched there while it lasts.
-    KillZone {
-        /// Index of the pool.
-        pool: usize,
-        /// The zone.
-        zone: String,
-    },
-    /// An agent dies; it is back when the event is over.
-    KillAgent(Target),
-    /// An agent is told to stop; it is back when the event is over.
-    StopAgent(Target),
-    /// An agent's session is destroyed behind its back.
-    DestroySession(Target),
-    /// An agent's wall clock jumps, by so many milliseconds.
-    ClockJump(Target, i64),
-    /// Nomad does not answer.
-    NomadOutage,
-    /// Consul does not answer.
-    ConsulOutage,
-    /// The cloud provider does not answer.
-    CloudOutage,
-    /// No statistics of a group can be had.
-    StatisticsOutage(usize),
-    /// A pool's group cannot launch.
-    NoCapacity(usize),
-    /// Instances launched meanwhile never join Nomad.
-    NeverJoin(usize),
-    /// All instances that a pool has now are protected from scale-in.
-    Protect(usize),
-    /// An operator enters or lifts failsafe.
-    Failsafe(replicator::domain::Resource, Toggle),
-    /// An operator sets a group's count.
-    SetCount(usize, u32),
-    /// An operator sets a pool's desired capacity.
-    SetDesired(usize, u32),
-    /// An operator lets work on a node, or keeps it off.
-    SetEligibility {
-        /// Which node.
-        node: NodeChoice,
-        /// Whether work may be placed on it.
-        eligible: bool,
-    },
-    /// An operator drains a node.
-    DrainNode(NodeChoice),
-    /// An operator calls off all drains of a pool.
-    CancelDrain(usize),
-    /// Somebody detaches an instance of a pool, and keeps it.
-    DetachInstance(usize),
-    /// Somebody puts an instance of a pool into standby.
-    Standby(usize),
-    /// A node shows another CPU than its like.
-    OddNode {
-        /// Which node.
-        node: NodeChoice,
-        /// What it shows, MHz.
-        cpu: u32,
-    },
-    /// The meta of one node changes.
-    SetMeta {
-        /// Index of the pool.
-        pool: usize,
-        /// Which of its nodes.
-        node: u32,
-        /// The key.
-        key: String,
-        /// Its value.
-        value: String,
-    },
-    /// The clients of a pool collect no statistics.
-    NoStatistics(usize),
-    /// A node's client is cut off from Nomad's servers.
-    SilenceNode(NodeChoice),
-}
-
-/// A node of a pool.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NodeChoice {
-    /// Index of the pool.
-    pub pool: usize,
-    /// Which of its living nodes, by when they joined, from 0.
-    pub number: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -522,63 +358,4 @@ pub(super) struct WrittenOdd {
     pub(super) until: Span,
     pub(super) percent: Amount,
     pub(super) kinds: Option<Vec<OddKind>>,
-}
-
-/// A way in which an answer is not the truth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OddKind {
-    /// A number is 0.
-    Zeros,
-    /// Something is left out.
-    Absences,
-    /// An earlier answer comes again.
-    Stale,
-    /// A list is empty.
-    Empty,
-    /// Something is there twice.
-    Twins,
-    /// A number is huge.
-    Huge,
-    /// A state is none that anybody knows.
-    States,
-    /// The client says that it collects no statistics.
-    Uncollected,
-    /// The call fails.
-    Errors,
-    /// The answer takes long.
-    Slow,
-}
-
-impl OddKind {
-    /// All of them.
-    pub const ALL: [Self; 10] = [
-        Self::Zeros,
-        Self::Absences,
-        Self::Stale,
-        Self::Empty,
-        Self::Twins,
-        Self::Huge,
-        Self::States,
-        Self::Uncollected,
-        Self::Errors,
-        Self::Slow,
-    ];
-
-    /// As it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Zeros => "zeros",
-            Self::Absences => "absences",
-            Self::Stale => "stale",
-            Self::Empty => "empty",
-            Self::Twins => "twins",
-            Self::Huge => "huge",
-            Self::States => "states",
-            Self::Uncollected => "uncollected",
-            Self::Errors => "errors",
-            Self::Slow => "slow",
-        }
-    }
 }

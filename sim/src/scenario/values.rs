@@ -5,7 +5,8 @@ use std::fmt;
 use serde::de::{Error as _, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::time::Millis;
+use crate::kernel::time::Millis;
+use crate::plan::Delay;
 
 /// The longest span that is taken seriously.
 const LONGEST: Millis = Millis::secs(400 * 86_400);
@@ -52,27 +53,6 @@ impl<'de> Deserialize<'de> for Amount {
             Err(D::Error::invalid_value(Unexpected::Float(number), &"a number from 0 to 1e12"))
         }
     }
-}
-
-/// How long something takes.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Delay {
-    /// Always the same.
-    Constant(Millis),
-    /// Anything between two spans, equally likely.
-    Uniform {
-        /// The shortest.
-        min: Millis,
-        /// The longest.
-        max: Millis,
-    },
-    /// Log-normal, as boot times are: most near the median, some much longer.
-    LogNormal {
-        /// Half are shorter.
-        median: Millis,
-        /// 95 % are shorter.
-        p95: Millis,
-    },
 }
 
 impl<'de> Deserialize<'de> for Delay {
@@ -173,65 +153,4 @@ pub(super) struct WrittenTrace {
     pub(super) file: String,
     pub(super) scale: Option<Amount>,
     pub(super) column: Option<String>,
-}
-
-/// A shape of load, ready to be evaluated.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Shape {
-    /// Always so much.
-    Constant(f64),
-    /// So much from one moment on, for good or until another.
-    Step {
-        /// From when.
-        at: Millis,
-        /// How much.
-        by: f64,
-        /// Until when.
-        until: Option<Millis>,
-    },
-    /// Growing evenly from nothing to so much, and staying there.
-    Ramp {
-        /// Start.
-        from: Millis,
-        /// End.
-        to: Millis,
-        /// How much in the end.
-        by: f64,
-    },
-    /// Up, held, and down again; once or again and again.
-    Spike {
-        /// When it starts to rise.
-        at: Millis,
-        /// How high.
-        by: f64,
-        /// How long it rises.
-        rise: Millis,
-        /// How long it holds.
-        hold: Millis,
-        /// How long it falls.
-        fall: Millis,
-        /// From one start to the next.
-        every: Option<Millis>,
-    },
-    /// A cosine between two levels, a day long unless said otherwise.
-    Diurnal {
-        /// The lowest.
-        low: f64,
-        /// The highest.
-        high: f64,
-        /// When the highest is reached.
-        peak_at: Millis,
-        /// How long a period is.
-        period: Millis,
-    },
-    /// Multiplies the sum of all others by 1 plus a normal deviate of this standard deviation.
-    Noise {
-        /// Standard deviation, as a share: 0.05 is 5 %.
-        sigma: f64,
-    },
-    /// Values read from a file; between two, the earlier one holds.
-    Trace(
-        /// Moments, ascending, and values.
-        Vec<(Millis, f64)>,
-    ),
 }

@@ -31,10 +31,11 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
-use crate::run::Outcome;
+use crate::drive::stage::Stage;
+use crate::judge::Outcome;
+use crate::kernel::time::Millis;
+use crate::plan::Plan;
 use crate::scenario::Scenario;
-use crate::stage::Stage;
-use crate::time::Millis;
 pub use crate::world::api::{NomadVersion, UnknownVersion};
 use crate::world::{Calendar, Topic, Until, World};
 use exchange::{Asked, HttpResponse, Reply};
@@ -167,7 +168,7 @@ impl Server {
         let (consul, consul_at) = listen(Service::Consul, options.consul_port).await?;
         let (aws, aws_at) = listen(Service::Cloud, options.aws_port).await?;
         let addresses = Addresses { nomad: nomad_at, consul: consul_at, aws: aws_at };
-        let stage = Stage::of(&in_client_time(scenario, options.speed));
+        let stage = Stage::of(&in_client_time(&scenario.plan, options.speed));
         {
             let mut world = stage.world.borrow_mut();
             world.open_stream();
@@ -218,8 +219,8 @@ impl Server {
 }
 
 /// The scenario, with cooldowns by the clock of clients.
-fn in_client_time(scenario: &Scenario, speed: u64) -> Scenario {
-    let mut scenario = scenario.clone();
+fn in_client_time(plan: &Plan, speed: u64) -> Plan {
+    let mut plan = plan.clone();
     let shorten = |meta: &mut Meta| {
         if let Some(cooldown) = meta.get_mut(COOLDOWN)
             && let Ok(seconds) = cooldown.parse::<u64>()
@@ -227,9 +228,9 @@ fn in_client_time(scenario: &Scenario, speed: u64) -> Scenario {
             *cooldown = seconds.div_ceil(speed).to_string();
         }
     };
-    scenario.plan.pools.iter_mut().for_each(|pool| shorten(&mut pool.meta));
-    scenario.plan.groups.iter_mut().for_each(|group| shorten(&mut group.meta));
-    scenario
+    plan.pools.iter_mut().for_each(|pool| shorten(&mut pool.meta));
+    plan.groups.iter_mut().for_each(|group| shorten(&mut group.meta));
+    plan
 }
 
 /// Lets the world keep up with the clock, to the end of the scenario.

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::exchange::{Asked, Reply};
 use super::tell;
-use crate::record::Record;
+use crate::judge::record::Record;
+use crate::kernel::time::Millis;
 use crate::scenario::Scenario;
-use crate::time::Millis;
 
 /// Of bodies in more bytes than these only the length is written.
 const LONGEST_BODY: usize = 2000;

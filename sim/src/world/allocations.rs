@@ -6,7 +6,7 @@ use super::evaluations::Trigger;
 use super::nomad::{Contact, StopReason};
 use super::stream::{ALLOCATION_UPDATED, DESIRED_STATUS, PLAN_RESULT};
 use super::{Happening, Signal, Topic, World};
-use crate::time::Millis;
+use crate::kernel::time::Millis;
 
 /// How long a running allocation of a job without `update` takes to count as healthy: Nomad's default.
 const DEFAULT_HEALTHY_AFTER: Millis = Millis::secs(10);
@@ -66,7 +66,7 @@ impl World {
         self.schedule(self.now + healthy_after, Happening::AllocationTurnsHealthy(allocation));
         if kind == JobKind::Batch {
             let runtime = self.plan.groups[group].runtime;
-            let at = self.now + self.streams.start[group].delay(runtime);
+            let at = self.now + runtime.draw(&mut self.streams.start[group]);
             self.schedule(at, Happening::AllocationCompletes(allocation));
         }
         self.agent_may_start(allocation);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::time::Millis;
+use crate::kernel::time::Millis;
 
 /// The wall time at which every simulated run starts: 2026-01-05, a Monday, 00:00 UTC.
 const USUAL_START: Timestamp = Timestamp::constant(1_767_571_200, 0);

@@ -7,8 +7,8 @@ use replicator::domain::{Activity, ActivityId, ActivityStatus, InstanceId, Insta
 
 use super::nomad::number_of;
 use super::{Happening, World};
-use crate::scenario::Plan;
-use crate::time::Millis;
+use crate::kernel::time::Millis;
+use crate::plan::Plan;
 
 /// How soon a group acts on a difference between what it has and what it should have.
 const RECONCILES_AFTER: Millis = Millis::secs(2);
@@ -209,8 +209,8 @@ impl World {
         let name = self.plan.pools[pool].name.clone();
         self.note(|| format!("pool {name} launches {id}"));
         let (launch, boot) = (self.plan.pools[pool].launch, self.plan.pools[pool].boot);
-        let in_service = self.now + self.streams.boot[pool].delay(launch);
-        let joins = in_service + self.streams.boot[pool].delay(boot);
+        let in_service = self.now + launch.draw(&mut self.streams.boot[pool]);
+        let joins = in_service + boot.draw(&mut self.streams.boot[pool]);
         self.schedule(in_service, Happening::InstanceInService(instance));
         self.schedule(joins, Happening::NodeJoins(instance));
     }

@@ -8,11 +8,11 @@ use replicator::state::{Failsafe, ResourceState, leader_key, pool_policy_key};
 
 use super::nomad::uuid;
 use super::{Happening, Topic, World};
-use crate::invariants::Act;
-use crate::keys::{root, state_key, state_root};
-use crate::record::Source;
-use crate::scenario::{Delay, PolicyHome, Toggle};
-use crate::time::Millis;
+use crate::judge::invariants::Act;
+use crate::judge::record::Source;
+use crate::kernel::keys::{root, state_key, state_root};
+use crate::kernel::time::Millis;
+use crate::plan::{Delay, PolicyHome, Toggle};
 
 /// Consul's tables.
 pub(super) struct Consul {
@@ -142,7 +142,7 @@ impl World {
             return true;
         }
         let (min, max) = (session.ttl, session.ttl + session.ttl);
-        session.expires = self.now + self.streams.session.delay(Delay::Uniform { min, max });
+        session.expires = self.now + Delay::Uniform { min, max }.draw(&mut self.streams.session);
         let expires = session.expires;
         self.schedule(expires, Happening::SessionExpires(id.clone()));
         true

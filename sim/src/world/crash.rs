@@ -1,8 +1,8 @@
 //! Killing the leader at one of its own calls, right before it or right after it took effect.
 
 use super::{Happening, Signal, World};
-use crate::invariants::Violation;
-use crate::time::Millis;
+use crate::judge::invariants::Violation;
+use crate::kernel::time::Millis;
 
 /// How long an agent that crashed is away.
 const AWAY: Millis = Millis::secs(60);

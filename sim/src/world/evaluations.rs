@@ -8,7 +8,7 @@ use replicator::domain::EvaluationId;
 use super::nomad::uuid;
 use super::stream::PLAN_RESULT;
 use super::{Happening, Topic, World};
-use crate::time::Millis;
+use crate::kernel::time::Millis;
 
 /// How long an evaluation waits in the broker and the plan queue.
 const EVALUATION_TAKES: Millis = Millis(200);

@@ -6,7 +6,7 @@ use super::evaluations::Trigger;
 use replicator::domain::Eligibility;
 
 use super::{Signal, World};
-use crate::scenario::{Fault, NodeChoice, Target, agent_name};
+use crate::plan::{Fault, NodeChoice, Target, agent_name};
 
 impl World {
     pub(super) fn fault_begins(&mut self, number: usize) {

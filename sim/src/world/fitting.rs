@@ -8,7 +8,7 @@ use replicator::policy::POOL_KEY;
 
 use super::World;
 use super::listed::DATACENTER;
-use crate::scenario::{Constraint, Operator, PolicyHome};
+use crate::plan::{Constraint, Operator, PolicyHome};
 
 /// What keeps work from a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

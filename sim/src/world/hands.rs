@@ -4,7 +4,7 @@ use replicator::domain::{Eligibility, Lifecycle, MegaHertz};
 
 use super::World;
 use super::stream::NODE_REGISTRATION;
-use crate::scenario::NodeChoice;
+use crate::plan::NodeChoice;
 
 impl World {
     /// The node that an event is about, remembered until the event is over.

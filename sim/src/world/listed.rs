@@ -11,7 +11,7 @@ use replicator::policy::POOL_KEY;
 use replicator::ports::DRAIN_OPERATION;
 
 use super::World;
-use crate::scenario::{GroupPlan, Plan};
+use crate::plan::{GroupPlan, Plan};
 
 /// The datacenter of all nodes and jobs.
 pub(super) const DATACENTER: &str = "dc1";
@@ -28,7 +28,7 @@ pub(super) struct Fixed {
 impl Fixed {
     pub(super) fn of(plan: &Plan) -> Self {
         let needs = plan.groups.iter().map(|group| Arc::new(needs_of(plan, group)));
-        let share = |task: &crate::scenario::TaskPlan| TaskShare {
+        let share = |task: &crate::plan::TaskPlan| TaskShare {
             task: task.name.clone(),
             cpu: MegaHertz(task.cpu.into()),
             memory: MebiBytes(task.memory.into()),

@@ -3,10 +3,10 @@
 use replicator::domain::{AllocationStats, MemoryStats, Resources, TaskUsage};
 
 use super::World;
-use crate::load::demand;
-use crate::random::{Stream, Streams};
-use crate::record::{GroupSample, PoolSample};
-use crate::scenario::{GroupPlan, Plan};
+use crate::judge::record::{GroupSample, PoolSample};
+use crate::kernel::random::{Stream, Streams};
+use crate::plan::demand;
+use crate::plan::{GroupPlan, Plan};
 
 const BYTES_PER_MIB: f64 = 1024.0 * 1024.0;
 

@@ -1,6 +1,6 @@
 //! The simulated world: a discrete-event model of a Nomad region, Auto Scaling groups and Consul.
 //!
-//! - `queue`: what happens when.
+//! - `happening`: what can happen.
 //! - `nomad`: its tables; `allocations`, `nodes`: their lives; `evaluations`: why a job is looked at, and what came of it;
 //!   `scheduler`: placement and reconciling; `fitting`: what placement asks beside amounts; `rollout`: deployments; `drain`: draining nodes; `orders`: what is asked of
 //!   it from outside; `stream`: its event stream; `listed`: the tables as the core's domain types.
@@ -23,6 +23,7 @@ mod evaluations;
 mod faults;
 mod fitting;
 mod hands;
+mod happening;
 mod listed;
 mod load;
 pub(crate) mod nodes;
@@ -31,7 +32,6 @@ pub(crate) mod orders;
 #[cfg(test)]
 mod places;
 mod ports;
-mod queue;
 mod rollout;
 mod scheduler;
 mod settled;
@@ -45,18 +45,19 @@ use std::task::Waker;
 use jiff::Timestamp;
 use replicator::agent::Event;
 
-use crate::invariants::{Act, Invariants};
-use crate::random::{Stream, Streams};
-use crate::record::{Record, Source};
-use crate::scenario::Plan;
-use crate::time::Millis;
+use crate::judge::invariants::{Act, Invariants};
+use crate::judge::record::{Record, Source};
+use crate::kernel::queue::Queue;
+use crate::kernel::random::{Stream, Streams};
+use crate::kernel::time::Millis;
+use crate::plan::Plan;
 
 pub(crate) use calendar::Calendar;
 pub(crate) use crash::TIME_PASSES;
 pub use crash::{CrashPoint, LedCall, Side};
+pub(crate) use happening::Happening;
 pub(crate) use ports::Until;
 pub use ports::{SimObserver, SimPorts};
-pub(crate) use queue::Happening;
 pub use settled::Settled;
 pub(crate) use stream::StreamEvent;
 
@@ -65,7 +66,6 @@ use consul::Consul;
 use evaluations::Trigger;
 use load::Load;
 use nomad::Nomad;
-use queue::Queue;
 use stream::Stream as EventStream;
 
 /// What a blocking query waits on.
@@ -116,7 +116,7 @@ pub(crate) struct World {
     consul: Consul,
     cloud: Cloud,
     load: Load,
-    queue: Queue,
+    queue: Queue<Happening>,
     /// Nomad's event stream, where somebody may read it.
     stream: Option<EventStream>,
     /// Where Nomad is served: clients of it ask nodes directly, and must find them there.

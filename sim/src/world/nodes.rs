@@ -9,7 +9,7 @@ use super::evaluations::Trigger;
 use super::nomad::{Contact, SimNode, uuid};
 use super::stream::{NODE_EVENT, NODE_REGISTRATION};
 use super::{Happening, Topic, World};
-use crate::time::Millis;
+use crate::kernel::time::Millis;
 
 /// Nomad's heartbeat TTL with its grace: between these, after a client dies, its node is down.
 const MISSED_AFTER: (Millis, Millis) = (Millis::secs(15), Millis::secs(35));
@@ -147,8 +147,8 @@ impl World {
 
     fn misses_heartbeats(&mut self, node: usize) {
         let (soonest, latest) = MISSED_AFTER;
-        let spread = crate::scenario::Delay::Uniform { min: soonest, max: latest };
-        let at = self.now + self.streams.heartbeat.delay(spread);
+        let spread = crate::plan::Delay::Uniform { min: soonest, max: latest };
+        let at = self.now + spread.draw(&mut self.streams.heartbeat);
         self.schedule(at, Happening::NodeMissed(node));
     }
 

@@ -14,8 +14,8 @@ use super::nodes::{LastDrain, NodeEvent};
 use super::scheduler::Score;
 use super::stream::JOB_REGISTERED;
 use super::{Topic, World};
-use crate::scenario::Plan;
-use crate::time::Millis;
+use crate::kernel::time::Millis;
+use crate::plan::Plan;
 
 /// The index at which the jobs of a scenario were registered.
 pub(super) const CREATED: u64 = 10;

@@ -7,8 +7,8 @@ use replicator::decide::placement::{Piece, Site, fits};
 use replicator::domain::{Eligibility, Holdings, JobKind};
 
 use super::World;
-use crate::hunt::{Told, scenario};
-use crate::random::Streams;
+use crate::kernel::random::Streams;
+use crate::search::hunt::{Told, scenario};
 
 /// How many states are compared.
 const STATES: usize = 10_000;

@@ -189,7 +189,7 @@ impl World {
         let name = self.allocation_name(allocation);
         self.note(|| format!("allocation {name} is placed on {node_name}"));
         let start = self.plan.groups[group].start;
-        let at = self.now + self.streams.start[group].delay(start);
+        let at = self.now + start.draw(&mut self.streams.start[group]);
         self.schedule(at, Happening::AllocationStarts(allocation));
     }
 

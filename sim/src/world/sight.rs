@@ -6,10 +6,10 @@ use replicator::operation::{Operation, Work};
 use replicator::state::ResourceState;
 
 use super::World;
-use crate::invariants::{PoolSight, Sight};
-use crate::keys::state_key;
-use crate::scenario::GroupPlan;
-use crate::time::Millis;
+use crate::judge::invariants::{PoolSight, Sight};
+use crate::kernel::keys::state_key;
+use crate::kernel::time::Millis;
+use crate::plan::GroupPlan;
 
 impl World {
     /// Lets the invariants look at what there is.

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::super::Shared;
 use super::super::exchange::{Asked, Reply};
 use super::{is_modern, namespace};
-use crate::time::Millis;
+use crate::kernel::time::Millis;
 use crate::world::{StreamEvent, Topic, Until, World};
 
 /// How often something is said while nothing happens.

@@ -6,7 +6,7 @@ use replicator::domain::SessionId;
 use replicator::ports::SessionRequest;
 use serde_json::{Value, json};
 
-use crate::time::Millis;
+use crate::kernel::time::Millis;
 use crate::world::World;
 use crate::world::consul::{Key, Session};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use replicator::domain::{ActivityStatus, InstanceId, Lifecycle, Resource};
 
 use super::{ACCOUNT, INSTANCE_TYPE, Part, Refused, id, tag};
-use crate::time::Millis;
+use crate::kernel::time::Millis;
 use crate::world::World;
 use crate::world::cloud::SimActivity;
 

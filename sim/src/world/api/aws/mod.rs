@@ -56,9 +56,8 @@ fn tag(out: &mut String, name: &str, text: impl Display) {
 
 impl World {
     fn pool_number(&self, name: &str, region: &str) -> Option<usize> {
-        let here = |pool: &crate::scenario::PoolPlan| {
-            pool.name.as_str() == name && pool.policy.target.region.as_str() == region
-        };
+        let here =
+            |pool: &crate::plan::PoolPlan| pool.name.as_str() == name && pool.policy.target.region.as_str() == region;
         self.plan.pools.iter().position(here)
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::numbered;
 use super::version::NomadVersion;
-use crate::time::Millis;
+use crate::kernel::time::Millis;
 use crate::world::nomad::{Contact, SimNode};
 use crate::world::{Happening, World};
 

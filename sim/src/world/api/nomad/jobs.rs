@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::fields;
 use super::modern::Kind;
 use super::version::NomadVersion;
-use crate::scenario::Constraint;
+use crate::plan::Constraint;
 use crate::world::World;
 use crate::world::nomad::CREATED;
 use crate::world::orders::Registered;

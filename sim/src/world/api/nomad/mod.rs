@@ -17,7 +17,7 @@ mod version;
 
 use serde_json::{Map, Value};
 
-use crate::time::Millis;
+use crate::kernel::time::Millis;
 use crate::world::nomad::number_of;
 use crate::world::{Topic, World};
 

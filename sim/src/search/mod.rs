@@ -1,0 +1,3 @@
+//! Many runs at once: plans in, violations or scores out.
+
+pub mod hunt;
