@@ -96,15 +96,16 @@ fn groups_of_100_000_allocations(criterion: &mut Criterion) {
     let sample = |number: usize| {
         let memory = MemoryStats { rss: Some(number as u64 * 100_000), usage: None };
         let tasks = vec![TaskUsage { task: "t".into(), cpu_mhz: Some(number as f64 / 4.0), memory, unmeasured: None }];
-        Sample { shares: Arc::default(), stats: Some(AllocationStats { tasks, collected: true }) }
+        AllocationStats { tasks, collected: true }
     };
-    let samples: Vec<_> = (0..ALLOCATIONS_EACH).map(sample).collect();
+    let statistics: Vec<_> = (0..ALLOCATIONS_EACH).map(sample).collect();
     let key = GroupKey { job: JobKey::in_default("j"), group: "g".into() };
     let policy = group_policy();
     criterion.bench_function("decide_100_groups_of_1000_allocations", |bencher| {
         bencher.iter(|| {
             for _ in 0..GROUPS {
-                let observation = observe_group(&group, black_box(&samples));
+                let samples = black_box(&statistics).iter().map(|stats| Sample { shares: &[], stats: Some(stats) });
+                let observation = observe_group(&group, samples);
                 black_box(decide_group(&key, &observation, &policy, &Standing::default()).scalein_requests);
             }
         });

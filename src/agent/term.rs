@@ -11,14 +11,14 @@ use jiff::Timestamp;
 use super::AgentConfig;
 use super::act::{CallingOff, Places};
 use super::evaluate::clients::SilentClients;
-use super::evaluate::statistics::DeafClients;
+use super::evaluate::statistics::{DeafClients, Seen};
 use super::evaluate::{housekeeping, rounds};
 use super::keep::{Elapsed, Mark, Store, Stored};
 use super::lead::{Lease, Won, guard};
 use super::tell::{Concern, Event, Feed, LossCause, Matter, Observer, Vigil};
 use super::watch::{Arrivals, Views};
 use crate::decide::{Case, Standing};
-use crate::domain::{NodeId, PoolName, Resource};
+use crate::domain::{GroupKey, NodeId, PoolName, Resource};
 use crate::operation::{Move, Operation, Situation, Work};
 use crate::ports::{Clock, PortError, Ports};
 use crate::state::{ResourceState, path_of};
@@ -45,6 +45,8 @@ pub(super) struct Term<'a, P, O> {
     pub(super) calls: Places,
     /// Places for statistics, of all groups together.
     pub(super) statistics: Places,
+    /// What was last seen of each group.
+    pub(super) seen: RefCell<BTreeMap<GroupKey, Seen>>,
     /// Clients that collect no statistics.
     pub(super) silent_clients: RefCell<SilentClients>,
     /// How far this agent is with calling off the drains of nodes.
@@ -79,6 +81,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             recalled: RefCell::default(),
             calls: Places::default(),
             statistics: Places::default(),
+            seen: RefCell::default(),
             silent_clients: RefCell::default(),
             called_off: RefCell::default(),
             deaf_clients: RefCell::default(),
@@ -147,6 +150,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
         self.elapsed.borrow_mut().retain(|path| paths.contains(path) || self.store.knows(path));
         self.shadows.borrow_mut().retain(|path, _| paths.contains(path));
         self.vigil.borrow_mut().retain(|resource| kept.contains(resource));
+        self.forget_seen(kept);
         self.arrivals.borrow_mut().retain(|pool| kept.contains(&Resource::Pool(pool.clone())));
     }
 

@@ -1,41 +1,42 @@
 //! From statistics to a group's averages: rule J7.
 
-use std::sync::Arc;
-
 use crate::decide::group::{GroupObservation, TaskAverage, TaskObservation};
 use crate::domain::{AllocationStats, Measure, Percent, Task, TaskGroup, TaskShare, TaskSpan};
 
 const BYTES_PER_MIB: f64 = 1024.0 * 1024.0;
 
 /// What is known of a running allocation.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Sample {
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Sample<'a> {
     /// What each of its tasks was given, where the server tells.
-    pub shares: Arc<[TaskShare]>,
+    pub shares: &'a [TaskShare],
     /// Its statistics, or nothing where they could not be had (J12).
-    pub stats: Option<AllocationStats>,
+    pub stats: Option<&'a AllocationStats>,
 }
 
 /// Averages each task of a group over the group's running allocations (J7), of which each has a sample.
 #[must_use]
-pub fn observe_group(group: &TaskGroup, samples: &[Sample]) -> GroupObservation {
+pub fn observe_group<'a>(
+    group: &TaskGroup,
+    samples: impl ExactSizeIterator<Item = Sample<'a>> + Clone,
+) -> GroupObservation {
     let throughout = group.tasks.iter().filter(|task| task.span == TaskSpan::Throughout);
-    let uncollected = |sample: &&Sample| sample.stats.as_ref().is_some_and(|stats| !stats.collected);
+    let uncollected = |sample: &Sample<'_>| sample.stats.is_some_and(|stats| !stats.collected);
     GroupObservation {
         count: group.count,
         running: samples.len(),
         deploying: false,
         hang: None,
-        uncollected: samples.iter().filter(uncollected).count(),
-        tasks: throughout.map(|task| observe_task(task, samples)).collect(),
+        uncollected: samples.clone().filter(uncollected).count(),
+        tasks: throughout.map(|task| observe_task(task, samples.clone())).collect(),
     }
 }
 
-fn observe_task(task: &Task, samples: &[Sample]) -> TaskObservation {
+fn observe_task<'a>(task: &Task, samples: impl Iterator<Item = Sample<'a>>) -> TaskObservation {
     let mut cpu = Mean::default();
     let mut memory = Mean::default();
     for Sample { shares, stats } in samples {
-        let usage = stats.as_ref().filter(|stats| stats.collected);
+        let usage = stats.filter(|stats| stats.collected);
         let usage = usage.and_then(|stats| stats.tasks.iter().find(|usage| usage.task == task.name));
         // A task with whole cores asks for no MHz: what its client gave it tells.
         let given = shares.iter().find(|share| share.task == task.name);
@@ -97,10 +98,21 @@ mod tests {
         TaskGroup { count: 3, tasks: tasks.into(), ..crate::testing::task_group("g", crate::domain::Meta::new()) }
     }
 
-    fn sample(cpu_mhz: Option<f64>, memory_mib: Option<u64>) -> Sample {
+    /// A sample that owns what it shows.
+    #[derive(Clone, Default)]
+    struct Owned {
+        shares: Vec<TaskShare>,
+        stats: Option<AllocationStats>,
+    }
+
+    fn observe(group: &TaskGroup, samples: &[Owned]) -> GroupObservation {
+        observe_group(group, samples.iter().map(|it| Sample { shares: &it.shares, stats: it.stats.as_ref() }))
+    }
+
+    fn sample(cpu_mhz: Option<f64>, memory_mib: Option<u64>) -> Owned {
         let memory = MemoryStats { rss: memory_mib.map(|mib| mib * 1024 * 1024), usage: None };
         let tasks = vec![TaskUsage { task: "web".into(), cpu_mhz, memory, unmeasured: None }];
-        Sample { shares: Arc::default(), stats: Some(AllocationStats { tasks, collected: true }) }
+        Owned { shares: vec![], stats: Some(AllocationStats { tasks, collected: true }) }
     }
 
     fn percent(value: f64, missing: usize) -> TaskAverage {
@@ -113,7 +125,7 @@ mod tests {
 
     #[test]
     fn j7_averages_each_task_over_the_running_allocations() {
-        let seen = observe_group(&group(), &[sample(Some(500.0), Some(128)), sample(Some(250.0), Some(64))]);
+        let seen = observe(&group(), &[sample(Some(500.0), Some(128)), sample(Some(250.0), Some(64))]);
         assert_eq!((seen.count, seen.running), (3, 2));
         assert_eq!(seen.tasks[0].cpu, percent(75.0, 0));
         assert_eq!(seen.tasks[0].memory, percent(37.5, 0), "a MiB has 1,048,576 bytes");
@@ -124,8 +136,7 @@ mod tests {
     #[test]
     fn j12_missing_and_absurd_samples_are_counted_not_averaged() {
         let absurd = sample(Some(f64::NAN), Some(u64::MAX / (1024 * 1024)));
-        let seen =
-            observe_group(&group(), &[sample(Some(250.0), Some(64)), Sample::default(), sample(None, None), absurd]);
+        let seen = observe(&group(), &[sample(Some(250.0), Some(64)), Owned::default(), sample(None, None), absurd]);
         assert_eq!(seen.tasks[0].cpu, percent(50.0, 3));
         assert_eq!(seen.tasks[0].memory, percent(25.0, 3));
     }
@@ -134,7 +145,7 @@ mod tests {
     fn j12_a_task_that_runs_briefly_lacks_no_sample() {
         let mut group = group();
         group.tasks[1].span = TaskSpan::Briefly;
-        let seen = observe_group(&group, &[sample(Some(10.0), Some(64))]);
+        let seen = observe(&group, &[sample(Some(10.0), Some(64))]);
         assert_eq!(seen.tasks.len(), 1);
     }
 
@@ -142,7 +153,7 @@ mod tests {
     fn j7_of_a_task_that_asks_for_nothing_nothing_can_be_said() {
         let mut group = group();
         group.tasks[0].cpu = crate::domain::MegaHertz(0);
-        let seen = observe_group(&group, &[sample(Some(10.0), Some(64))]);
+        let seen = observe(&group, &[sample(Some(10.0), Some(64))]);
         assert_eq!(seen.tasks[0].cpu, unknown(1), "so nothing shows that it is idle");
     }
 
@@ -152,10 +163,10 @@ mod tests {
         group.tasks[0].cpu = crate::domain::MegaHertz(0);
         let share =
             |cpu| TaskShare { task: "web".into(), cpu: crate::domain::MegaHertz(cpu), memory: group.tasks[0].memory };
-        let on = |mhz, given| Sample { shares: [share(given)].into(), ..sample(Some(mhz), Some(64)) };
-        let seen = observe_group(&group, &[on(480.0, 500), on(480.0, 500)]);
+        let on = |mhz, given| Owned { shares: vec![share(given)], ..sample(Some(mhz), Some(64)) };
+        let seen = observe(&group, &[on(480.0, 500), on(480.0, 500)]);
         assert_eq!(seen.tasks[0].cpu, percent(96.0, 0));
-        let mixed = observe_group(&group, &[on(250.0, 500), on(1000.0, 2000)]);
+        let mixed = observe(&group, &[on(250.0, 500), on(1000.0, 2000)]);
         assert_eq!(mixed.tasks[0].cpu, percent(50.0, 0), "of a slow machine and a fast one");
     }
 
@@ -169,19 +180,19 @@ mod tests {
         };
         let mut group = group();
         group.tasks.truncate(1);
-        let seen = observe_group(&group, &[by_cpu_alone(50.0), by_cpu_alone(150.0)]);
+        let seen = observe(&group, &[by_cpu_alone(50.0), by_cpu_alone(150.0)]);
         let unmeasured = TaskAverage { percent: None, missing: 0, unmeasured: true };
         assert_eq!((seen.tasks[0].cpu, seen.tasks[0].memory), (percent(20.0, 0), unmeasured));
-        let mixed = observe_group(&group, &[by_cpu_alone(50.0), sample(Some(150.0), Some(64))]);
+        let mixed = observe(&group, &[by_cpu_alone(50.0), sample(Some(150.0), Some(64))]);
         assert_eq!(mixed.tasks[0].memory, percent(25.0, 1), "nobody knows what the other one takes");
-        let one_unsampled = observe_group(&group, &[by_cpu_alone(50.0), Sample::default()]);
+        let one_unsampled = observe(&group, &[by_cpu_alone(50.0), Owned::default()]);
         assert_eq!(one_unsampled.tasks[0].memory, unknown(2));
     }
 
     #[test]
     fn j12_what_a_client_does_not_collect_is_missing_and_no_zero() {
         let silent = AllocationStats { tasks: vec![], collected: false };
-        let seen = observe_group(&group(), &[Sample { shares: Arc::default(), stats: Some(silent) }]);
+        let seen = observe(&group(), &[Owned { shares: vec![], stats: Some(silent) }]);
         assert_eq!((seen.uncollected, seen.tasks[0].cpu), (1, unknown(1)));
     }
 }

@@ -13,7 +13,7 @@ pub use clock::{Clock, timeout};
 pub use cloud::{Cloud, Offer};
 pub use consul::{Consul, Deletion, Guard, KvEntry, LARGEST_VALUE, LockState, SessionRequest, Write, WriteOutcome};
 pub use error::{ErrorKind, PortError, Service};
-pub use nomad::{DRAIN_OPERATION, DrainOrder, Nomad, ScaleAccepted, ScaleRequest};
+pub use nomad::{DRAIN_OPERATION, DrainOrder, InTurn, Nomad, ScaleAccepted, ScaleRequest, StatsAnswer};
 
 use std::time::Duration;
 

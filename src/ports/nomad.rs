@@ -44,6 +44,12 @@ pub trait Nomad {
     /// What an allocation uses right now. Only its own client knows; this is the one call per allocation there is.
     async fn allocation_stats(&self, id: &AllocationId) -> Result<AllocationStats, PortError>;
 
+    /// What each of these allocations uses right now, in their order. Who knows of all at once overrides this; Nomad's servers
+    /// do not, so that each is asked for in its turn.
+    async fn statistics(&self, of: &Arc<[Arc<Allocation>]>, in_turn: &impl InTurn) -> Arc<[StatsAnswer]> {
+        in_turn.each(of, |allocation| self.allocation_stats(&allocation.id)).await.into()
+    }
+
     /// All deployments.
     async fn deployments(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Deployment]>>, PortError>;
 
@@ -63,6 +69,18 @@ pub trait Nomad {
 
     /// Calls a drain off, and makes the node eligible again. Asking again is harmless.
     async fn cancel_drain(&self, node: &NodeId) -> Result<(), PortError>;
+}
+
+/// What was answered about the statistics of an allocation; nothing where no answer came in time.
+pub type StatsAnswer = Option<Result<Arc<AllocationStats>, PortError>>;
+
+/// Asks about one allocation after the other, or about several at once, within what servers and clients can take.
+#[allow(async_fn_in_trait, reason = "the core is one task and asks no Send of its futures")]
+pub trait InTurn {
+    /// Makes a call about each allocation. The answers, in the order of the allocations.
+    async fn each<'a, F>(&self, of: &'a [Arc<Allocation>], call: impl Fn(&'a Allocation) -> F) -> Vec<StatsAnswer>
+    where
+        F: Future<Output = Result<AllocationStats, PortError>>;
 }
 
 /// The key of a drain's meta that names the operation it belongs to.

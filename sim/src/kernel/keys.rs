@@ -4,11 +4,17 @@ use std::sync::LazyLock;
 
 use replicator::agent::AgentConfig;
 use replicator::domain::Resource;
-use replicator::state::{path_of, state_prefix};
+use replicator::state::{leader_key, path_of, state_prefix};
 
 /// The root of all keys in a run: the default one.
 pub(crate) fn root() -> String {
     AgentConfig::named("any").root
+}
+
+/// The key whose lock is leadership.
+pub(crate) fn leader() -> &'static str {
+    static LEADER: LazyLock<String> = LazyLock::new(|| leader_key(&root()));
+    &LEADER
 }
 
 /// What the keys of all states begin with.

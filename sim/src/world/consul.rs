@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use replicator::domain::SessionId;
 use replicator::ports::{Deletion, Guard, KvEntry, LockState, SessionRequest, Write, WriteOutcome};
-use replicator::state::{Failsafe, ResourceState, leader_key, pool_policy_key};
+use replicator::state::{Failsafe, ResourceState, pool_policy_key};
 
 use super::nomad::uuid;
 use super::{Happening, Topic, World};
 use crate::judge::invariants::Act;
 use crate::judge::record::Source;
-use crate::kernel::keys::{root, state_key, state_root};
+use crate::kernel::keys::{leader, root, state_key, state_root};
 use crate::kernel::time::Millis;
 use crate::plan::{Delay, PolicyHome, Toggle};
 
@@ -110,7 +110,7 @@ impl Consul {
 impl World {
     /// Whether this session holds the leader's lock, or another one does.
     pub(super) fn leader_session(&self) -> Option<&SessionId> {
-        self.consul.holder(&leader_key(&root()))
+        self.consul.holder(leader())
     }
 
     /// Makes a session of a simulated agent.

@@ -1,6 +1,6 @@
-//! Demand on groups, what it makes their tasks use, and what they cannot serve.
+//! Demand on groups, and what they cannot serve.
 
-use replicator::domain::{AllocationStats, MemoryStats, Resources, TaskUsage};
+use replicator::domain::Resources;
 
 use super::World;
 use crate::judge::record::{GroupSample, PoolSample};
@@ -8,19 +8,17 @@ use crate::kernel::random::{Stream, Streams};
 use crate::plan::demand;
 use crate::plan::{GroupPlan, Plan};
 
-const BYTES_PER_MIB: f64 = 1024.0 * 1024.0;
-
 /// The demand on every group now.
 pub(super) struct Load {
-    demands: Vec<Demand>,
+    pub(super) demands: Vec<Demand>,
     noise: Vec<Stream>,
-    asks: Vec<Resources>,
+    pub(super) asks: Vec<Resources>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Demand {
-    cpu_mhz: f64,
-    memory_mib: f64,
+pub(super) struct Demand {
+    pub(super) cpu_mhz: f64,
+    pub(super) memory_mib: f64,
 }
 
 impl Load {
@@ -31,11 +29,6 @@ impl Load {
             asks: plan.groups.iter().map(GroupPlan::resources).collect(),
         }
     }
-}
-
-/// As a client shows a task that it does not measure.
-fn unmeasured(task: TaskUsage) -> TaskUsage {
-    TaskUsage { cpu_mhz: Some(0.0), memory: MemoryStats { rss: Some(0), usage: Some(0) }, ..task }
 }
 
 impl World {
@@ -52,33 +45,6 @@ impl World {
     /// The load is over.
     pub(super) fn end_load(&mut self) {
         self.load.demands.fill(Demand::default());
-    }
-
-    /// What the tasks of an allocation use now: an equal share of the demand on its group if it takes load, shared
-    /// among its tasks by what they ask for; at least what the task uses idle, at most what it asks for.
-    pub(super) fn statistics(&self, allocation: usize) -> AllocationStats {
-        let it = &self.nomad.allocations[allocation];
-        let plan = &self.plan.groups[it.group];
-        let (demand, ask) = (self.load.demands[it.group], self.load.asks[it.group]);
-        let serving = if it.serving { f64::from(self.nomad.groups[it.group].serving.max(1)) } else { f64::INFINITY };
-        let cpu_share = demand.cpu_mhz / serving / ask.cpu.0 as f64;
-        let memory_share = demand.memory_mib / serving / ask.memory.0 as f64;
-        let tasks = plan.tasks.iter().map(|task| {
-            let used = |share: f64, ask: u32, idle: u32| (share * f64::from(ask)).max(idle.into()).min(ask.into());
-            let memory = used(memory_share, task.memory, task.idle_memory) * BYTES_PER_MIB;
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes of a task fit")]
-            let rss = Some(memory as u64);
-            TaskUsage {
-                task: task.name.clone(),
-                cpu_mhz: Some(used(cpu_share, task.cpu, task.idle_cpu)),
-                memory: MemoryStats { rss, usage: None },
-                unmeasured: None,
-            }
-        });
-        if self.outages.uncollected[self.nomad.nodes[it.node].pool] > 0 {
-            return AllocationStats { tasks: tasks.map(unmeasured).collect(), collected: false };
-        }
-        AllocationStats { tasks: tasks.collect(), collected: true }
     }
 
     pub(super) fn record_sample(&mut self) {

@@ -4,7 +4,7 @@
 //! - `nomad`: its tables; `allocations`, `nodes`: their lives; `evaluations`: why a job is looked at, and what came of it;
 //!   `scheduler`: placement and reconciling; `fitting`: what placement asks beside amounts; `rollout`: deployments; `drain`: draining nodes; `orders`: what is asked of
 //!   it from outside; `stream`: its event stream; `listed`: the tables as the core's domain types.
-//! - `load`: demand and what it makes tasks use; `calendar`: wall time.
+//! - `load`: demand; `usage`: what it makes tasks use; `calendar`: wall time.
 //! - `cloud`: Auto Scaling groups and instances.
 //! - `consul`: sessions, locks, keys.
 //! - `faults`: what the scenario's events do, `hands` those of people; `crash`: killing the leader at a call of its own.
@@ -37,6 +37,7 @@ mod scheduler;
 mod settled;
 mod sight;
 mod stream;
+mod usage;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -116,6 +117,7 @@ pub(crate) struct World {
     consul: Consul,
     cloud: Cloud,
     load: Load,
+    answers: usage::Answers,
     queue: Queue<Happening>,
     /// Nomad's event stream, where somebody may read it.
     stream: Option<EventStream>,
@@ -172,6 +174,7 @@ impl World {
             consul: Consul::new(),
             cloud: Cloud::new(plan),
             load: Load::new(plan, streams),
+            answers: usage::Answers::default(),
             queue: Queue::default(),
             stream: None,
             nomad_address: None,
@@ -234,6 +237,9 @@ impl World {
         let (at, happening) = self.queue.pop_until(self.end())?;
         debug_assert!(at >= self.now, "time goes on: {happening:?} at {at}, and it is {}", self.now);
         self.now = at.max(self.now);
+        if !matches!(happening, Happening::Wake(_) | Happening::SessionExpires(_)) {
+            self.usage_changed();
+        }
         match happening {
             Happening::Wake(waker) => waker.wake(),
             Happening::Tick => self.tick(),

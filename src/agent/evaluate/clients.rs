@@ -21,6 +21,11 @@ pub(in crate::agent) struct SilentClients {
 }
 
 impl SilentClients {
+    /// Whether all collect, as far as is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.heard.is_empty()
+    }
+
     pub(super) fn note(&mut self, client: &NodeId, collects: bool, now: Monotonic) {
         if collects {
             self.heard.remove(client);

@@ -4,7 +4,7 @@ use crate::agent::act::{Ground, Intent, Need, Subject};
 use crate::agent::tell::{Concern, Event, Matter, Observer};
 use crate::agent::term::Term;
 use crate::agent::watch::ManagedGroup;
-use crate::decide::{Case, Decision, GroupObservation, Step, TaskObservation, Verdict, decide_group, observe_group};
+use crate::decide::{Case, Decision, GroupObservation, Step, TaskObservation, Verdict, decide_group};
 use crate::domain::{GroupKey, Resource};
 use crate::operation::{GroupPhase, GroupScale, Work};
 use crate::ports::Ports;
@@ -81,15 +81,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 
     /// Samples every running allocation (J7). Nothing, where the group has gone meanwhile.
     async fn observe(&self, key: &GroupKey, managed: &ManagedGroup) -> Option<GroupObservation> {
-        let group = managed.group(key)?;
         let running = self.views.borrow().running(key);
-        let samples = self.samples(key, &running).await;
+        let usage = self.usage(key, managed, &running).await?;
         let views = self.views.borrow();
-        Some(GroupObservation {
-            deploying: views.is_deploying(&key.job),
-            hang: views.hang(&key.job),
-            ..observe_group(group, &samples)
-        })
+        Some(GroupObservation { deploying: views.is_deploying(&key.job), hang: views.hang(&key.job), ..usage })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Samples of a group's running allocations (J7). They cost a call each, so the calls of all groups together are bounded: what
 //! is watched and what is done come first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,9 +10,10 @@ use futures_util::future::join_all;
 use crate::agent::act::Need;
 use crate::agent::tell::Observer;
 use crate::agent::term::Term;
-use crate::decide::Sample;
-use crate::domain::{Allocation, GroupKey, Monotonic, NodeId, Resource};
-use crate::ports::{Clock, Nomad, PortError, Ports, timeout};
+use crate::agent::watch::ManagedGroup;
+use crate::decide::{GroupObservation, Sample, observe_group};
+use crate::domain::{Allocation, AllocationStats, GroupKey, Job, Monotonic, NodeId, Resource, TaskGroup};
+use crate::ports::{Clock, InTurn, Nomad, PortError, Ports, StatsAnswer, timeout};
 
 /// How many statistics may be asked for at once, of all groups together. Nomad's servers take 100 connections of a client.
 const AT_ONCE: usize = 32;
@@ -44,46 +45,103 @@ impl DeafClients {
 }
 
 impl<P: Ports, O: Observer> Term<'_, P, O> {
-    /// One sample for each running allocation, in their order.
-    pub(super) async fn samples(&self, key: &GroupKey, running: &[Arc<Allocation>]) -> Vec<Sample> {
-        let asked = join_all(running.iter().map(|allocation| self.sample(allocation))).await;
-        let now = self.ports.clock().monotonic();
-        for (allocation, (sample, _)) in running.iter().zip(&asked) {
-            if let Some(stats) = &sample.stats {
-                self.silent_clients.borrow_mut().note(&allocation.node, stats.collected, now);
+    /// What is seen of a group (J7): averages over its running allocations.
+    pub(super) async fn usage(
+        &self,
+        key: &GroupKey,
+        managed: &ManagedGroup,
+        running: &Arc<[Arc<Allocation>]>,
+    ) -> Option<GroupObservation> {
+        let answers = self.ports.nomad().statistics(running, self).await;
+        self.note_silent_clients(running, &answers);
+        let group = managed.group(key)?;
+        let Seen { observation, failed, .. } = {
+            let mut seen = self.seen.borrow_mut();
+            match seen.get(key).filter(|seen| seen.is_of(&managed.job, running, &answers)) {
+                Some(seen) => seen.clone(),
+                None => {
+                    let fresh = Seen::of(managed.job.clone(), group, running.clone(), answers);
+                    seen.insert(key.clone(), fresh.clone());
+                    fresh
+                }
             }
-        }
-        let all_failed = asked.iter().all(|(sample, _)| sample.stats.is_none());
-        let mut samples = Vec::with_capacity(asked.len());
-        let mut failed = None;
-        for (sample, error) in asked {
-            failed = failed.or(error);
-            samples.push(sample);
-        }
-        if let Some(error) = failed.filter(|_| all_failed) {
+        };
+        if let Some(error) = failed {
             // One that fails is nothing unusual: its allocation may just be stopping.
             let resource = Resource::Group(key.clone());
-            self.trouble(&resource, format_args!("no statistics of any of its {} allocations: {error}", samples.len()));
+            self.trouble(&resource, format_args!("no statistics of any of its {} allocations: {error}", running.len()));
         }
-        samples
+        Some(observation)
     }
 
-    async fn sample(&self, allocation: &Allocation) -> (Sample, Option<PortError>) {
-        let _place = self.statistics.take(|| AT_ONCE, Need::default()).await;
+    fn note_silent_clients(&self, running: &[Arc<Allocation>], answers: &[StatsAnswer]) {
+        let mut clients = self.silent_clients.borrow_mut();
+        let collects = |answer: &StatsAnswer| !matches!(answer, Some(Ok(stats)) if !stats.collected);
+        if clients.is_empty() && answers.iter().all(collects) {
+            return;
+        }
+        let now = self.ports.clock().monotonic();
+        for (allocation, answer) in running.iter().zip(answers) {
+            if let Some(Ok(stats)) = answer {
+                clients.note(&allocation.node, stats.collected, now);
+            }
+        }
+    }
+
+    /// Forgets what was seen of groups that are gone.
+    pub(in crate::agent) fn forget_seen(&self, kept: &BTreeSet<Resource>) {
+        self.seen.borrow_mut().retain(|key, _| kept.contains(&Resource::Group(key.clone())));
+    }
+}
+
+impl<P: Ports, O: Observer> InTurn for Term<'_, P, O> {
+    async fn each<'a, F>(&self, of: &'a [Arc<Allocation>], call: impl Fn(&'a Allocation) -> F) -> Vec<StatsAnswer>
+    where
+        F: Future<Output = Result<AllocationStats, PortError>>,
+    {
         let clock = self.ports.clock();
-        let answer = if self.deaf_clients.borrow().may_be_asked(&allocation.node, clock.monotonic()) {
-            let answer = timeout(clock, DEADLINE, self.ports.nomad().allocation_stats(&allocation.id)).await;
+        let ask = async |allocation: &'a Arc<Allocation>| {
+            let _place = self.statistics.take(|| AT_ONCE, Need::default()).await;
+            if !self.deaf_clients.borrow().may_be_asked(&allocation.node, clock.monotonic()) {
+                return None;
+            }
+            let answer = timeout(clock, DEADLINE, call(allocation)).await;
             self.deaf_clients.borrow_mut().note(&allocation.node, answer.is_some(), clock.monotonic());
-            answer
-        } else {
-            None
+            Some(answer?.map(Arc::new))
         };
-        let (stats, error) = match answer {
-            Some(Ok(stats)) => (Some(stats), None),
-            Some(Err(error)) => (None, Some(error)),
-            None => (None, None),
-        };
-        (Sample { shares: allocation.tasks.clone(), stats }, error)
+        join_all(of.iter().map(ask)).await
+    }
+}
+
+/// What was seen of a group, and of what: where nothing of that is new, nothing needs to be worked out.
+#[derive(Debug, Clone)]
+pub(in crate::agent) struct Seen {
+    job: Arc<Job>,
+    running: Arc<[Arc<Allocation>]>,
+    answers: Arc<[StatsAnswer]>,
+    observation: GroupObservation,
+    /// Why there are no statistics of any of its allocations, where there is not one and a call failed.
+    failed: Option<PortError>,
+}
+
+/// The statistics, where there are any.
+fn stats_of(answer: &StatsAnswer) -> Option<&AllocationStats> {
+    answer.as_ref()?.as_deref().ok()
+}
+
+impl Seen {
+    fn of(job: Arc<Job>, group: &TaskGroup, running: Arc<[Arc<Allocation>]>, answers: Arc<[StatsAnswer]>) -> Self {
+        let samples = running.iter().zip(&*answers);
+        let samples = samples.map(|(allocation, answer)| Sample { shares: &allocation.tasks, stats: stats_of(answer) });
+        let observation = observe_group(group, samples);
+        let all_failed = answers.iter().all(|answer| stats_of(answer).is_none());
+        let failed = answers.iter().find_map(|answer| answer.as_ref()?.as_ref().err().cloned());
+        Self { observation, failed: failed.filter(|_| all_failed), job, running, answers }
+    }
+
+    /// Whether it is of just these: the same in memory, so that none was exchanged meanwhile.
+    fn is_of(&self, job: &Arc<Job>, running: &Arc<[Arc<Allocation>]>, answers: &Arc<[StatsAnswer]>) -> bool {
+        Arc::ptr_eq(&self.job, job) && Arc::ptr_eq(&self.running, running) && Arc::ptr_eq(&self.answers, answers)
     }
 }
 

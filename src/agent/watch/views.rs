@@ -77,11 +77,16 @@ struct Burden {
     allocations: Vec<Arc<Allocation>>,
 }
 
+/// Whether these are the same allocations, in memory.
+fn is_same(one: &[Arc<Allocation>], other: &[Arc<Allocation>]) -> bool {
+    one.len() == other.len() && one.iter().zip(other).all(|(one, other)| Arc::ptr_eq(one, other))
+}
+
 /// The allocations of a group.
 #[derive(Debug, Clone, Default)]
 struct OfGroup {
     nodes: BTreeSet<NodeId>,
-    running: Vec<Arc<Allocation>>,
+    running: Arc<[Arc<Allocation>]>,
     /// The most that one of them takes.
     most: Resources,
 }
@@ -171,7 +176,7 @@ impl Views {
     }
 
     /// The group's running allocations.
-    pub(in crate::agent) fn running(&self, key: &GroupKey) -> Vec<Arc<Allocation>> {
+    pub(in crate::agent) fn running(&self, key: &GroupKey) -> Arc<[Arc<Allocation>]> {
         self.allocations.get(key).map(|of_group| of_group.running.clone()).unwrap_or_default()
     }
 
@@ -243,7 +248,8 @@ impl Views {
     pub(in crate::agent) fn set_allocations(&mut self, list: &[Arc<Allocation>]) {
         self.pools = None;
         self.burdens.clear();
-        self.allocations.clear();
+        let before = std::mem::take(&mut self.allocations);
+        let mut running: BTreeMap<&GroupKey, Vec<Arc<Allocation>>> = BTreeMap::new();
         self.node_of.clear();
         for allocation in list.iter().filter(|allocation| allocation.occupies_node()) {
             let burden = self.burdens.entry(allocation.node.clone()).or_default();
@@ -266,7 +272,15 @@ impl Views {
                 of_group.most = allocation.resources;
             }
             if allocation.is_running() {
-                of_group.running.push(allocation.clone());
+                running.entry(&allocation.group).or_default().push(allocation.clone());
+            }
+        }
+        for (key, running) in running {
+            if let Some(of_group) = self.allocations.get_mut(key) {
+                of_group.running = before.get(key).map_or_else(Arc::default, |it| it.running.clone());
+                if !is_same(&of_group.running, &running) {
+                    of_group.running = running.into();
+                }
             }
         }
     }

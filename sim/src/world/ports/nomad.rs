@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use replicator::domain::{
-    Ailing, Allocation, AllocationId, AllocationStats, BlockedWork, ClientStatus, Deployment, Evaluation, EvaluationId,
+    Ailing, Allocation, AllocationId, AllocationStats, BlockedWork, Deployment, Evaluation, EvaluationId,
     EvaluationStatus, GroupKey, InstanceId, Job, JobKey, JobSummary, Node, NodeId, NodeSummary, Occupant,
 };
 use replicator::ports::{
-    DRAIN_OPERATION, DrainOrder, ErrorKind, Indexed, Nomad, PortError, ScaleAccepted, ScaleRequest, Service, Wait,
+    DRAIN_OPERATION, DrainOrder, ErrorKind, InTurn, Indexed, Nomad, PortError, ScaleAccepted, ScaleRequest, Service,
+    StatsAnswer, Wait,
 };
 
 use super::super::Topic;
@@ -20,6 +21,7 @@ use super::super::orders::CountRefused;
 use super::SimPorts;
 use super::not_found;
 use crate::judge::invariants::Act;
+use crate::kernel::time::Millis;
 
 impl Nomad for SimPorts {
     async fn jobs(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[JobSummary]>>, PortError> {
@@ -108,17 +110,27 @@ impl Nomad for SimPorts {
 
     async fn allocation_stats(&self, id: &AllocationId) -> Result<AllocationStats, PortError> {
         self.served(Service::Nomad, "read statistics", |world| {
-            let number = number_of(id.as_str()).filter(|number| *number < world.nomad.allocations.len());
-            let number = number.ok_or_else(|| not_found(Service::Nomad, "read statistics"))?;
-            let it = &world.nomad.allocations[number];
-            let reachable = world.client_answers(it.node) && world.outages.statistics[it.group] == 0;
-            if !reachable || it.client != ClientStatus::Running {
-                let message = "the client does not answer";
-                return Err(PortError::new(Service::Nomad, "read statistics", ErrorKind::Unreachable, message));
-            }
-            Ok(world.statistics(number))
+            world.answer_statistics(id).map(|stats| AllocationStats::clone(&stats))
         })
         .await
+    }
+
+    async fn statistics(&self, of: &Arc<[Arc<Allocation>]>, in_turn: &impl InTurn) -> Arc<[StatsAnswer]> {
+        // Calls that take time are made one by one, so that they wait for their places, and for one another.
+        if self.way > Millis(0) {
+            return in_turn.each(of, |allocation| self.allocation_stats(&allocation.id)).await.into();
+        }
+        let what = "read statistics";
+        let led = self.survive(None, what).await;
+        let answers = match self.call(Service::Nomad, what) {
+            Ok(mut world) => {
+                world.agents[self.agent].calls += (of.len() as u64).saturating_sub(1);
+                world.answer_all_statistics(of)
+            }
+            Err(error) => of.iter().map(|_| Some(Err(error.clone()))).collect(),
+        };
+        self.survive(led, what).await;
+        answers
     }
 
     async fn deployments(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[Deployment]>>, PortError> {

@@ -1,0 +1,129 @@
+//! What tasks use, as their clients tell.
+
+use std::sync::Arc;
+
+use replicator::domain::{Allocation, AllocationId, AllocationStats, ClientStatus, MemoryStats, TaskUsage};
+use replicator::ports::{ErrorKind, PortError, Service, StatsAnswer};
+
+use super::World;
+use super::nomad::number_of;
+
+const BYTES_PER_MIB: f64 = 1024.0 * 1024.0;
+
+/// Answers about whole groups, for as long as nothing that they come from is new.
+#[derive(Debug, Default)]
+pub(super) struct Answers {
+    /// Counts whatever may change what tasks use, or whether their clients answer.
+    version: u64,
+    of_groups: Vec<Option<Answered>>,
+}
+
+#[derive(Debug)]
+struct Answered {
+    version: u64,
+    of: Arc<[Arc<Allocation>]>,
+    answers: Arc<[StatsAnswer]>,
+}
+
+/// What was worked out already for the allocations of one answer: those that take load use the same, and so do those that do
+/// not.
+#[derive(Default)]
+struct Alike {
+    found: Vec<((usize, bool, bool), Arc<AllocationStats>)>,
+}
+
+/// As a client shows a task that it does not measure.
+fn unmeasured(task: TaskUsage) -> TaskUsage {
+    TaskUsage { cpu_mhz: Some(0.0), memory: MemoryStats { rss: Some(0), usage: Some(0) }, ..task }
+}
+
+impl World {
+    /// Something that statistics come from is, or may be, another than before.
+    pub(super) fn usage_changed(&mut self) {
+        self.answers.version += 1;
+    }
+
+    /// What the client of an allocation answers about it.
+    pub(super) fn answer_statistics(&self, id: &AllocationId) -> Result<Arc<AllocationStats>, PortError> {
+        self.answer(id, &mut Alike::default())
+    }
+
+    /// What their clients answer about all of these.
+    pub(super) fn answer_all_statistics(&mut self, of: &Arc<[Arc<Allocation>]>) -> Arc<[StatsAnswer]> {
+        let group = of.first().and_then(|first| self.group_of(&first.id));
+        let Some(group) = group else { return self.work_out_answers(of) };
+        let version = self.answers.version;
+        if let Some(Some(known)) = self.answers.of_groups.get(group)
+            && known.version == version
+            && Arc::ptr_eq(&known.of, of)
+        {
+            debug_assert_eq!(known.answers, self.work_out_answers(of), "nothing changed unnoticed");
+            return known.answers.clone();
+        }
+        let answers = self.work_out_answers(of);
+        if self.answers.of_groups.len() <= group {
+            self.answers.of_groups.resize_with(self.plan.groups.len(), || None);
+        }
+        self.answers.of_groups[group] = Some(Answered { version, of: of.clone(), answers: answers.clone() });
+        answers
+    }
+
+    fn work_out_answers(&self, of: &[Arc<Allocation>]) -> Arc<[StatsAnswer]> {
+        let mut alike = Alike::default();
+        of.iter().map(|allocation| Some(self.answer(&allocation.id, &mut alike))).collect()
+    }
+
+    fn group_of(&self, id: &AllocationId) -> Option<usize> {
+        Some(self.nomad.allocations.get(number_of(id.as_str())?)?.group)
+    }
+
+    fn answer(&self, id: &AllocationId, alike: &mut Alike) -> Result<Arc<AllocationStats>, PortError> {
+        let error = |kind, message: &str| PortError::new(Service::Nomad, "read statistics", kind, message);
+        let number = number_of(id.as_str()).filter(|number| *number < self.nomad.allocations.len());
+        let number = number.ok_or_else(|| error(ErrorKind::NotFound, "there is no such thing"))?;
+        let it = &self.nomad.allocations[number];
+        let reachable = self.client_answers(it.node) && self.outages.statistics[it.group] == 0;
+        if !reachable || it.client != ClientStatus::Running {
+            return Err(error(ErrorKind::Unreachable, "the client does not answer"));
+        }
+        let kind = (it.group, it.serving, self.is_collected(number));
+        if let Some((_, found)) = alike.found.iter().find(|(other, _)| *other == kind) {
+            return Ok(found.clone());
+        }
+        let statistics = Arc::new(self.statistics(number));
+        alike.found.push((kind, statistics.clone()));
+        Ok(statistics)
+    }
+
+    /// Whether the client of an allocation collects statistics.
+    fn is_collected(&self, allocation: usize) -> bool {
+        self.outages.uncollected[self.nomad.nodes[self.nomad.allocations[allocation].node].pool] == 0
+    }
+
+    /// What the tasks of an allocation use now: an equal share of the demand on its group if it takes load, shared
+    /// among its tasks by what they ask for; at least what the task uses idle, at most what it asks for.
+    pub(super) fn statistics(&self, allocation: usize) -> AllocationStats {
+        let it = &self.nomad.allocations[allocation];
+        let plan = &self.plan.groups[it.group];
+        let (demand, ask) = (self.load.demands[it.group], self.load.asks[it.group]);
+        let serving = if it.serving { f64::from(self.nomad.groups[it.group].serving.max(1)) } else { f64::INFINITY };
+        let cpu_share = demand.cpu_mhz / serving / ask.cpu.0 as f64;
+        let memory_share = demand.memory_mib / serving / ask.memory.0 as f64;
+        let tasks = plan.tasks.iter().map(|task| {
+            let used = |share: f64, ask: u32, idle: u32| (share * f64::from(ask)).max(idle.into()).min(ask.into());
+            let memory = used(memory_share, task.memory, task.idle_memory) * BYTES_PER_MIB;
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes of a task fit")]
+            let rss = Some(memory as u64);
+            TaskUsage {
+                task: task.name.clone(),
+                cpu_mhz: Some(used(cpu_share, task.cpu, task.idle_cpu)),
+                memory: MemoryStats { rss, usage: None },
+                unmeasured: None,
+            }
+        });
+        if !self.is_collected(allocation) {
+            return AllocationStats { tasks: tasks.map(unmeasured).collect(), collected: false };
+        }
+        AllocationStats { tasks: tasks.collect(), collected: true }
+    }
+}
