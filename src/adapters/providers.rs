@@ -4,6 +4,7 @@
 //! [`Providers::built_in`]; the core stays as it is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::LocalBoxFuture;
 
@@ -56,7 +57,7 @@ impl Cloud for Providers {
         }
     }
 
-    async fn look(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
+    async fn look(&self, target: &PoolTarget) -> Result<Arc<PoolSnapshot>, PortError> {
         self.of(target)?.look(target).await
     }
 
@@ -91,7 +92,7 @@ impl Cloud for Providers {
 
 /// The calls of [`Cloud`] about one pool, in a form that providers of different types can stand behind.
 trait Provider {
-    fn look<'a>(&'a self, target: &'a PoolTarget) -> Answer<'a, PoolSnapshot>;
+    fn look<'a>(&'a self, target: &'a PoolTarget) -> Answer<'a, Arc<PoolSnapshot>>;
     fn grow<'a>(&'a self, target: &'a PoolTarget, to: u32) -> Answer<'a, ()>;
     fn ungrow<'a>(&'a self, target: &'a PoolTarget, to: u32) -> Answer<'a, ()>;
     fn instances<'a>(&'a self, target: &'a PoolTarget, ids: &'a [InstanceId]) -> Answer<'a, Vec<Instance>>;
@@ -104,7 +105,7 @@ trait Provider {
 type Answer<'a, T> = LocalBoxFuture<'a, Result<T, PortError>>;
 
 impl<C: Cloud> Provider for C {
-    fn look<'a>(&'a self, target: &'a PoolTarget) -> Answer<'a, PoolSnapshot> {
+    fn look<'a>(&'a self, target: &'a PoolTarget) -> Answer<'a, Arc<PoolSnapshot>> {
         Box::pin(Cloud::look(self, target))
     }
 

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{join, join3};
@@ -18,7 +20,7 @@ use super::lead::{Lease, Won, guard};
 use super::tell::{Concern, Event, Feed, LossCause, Matter, Observer, Vigil};
 use super::watch::{Arrivals, Views};
 use crate::decide::{Case, Standing};
-use crate::domain::{GroupKey, NodeId, PoolName, Resource};
+use crate::domain::{GroupKey, NodeId, PoolName, PoolSnapshot, Resource};
 use crate::operation::{Move, Operation, Situation, Work};
 use crate::ports::{Clock, PortError, Ports};
 use crate::state::{ResourceState, path_of};
@@ -45,6 +47,10 @@ pub(super) struct Term<'a, P, O> {
     pub(super) calls: Places,
     /// Places for statistics, of all groups together.
     pub(super) statistics: Places,
+    /// Where the states of resources are. The root is the same for as long as an agent lives.
+    paths: RefCell<BTreeMap<Resource, Rc<str>>>,
+    /// Pools as they were last seen, and found to make sense.
+    pub(super) believed: RefCell<BTreeMap<PoolName, Arc<PoolSnapshot>>>,
     /// What was last seen of each group.
     pub(super) seen: RefCell<BTreeMap<GroupKey, Seen>>,
     /// Clients that collect no statistics.
@@ -81,6 +87,8 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             recalled: RefCell::default(),
             calls: Places::default(),
             statistics: Places::default(),
+            paths: RefCell::default(),
+            believed: RefCell::default(),
             seen: RefCell::default(),
             silent_clients: RefCell::default(),
             called_off: RefCell::default(),
@@ -146,16 +154,23 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
 
     /// Forgets what is only remembered of resources and states that are gone (S15).
     pub(super) fn forget_all_but(&self, kept: &BTreeSet<Resource>) {
-        let paths: BTreeSet<String> = kept.iter().map(|resource| self.path_of(resource)).collect();
+        let paths: BTreeSet<Rc<str>> = kept.iter().map(|resource| self.path_of(resource)).collect();
         self.elapsed.borrow_mut().retain(|path| paths.contains(path) || self.store.knows(path));
-        self.shadows.borrow_mut().retain(|path, _| paths.contains(path));
+        self.shadows.borrow_mut().retain(|path, _| paths.contains(path.as_str()));
+        self.paths.borrow_mut().retain(|resource, _| kept.contains(resource));
         self.vigil.borrow_mut().retain(|resource| kept.contains(resource));
         self.forget_seen(kept);
+        self.believed.borrow_mut().retain(|pool, _| kept.contains(&Resource::Pool(pool.clone())));
         self.arrivals.borrow_mut().retain(|pool| kept.contains(&Resource::Pool(pool.clone())));
     }
 
-    pub(super) fn path_of(&self, resource: &Resource) -> String {
-        path_of(&self.config.borrow().root, resource)
+    pub(super) fn path_of(&self, resource: &Resource) -> Rc<str> {
+        if let Some(path) = self.paths.borrow().get(resource) {
+            return path.clone();
+        }
+        let path: Rc<str> = path_of(&self.config.borrow().root, resource).into();
+        self.paths.borrow_mut().insert(resource.clone(), path.clone());
+        path
     }
 
     /// The resource's state, or a first one where it has none. Nothing, with a word about it, where the state cannot
@@ -163,7 +178,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
     pub(super) fn stored(&self, resource: &Resource, path: &str) -> Option<Stored> {
         match self.store.read(path) {
             Ok(Some(stored)) => Some(stored),
-            Ok(None) => Some(Stored { state: ResourceState::initial(resource, path), index: 0 }),
+            Ok(None) => Some(Stored { state: Rc::new(ResourceState::initial(resource, path)), index: 0 }),
             Err(problem) => {
                 self.trouble(resource, format_args!("state at {path} cannot be read: {problem}"));
                 None

@@ -256,8 +256,8 @@ impl Cloud for Servers {
         if provider.as_str() == "aws" { Offer::Yes } else { Offer::Unknown }
     }
 
-    async fn look(&self, _: &PoolTarget) -> Result<PoolSnapshot, PortError> {
-        let found = self.pool.borrow().clone();
+    async fn look(&self, _: &PoolTarget) -> Result<Arc<PoolSnapshot>, PortError> {
+        let found = self.pool.borrow().clone().map(Arc::new);
         found.ok_or_else(|| PortError::new(Service::Cloud, "look", ErrorKind::NotFound, "there is no such group"))
     }
 

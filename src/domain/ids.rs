@@ -137,6 +137,9 @@ impl fmt::Display for GroupKey {
 /// Writes a text so that `separator` does not stand in it, nor anything that could be taken for it: it becomes `%` and its
 /// number, and what looks like that already has its `%` written `%25`. All else stays as it is.
 fn escaped(f: &mut fmt::Formatter<'_>, text: &str, separator: char) -> fmt::Result {
+    if !text.contains(['%', separator]) {
+        return f.write_str(text);
+    }
     let number = format!("{:02X}", u32::from(separator));
     for (at, letter) in text.char_indices() {
         let rest = &text[at + letter.len_utf8()..];

@@ -1,5 +1,7 @@
 //! What the core asks of the cloud provider.
 
+use std::sync::Arc;
+
 use super::PortError;
 use crate::domain::{Activity, ActivityId, Instance, InstanceId, PoolSnapshot, PoolTarget, ProviderName};
 
@@ -10,7 +12,7 @@ pub trait Cloud {
     fn offers(&self, provider: &ProviderName) -> Offer;
 
     /// Looks at the pool as it is now.
-    async fn look(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError>;
+    async fn look(&self, target: &PoolTarget) -> Result<Arc<PoolSnapshot>, PortError>;
 
     /// Lets the pool grow to so many instances. Asking again is harmless.
     async fn grow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError>;

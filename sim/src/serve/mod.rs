@@ -319,7 +319,7 @@ async fn out_of_order(service: Service, shared: &Shared, asked: &Asked) -> Optio
     }
     let deadline = shared.world.borrow().now + shared.span(patience);
     let done = |world: &World| !world.is_out(service);
-    Until { world: &shared.world, topics: EVERY_TOPIC, deadline, done, timer_set: false }.await;
+    Until::new(&shared.world, EVERY_TOPIC, deadline, done).await;
     shared.world.borrow().is_out(service).then(|| no_leader(service, asked))
 }
 
@@ -349,7 +349,7 @@ impl Shared {
         let deadline = self.world.borrow().now + self.span(wait + CATCHES_UP_EVERY);
         let service = if topics == [Topic::Consul] { Service::Consul } else { Service::Nomad };
         let done = |world: &World| index(world) > past || world.is_out(service);
-        Until { world: &self.world, topics, deadline, done: &done, timer_set: false }.await;
+        Until::new(&self.world, topics, deadline, &done).await;
         if self.world.borrow().is_out(service) { Err(no_leader(service, asked)) } else { Ok(()) }
     }
 }

@@ -23,7 +23,7 @@ impl World {
     }
 
     pub(super) fn allocation_changed(&mut self, allocation: usize, kind: &'static str) {
-        self.usage_changed();
+        self.touch();
         let index = self.nomad_changed(Topic::Allocations);
         let it = &mut self.nomad.allocations[allocation];
         (it.listed, it.modify_index, it.changed) = (None, index, self.now);
@@ -208,7 +208,7 @@ impl World {
     }
 
     pub(super) fn stops_serving(&mut self, allocation: usize) {
-        self.usage_changed();
+        self.touch();
         let it = &mut self.nomad.allocations[allocation];
         if std::mem::replace(&mut it.serving, false) {
             self.nomad.groups[it.group].serving -= 1;

@@ -1,9 +1,10 @@
 //! Auto Scaling groups and their instances.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use replicator::domain::{Activity, ActivityId, ActivityStatus, InstanceId, InstanceState, Lifecycle};
+use replicator::domain::{Activity, ActivityId, ActivityStatus, InstanceId, InstanceState, Lifecycle, PoolSnapshot};
 
 use super::nomad::number_of;
 use super::{Happening, World};
@@ -43,6 +44,8 @@ pub(super) struct SimPool {
     /// How many faults are on each zone.
     pub(super) zones_down: BTreeMap<String, u32>,
     reconciling: bool,
+    /// As it was last looked at, in which version of the world.
+    pub(super) looked_at: Option<(u64, Arc<PoolSnapshot>)>,
     /// What somebody wrote on it, by key: a value, and whether instances that it launches get it, too.
     pub(super) tags: BTreeMap<String, (String, bool)>,
 }
@@ -86,6 +89,7 @@ impl Cloud {
             never_join: 0,
             zones_down: BTreeMap::new(),
             reconciling: false,
+            looked_at: None,
             tags: BTreeMap::new(),
         };
         Self {
@@ -168,6 +172,7 @@ impl World {
     }
 
     pub(super) fn set_desired(&mut self, pool: usize, desired: u32) {
+        self.touch();
         self.cloud.groups[pool].desired = desired;
         let name = self.plan.pools[pool].name.clone();
         self.note(|| format!("pool {name} shall have {desired}"));
@@ -233,6 +238,7 @@ impl World {
 
     /// An instance is terminated, by whomever: its client is gone at once, its group notices later.
     pub(super) fn kill_instance(&mut self, instance: usize) {
+        self.touch();
         if !self.cloud.instances[instance].runs() {
             return;
         }
@@ -268,6 +274,7 @@ impl World {
 
     /// Begins to detach a member, and lowers the desired capacity at once.
     pub(super) fn detach_instance(&mut self, instance: usize) -> ActivityId {
+        self.touch();
         let pool = self.cloud.instances[instance].pool;
         let id = self.cloud.instances[instance].id.clone();
         let activity = self.begin_activity(pool, ActivityStatus::InProgress, format!("Detaching EC2 instance: {id}"));

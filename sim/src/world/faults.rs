@@ -169,6 +169,7 @@ impl World {
 
     /// Whoever waits for a change looks again: the server it waits on may be gone.
     fn wake_waiters(&mut self) {
+        self.revisions.iter_mut().for_each(|revision| *revision += 1);
         for waker in std::mem::take(&mut self.waiters).into_values().flatten() {
             waker.wake();
         }

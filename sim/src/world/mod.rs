@@ -82,6 +82,11 @@ pub(crate) enum Topic {
     Consul,
 }
 
+impl Topic {
+    /// How many there are.
+    const ALL: usize = Self::Consul as usize + 1;
+}
+
 /// What the driver of a run shall do to an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signal {
@@ -118,6 +123,8 @@ pub(crate) struct World {
     cloud: Cloud,
     load: Load,
     answers: usage::Answers,
+    /// Counts whatever may change what agents are told: of the same version, the same is told again.
+    version: u64,
     queue: Queue<Happening>,
     /// Nomad's event stream, where somebody may read it.
     stream: Option<EventStream>,
@@ -128,6 +135,8 @@ pub(crate) struct World {
     outages: Outages,
     invariants: Invariants,
     waiters: BTreeMap<Topic, Vec<Waker>>,
+    /// How often each topic changed.
+    revisions: [u64; Topic::ALL],
     streams: WorldStreams,
     fixed: listed::Fixed,
     pub(crate) crash: crash::Crash,
@@ -175,6 +184,7 @@ impl World {
             cloud: Cloud::new(plan),
             load: Load::new(plan, streams),
             answers: usage::Answers::default(),
+            version: 0,
             queue: Queue::default(),
             stream: None,
             nomad_address: None,
@@ -186,6 +196,7 @@ impl World {
             },
             invariants: Invariants::new(plan),
             waiters: BTreeMap::new(),
+            revisions: [0; Topic::ALL],
             streams: WorldStreams {
                 boot: (0..plan.pools.len()).map(|pool| streams.boot(pool)).collect(),
                 start: (0..plan.groups.len()).map(|group| streams.start(group)).collect(),
@@ -238,7 +249,7 @@ impl World {
         debug_assert!(at >= self.now, "time goes on: {happening:?} at {at}, and it is {}", self.now);
         self.now = at.max(self.now);
         if !matches!(happening, Happening::Wake(_) | Happening::SessionExpires(_)) {
-            self.usage_changed();
+            self.touch();
         }
         match happening {
             Happening::Wake(waker) => waker.wake(),
@@ -284,6 +295,11 @@ impl World {
         self.schedule(next, Happening::Tick);
     }
 
+    /// Something is, or may be, other than before.
+    fn touch(&mut self) {
+        self.version += 1;
+    }
+
     pub(crate) fn schedule(&mut self, at: Millis, happening: Happening) {
         self.queue.push(at, happening);
     }
@@ -313,9 +329,15 @@ impl World {
 
     /// Wakes whoever waits for a change of that kind.
     fn changed(&mut self, topic: Topic) {
+        self.revisions[topic as usize] += 1;
         for waker in self.waiters.remove(&topic).unwrap_or_default() {
             waker.wake();
         }
+    }
+
+    /// How often anything of these topics changed.
+    fn revision(&self, topics: &[Topic]) -> u64 {
+        topics.iter().map(|topic| self.revisions[*topic as usize]).sum()
     }
 
     fn await_change(&mut self, topic: Topic, waker: &Waker) {

@@ -136,7 +136,7 @@ impl World {
 
     /// The client of a node is gone: what runs there serves nobody any more, though Nomad does not know yet.
     pub(super) fn client_dies(&mut self, node: usize) {
-        self.usage_changed();
+        self.touch();
         if !std::mem::replace(&mut self.nomad.nodes[node].alive, false) {
             return;
         }

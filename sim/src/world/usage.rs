@@ -13,8 +13,6 @@ const BYTES_PER_MIB: f64 = 1024.0 * 1024.0;
 /// Answers about whole groups, for as long as nothing that they come from is new.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    /// Counts whatever may change what tasks use, or whether their clients answer.
-    version: u64,
     of_groups: Vec<Option<Answered>>,
 }
 
@@ -38,11 +36,6 @@ fn unmeasured(task: TaskUsage) -> TaskUsage {
 }
 
 impl World {
-    /// Something that statistics come from is, or may be, another than before.
-    pub(super) fn usage_changed(&mut self) {
-        self.answers.version += 1;
-    }
-
     /// What the client of an allocation answers about it.
     pub(super) fn answer_statistics(&self, id: &AllocationId) -> Result<Arc<AllocationStats>, PortError> {
         self.answer(id, &mut Alike::default())
@@ -52,7 +45,7 @@ impl World {
     pub(super) fn answer_all_statistics(&mut self, of: &Arc<[Arc<Allocation>]>) -> Arc<[StatsAnswer]> {
         let group = of.first().and_then(|first| self.group_of(&first.id));
         let Some(group) = group else { return self.work_out_answers(of) };
-        let version = self.answers.version;
+        let version = self.version;
         if let Some(Some(known)) = self.answers.of_groups.get(group)
             && known.version == version
             && Arc::ptr_eq(&known.of, of)

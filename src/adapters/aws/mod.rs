@@ -12,6 +12,7 @@ mod translate;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -180,7 +181,7 @@ impl Cloud for AwsCloud {
         if provider.as_str() == PROVIDER { Offer::Yes } else { Offer::Unknown }
     }
 
-    async fn look(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
+    async fn look(&self, target: &PoolTarget) -> Result<Arc<PoolSnapshot>, PortError> {
         let call = || format!("describe Auto Scaling group {target}");
         let clients = self.clients(&target.region).await;
         let request = clients.scaling.describe_auto_scaling_groups().auto_scaling_group_names(target.name.as_str());
@@ -190,7 +191,7 @@ impl Cloud for AwsCloud {
             if group.auto_scaling_group_name() == Some(target.name.as_str()) {
                 let bad = |problem| PortError::new(Service::Cloud, call(), ErrorKind::Other, problem);
                 let group = translate::pool(&group).map_err(bad)?;
-                return Ok(PoolSnapshot { overhaul: self.overhaul(&clients, target).await, ..group });
+                return Ok(Arc::new(PoolSnapshot { overhaul: self.overhaul(&clients, target).await, ..group }));
             }
         }
         let message = "there is no Auto Scaling group of this name in this region, for this account";

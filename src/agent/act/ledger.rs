@@ -60,7 +60,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         if subject.stored.index > 0 && subject.stored.state.policies == policies {
             return true;
         }
-        let state = ResourceState { policies, ..subject.stored.state.clone() };
+        let state = ResourceState { policies, ..ResourceState::clone(&subject.stored.state) };
         self.write(subject, state).await
     }
 
@@ -70,7 +70,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         if subject.stored.state.claim.as_ref() == Some(self.store.claim()) {
             return true;
         }
-        let state = subject.stored.state.clone();
+        let state = ResourceState::clone(&subject.stored.state);
         self.write(subject, state).await
     }
 

@@ -1,6 +1,7 @@
 //! What can be seen of taking a node out of a pool. Node and occupants are read from the servers' leader each time: what is
 //! watched may be a minute old, and what is done here cannot be undone (P22).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::agent::tell::Observer;
@@ -79,7 +80,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         };
         let CallingOff { taken: called_off, refusals } = self.calling_off(work);
         let leaving = Leaving { node: &work.node, occupants: &occupants };
-        let pool = managed.zip(group.as_ref());
+        let pool = managed.zip(group.as_deref());
         Ok(ScaleInSight {
             at_floor: pool.is_some_and(|(managed, group)| at_floor(managed, group, work)),
             drained_by_another: node.as_ref().is_some_and(|node| is_anothers(&node.drained_by, operation)),
@@ -95,7 +96,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             refusals,
             in_phase,
             failures,
-            group,
+            group: group.map(Arc::unwrap_or_clone),
         })
     }
 

@@ -1,6 +1,7 @@
 //! What can be seen of adding a node to a pool.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -53,7 +54,16 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let is_joining = matches!(work.phase, ScaleOutPhase::Joining { .. });
         let unmatched = if is_joining { self.unmatched(work, &group, &joined, operation).await? } else { vec![] };
         let withdrawn = managed.is_some_and(|managed| !managed.policy.enabled);
-        Ok(ScaleOutSight { group, joined, unmatched, withdrawn, states, setback, in_phase, failures })
+        Ok(ScaleOutSight {
+            group: Arc::unwrap_or_clone(group),
+            joined,
+            unmatched,
+            withdrawn,
+            states,
+            setback,
+            in_phase,
+            failures,
+        })
     }
 
     /// New nodes of the pool that cannot be told to run on any member, by name. Where the operation began before this term,
@@ -93,9 +103,14 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     }
 
     /// The pool as it is now, unless it contradicts itself.
-    pub(in crate::agent) async fn look_at_pool(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
+    pub(in crate::agent) async fn look_at_pool(&self, target: &PoolTarget) -> Result<Arc<PoolSnapshot>, PortError> {
         let pool = self.ports.cloud().look(target).await?;
-        pool.checked().map_err(|problem| not_believed(target, problem))
+        let mut believed = self.believed.borrow_mut();
+        if !believed.get(&target.name).is_some_and(|known| Arc::ptr_eq(known, &pool)) {
+            pool.check().map_err(|problem| not_believed(target, problem))?;
+            believed.insert(target.name.clone(), pool.clone());
+        }
+        Ok(pool)
     }
 
     /// The same, unless it lists nobody while more nodes of the pool than it could grow to take work and know that they are
@@ -104,10 +119,9 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         &self,
         managed: &ManagedPool,
         target: &PoolTarget,
-    ) -> Result<PoolSnapshot, PortError> {
+    ) -> Result<Arc<PoolSnapshot>, PortError> {
         let pool = self.look_at_pool(target).await?;
-        let views = self.views.borrow();
-        let instances = managed.nodes.iter().filter_map(|load| views.node(&load.node)?.instance.clone()).count();
+        let instances = managed.nodes.len() - managed.nameless;
         if pool.instances.is_empty() && instances > pool.desired.saturating_add(1) as usize {
             let desired = pool.desired;
             let problem = format!(

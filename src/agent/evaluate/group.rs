@@ -1,5 +1,7 @@
 //! One evaluation of a task group: observe, decide, begin; or follow what is under way. Rules J6 to J18.
 
+use std::sync::Arc;
+
 use crate::agent::act::{Ground, Intent, Need, Subject};
 use crate::agent::tell::{Concern, Event, Matter, Observer};
 use crate::agent::term::Term;
@@ -42,6 +44,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             policy: policy.clone(),
             standing,
         });
+        let decision = Arc::new(decision);
         self.tell(&Event::Decided(decision.clone()));
         self.concern(subject.resource, concerns(&observation, &decision));
         match decision.verdict {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -82,9 +83,13 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// Removes states of what has been gone for weeks, and is neither in failsafe nor owed anything.
     async fn remove_old_states(&self, kept: &BTreeSet<Resource>) {
         let Ok(limit) = self.ports.clock().wall().checked_sub(KEPT_FOR) else { return };
-        let paths: BTreeSet<String> = kept.iter().map(|resource| self.path_of(resource)).collect();
-        for (path, index) in self.store.abandoned_since(limit) {
-            if !paths.contains(&path) && self.may_act() {
+        let abandoned = self.store.abandoned_since(limit);
+        if abandoned.is_empty() {
+            return;
+        }
+        let paths: BTreeSet<Rc<str>> = kept.iter().map(|resource| self.path_of(resource)).collect();
+        for (path, index) in abandoned {
+            if !paths.contains(path.as_str()) && self.may_act() {
                 // Somebody may have written it meanwhile: then it stays, and is looked at again.
                 self.store.remove(self.ports.consul(), &path, index).await.ok();
             }

@@ -1,5 +1,7 @@
 //! One evaluation of a worker pool: observe, decide, begin; or follow what is under way. Rules P5 to P36.
 
+use std::sync::Arc;
+
 use super::candidates::Victim;
 use crate::agent::act::{Ground, Intent, Need, Subject};
 use crate::agent::tell::{Concern, Event, Observer};
@@ -69,6 +71,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
                 Err(error) => return self.trouble(subject.resource, error),
             }
         }
+        let decision = Arc::new(decision);
         self.tell(&Event::Decided(decision.clone()));
         if decision.verdict == Verdict::Undecided {
             let why = "none of its nodes says what it offers".to_owned();
@@ -96,17 +99,17 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             let standing = self.standing(subject.path, &subject.stored.state, policy.cooldown);
             let decision = decide_pool(&observation, policy, &managed.others, &standing);
             self.concern(subject.resource, Concern::of(&decision));
-            self.tell(&Event::Decided(decision));
+            self.tell(&Event::Decided(Arc::new(decision)));
         }
     }
 
     /// What is seen of a pool, with what is on its way (P32) and what waits for room (P30).
-    fn observe_pool(&self, managed: &ManagedPool, group: &PoolSnapshot) -> PoolObservation {
+    fn observe_pool(&self, managed: &ManagedPool, group: &Arc<PoolSnapshot>) -> PoolObservation {
         let coming = self.coming(managed, group);
         managed.observe(GroupBounds::of(&managed.policy, group), coming, self.waiting_for(managed, coming))
     }
 
-    fn coming(&self, managed: &ManagedPool, group: &PoolSnapshot) -> u32 {
+    fn coming(&self, managed: &ManagedPool, group: &Arc<PoolSnapshot>) -> u32 {
         let views = self.views.borrow();
         let standing = |instance: &InstanceId| match views.node_on(instance).map(|node| &node.summary) {
             Some(node) if node.takes_work() => Arriving::Serves,
@@ -114,11 +117,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             Some(node) if node.draining || node.eligibility == Eligibility::Ineligible => Arriving::KeptOut,
             _ => Arriving::Comes,
         };
-        let knows =
-            |load: &&crate::decide::NodeLoad| views.node(&load.node).is_some_and(|node| node.instance.is_none());
-        let nameless = managed.nodes.iter().filter(knows).count();
         let now = self.ports.clock().monotonic();
-        self.arrivals.borrow_mut().coming(&managed.policy.target.name, group, standing, nameless, now)
+        let name = &managed.policy.target.name;
+        let seen = (group.clone(), views.nodes_version());
+        self.arrivals.borrow_mut().coming(name, &seen, standing, managed.nameless, now)
     }
 
     async fn begin_on_pool(

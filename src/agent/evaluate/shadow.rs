@@ -15,7 +15,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// operations as they are.
     pub(super) fn shadow_standing(&self, subject: &Subject<'_>, cooldown: Duration) -> Standing {
         let actual = &subject.stored.state;
-        let shadow = self.shadows.borrow().get(subject.path).cloned().unwrap_or_else(|| actual.clone());
+        let shadow = self.shadows.borrow().get(subject.path).cloned().unwrap_or_else(|| ResourceState::clone(actual));
         let state =
             ResourceState { failsafe_mode: actual.failsafe_mode, operation: actual.operation.clone(), ..shadow };
         self.standing(subject.path, &state, cooldown)
@@ -24,7 +24,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// Notes a decision of a resource whose policy is disabled, here and nowhere else.
     pub(super) fn note_in_shadow(&self, subject: &Subject<'_>, decision: &Decision) {
         let mut shadows = self.shadows.borrow_mut();
-        let shadow = shadows.entry(subject.path.to_owned()).or_insert_with(|| subject.stored.state.clone());
+        let shadow =
+            shadows.entry(subject.path.to_owned()).or_insert_with(|| ResourceState::clone(&subject.stored.state));
         if matches!(decision.verdict, Verdict::WouldAct(_)) {
             let now = self.ports.clock().wall();
             shadow.last_scaling_event = Some(now);

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use jiff::Timestamp;
 
@@ -12,7 +13,7 @@ use crate::state::ResourceState;
 /// A state, and the index that the next write expects.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::agent) struct Stored {
-    pub(in crate::agent) state: ResourceState,
+    pub(in crate::agent) state: Rc<ResourceState>,
     pub(in crate::agent) index: u64,
 }
 
@@ -43,7 +44,7 @@ pub(in crate::agent) struct Store {
 
 struct Entry {
     index: u64,
-    state: Result<ResourceState, String>,
+    state: Result<Rc<ResourceState>, String>,
     /// Whether a write of ours was refused since: somebody wrote what we have not seen yet.
     outdated: bool,
 }
@@ -115,7 +116,8 @@ impl Store {
                 // Nor does a claim: it may be an old answer, and a write tells (S13).
                 state.claim = None;
             }
-            let before = entries.get(key).and_then(|known| known.state.as_ref().ok());
+            let state = state.map(Rc::new);
+            let before = entries.get(key).and_then(|known| known.state.as_deref().ok());
             if let (Some(before), Ok(after)) = (before, &state) {
                 changes.extend(FailsafeChange::between(key, before, after));
             }
@@ -137,7 +139,7 @@ impl Store {
         expected_index: u64,
         state: ResourceState,
     ) -> Result<Stored, WriteError> {
-        let state = ResourceState { claim: Some(self.claim().clone()), ..state };
+        let state = Rc::new(ResourceState { claim: Some(self.claim().clone()), ..state });
         let value = state.to_json();
         if value.len() >= LARGEST_VALUE {
             return Err(WriteError::TooLarge(value.len()));
@@ -200,7 +202,7 @@ impl Store {
                 && state.last_updated.is_some_and(|updated| updated < limit)
         };
         let entries = self.entries.borrow();
-        let old = entries.iter().filter(|(_, entry)| !entry.outdated && entry.state.as_ref().is_ok_and(at_rest));
+        let old = entries.iter().filter(|(_, entry)| !entry.outdated && entry.state.as_deref().is_ok_and(at_rest));
         old.map(|(path, entry)| (path.clone(), entry.index)).collect()
     }
 
@@ -218,7 +220,7 @@ impl Store {
     /// or an alert owed.
     pub(in crate::agent) fn unfinished(&self) -> Vec<Resource> {
         let entries = self.entries.borrow();
-        let states = entries.values().filter_map(|entry| entry.state.as_ref().ok());
+        let states = entries.values().filter_map(|entry| entry.state.as_deref().ok());
         states
             .filter_map(|state| {
                 let operating = state.operation.as_ref().map(|operation| &operation.resource);
@@ -259,7 +261,7 @@ mod tests {
         let store = store();
         let written = ResourceState { failure_count: 7, ..ResourceState::default() };
         for key in ["a", "b"] {
-            let entry = Entry { index: 9, state: Ok(written.clone()), outdated: false };
+            let entry = Entry { index: 9, state: Ok(Rc::new(written.clone())), outdated: false };
             store.entries.borrow_mut().insert(key.into(), entry);
         }
         store.accept(&listing(8, &[("a", 4, "{}")]));

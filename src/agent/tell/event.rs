@@ -1,6 +1,7 @@
 //! What an agent tells the world: data for logs, the API, notifications, and the simulator's report.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -46,7 +47,7 @@ pub enum Event {
         problem: Option<String>,
     },
     /// An evaluation came to a decision.
-    Decided(Decision),
+    Decided(Arc<Decision>),
     /// There was nothing to decide on, and why.
     Undecided {
         /// Of what.

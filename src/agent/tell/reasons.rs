@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -15,7 +16,7 @@ use crate::domain::Resource;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reason {
     /// This was decided, with all that it rests on and all that stops it.
-    Decided(Decision),
+    Decided(Arc<Decision>),
     /// This is wrong with its policy: it is not scaled.
     Policy(String),
     /// There was nothing to decide on, for this reason.
@@ -78,6 +79,7 @@ mod tests {
         let verdict = Verdict::Hold(Step { from: 3, to: 2 }, vec![Stop::CapacityNeeded]);
         let decision =
             Decision { resource: pool.clone(), verdict, findings: vec![], scalein_requests: 0, scaleout_requests: 0 };
+        let decision = Arc::new(decision);
         let at = Timestamp::UNIX_EPOCH;
         reasons.observe(at, &Event::Decided(decision.clone()));
         assert_eq!(reasons.of(&pool), Some((at, Reason::Decided(decision))));

@@ -49,6 +49,9 @@ pub enum Matter {
 }
 
 impl Matter {
+    /// The first by order.
+    const FIRST: Self = Self::AtMaximum;
+
     /// How long it must last before it is worth a word.
     fn tolerance(self) -> Duration {
         match self {
@@ -173,14 +176,14 @@ impl Vigil {
 
     /// What is over: it was not seen for a while.
     fn end(&mut self, resource: Option<&Resource>, now: Monotonic) -> Vec<Notice> {
+        if self.watched.is_empty() {
+            return vec![];
+        }
         let is_over = |watched: &Watched| now.since(watched.seen) >= OVER_AFTER;
-        let of_it = |(of, _): &(Option<Resource>, Matter)| of.as_ref() == resource;
-        let over: Vec<(Option<Resource>, Matter)> = self
-            .watched
-            .iter()
-            .filter(|(key, watched)| of_it(key) && is_over(watched))
-            .map(|(key, _)| key.clone())
-            .collect();
+        let of_it =
+            self.watched.range((resource.cloned(), Matter::FIRST)..).take_while(|((of, _), _)| of.as_ref() == resource);
+        let over: Vec<(Option<Resource>, Matter)> =
+            of_it.filter(|(_, watched)| is_over(watched)).map(|(key, _)| key.clone()).collect();
         let told = |key: &(Option<Resource>, Matter), watched: Watched| {
             watched.told.map(|_| Notice {
                 matter: key.1,

@@ -2,6 +2,7 @@
 //! after that it is nothing to wait for.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::{InstanceId, Monotonic, PoolName, PoolSnapshot};
@@ -24,7 +25,12 @@ pub(in crate::agent) enum Standing {
 #[derive(Debug, Default)]
 pub(in crate::agent) struct Arrivals {
     since: BTreeMap<(PoolName, Awaited), Monotonic>,
+    /// Pools of which nothing was on its way, and what that was seen from: of the same, it is so still.
+    complete: BTreeMap<PoolName, Seen>,
 }
+
+/// A pool, and the version of the nodes that were known then.
+pub(in crate::agent) type Seen = (Arc<PoolSnapshot>, u64);
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Awaited {
@@ -40,11 +46,16 @@ impl Arrivals {
     pub(in crate::agent) fn coming(
         &mut self,
         pool: &PoolName,
-        snapshot: &PoolSnapshot,
+        seen: &Seen,
         standing: impl Fn(&InstanceId) -> Standing,
         nameless_nodes: usize,
         now: Monotonic,
     ) -> u32 {
+        let (snapshot, nodes) = seen;
+        let is_same = |known: &Seen| Arc::ptr_eq(&known.0, snapshot) && known.1 == *nodes;
+        if self.complete.get(pool).is_some_and(is_same) {
+            return 0;
+        }
         let serving: Vec<&InstanceId> = snapshot.serving().map(|member| &member.id).collect();
         let without: Vec<&InstanceId> =
             serving.iter().copied().filter(|id| standing(id) == Standing::Comes).skip(nameless_nodes).collect();
@@ -53,6 +64,10 @@ impl Arrivals {
         let members = without.into_iter().cloned().map(Awaited::Member);
         let awaited: BTreeSet<Awaited> = members.chain((0..to_launch).map(Awaited::Launch)).collect();
         self.since.retain(|(of, it), _| of != pool || awaited.contains(it));
+        if awaited.is_empty() {
+            self.complete.insert(pool.clone(), seen.clone());
+            return 0;
+        }
         let mut coming = 0_u32;
         for it in awaited {
             let since = *self.since.entry((pool.clone(), it)).or_insert(now);
@@ -64,6 +79,7 @@ impl Arrivals {
     /// Forgets pools that are gone.
     pub(in crate::agent) fn retain(&mut self, keep: impl Fn(&PoolName) -> bool) {
         self.since.retain(|(pool, _), _| keep(pool));
+        self.complete.retain(|pool, _| keep(pool));
     }
 }
 
@@ -75,6 +91,10 @@ mod tests {
 
     fn at(minute: u64) -> Monotonic {
         Monotonic::at(Duration::from_mins(minute))
+    }
+
+    fn seen(group: &PoolSnapshot) -> Seen {
+        (Arc::new(group.clone()), 0)
     }
 
     /// `a` and `b` serve; `x` is kept out; all else has no node.
@@ -90,7 +110,7 @@ mod tests {
     fn p32_what_is_launched_or_to_be_launched_comes_until_its_deadline() {
         let pool = PoolName::from("p");
         let mut arrivals = Arrivals::default();
-        let mut coming = |group: &PoolSnapshot, minute| arrivals.coming(&pool, group, standing, 0, at(minute));
+        let mut coming = |group: &PoolSnapshot, minute| arrivals.coming(&pool, &seen(group), standing, 0, at(minute));
         assert_eq!(coming(&snapshot(&["a", "b"]), 0), 0);
         assert_eq!(coming(&snapshot(&["a", "b", "x"]), 0), 0, "what somebody keeps out is not on its way");
         let dead = snapshot(&["a", "b", "c", "d"]);
@@ -109,16 +129,16 @@ mod tests {
         for lifecycle in [Lifecycle::Terminating, Lifecycle::Standby, Lifecycle::Warmed, Lifecycle::Detaching] {
             group.instances.push(member(&format!("{lifecycle:?}"), lifecycle));
         }
-        assert_eq!(Arrivals::default().coming(&"p".into(), &group, standing, 0, at(0)), 0);
+        assert_eq!(Arrivals::default().coming(&"p".into(), &seen(&group), standing, 0, at(0)), 0);
     }
 
     #[test]
     fn p32_nodes_that_do_not_know_their_instance_are_not_awaited_twice() {
         let group = snapshot(&["a", "c", "d"]);
-        assert_eq!(Arrivals::default().coming(&"p".into(), &group, standing, 1, at(0)), 1);
-        assert_eq!(Arrivals::default().coming(&"p".into(), &group, standing, 5, at(0)), 0);
+        assert_eq!(Arrivals::default().coming(&"p".into(), &seen(&group), standing, 1, at(0)), 1);
+        assert_eq!(Arrivals::default().coming(&"p".into(), &seen(&group), standing, 5, at(0)), 0);
         let mut arrivals = Arrivals::default();
-        arrivals.coming(&"p".into(), &group, standing, 0, at(0));
+        arrivals.coming(&"p".into(), &seen(&group), standing, 0, at(0));
         arrivals.retain(|_| false);
         assert!(arrivals.since.is_empty());
     }

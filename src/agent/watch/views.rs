@@ -48,6 +48,8 @@ pub(in crate::agent) struct ManagedPool {
     pub(in crate::agent) reserve: Resources,
     /// Nodes whose capacity is not to be believed (P34).
     pub(in crate::agent) odd: Arc<[OddNode]>,
+    /// How many of its nodes do not know their instance.
+    pub(in crate::agent) nameless: usize,
 }
 
 impl ManagedPool {
@@ -104,6 +106,12 @@ pub(in crate::agent) struct Views {
     /// All nodes as they were listed.
     listed_nodes: BTreeMap<NodeId, NodeSummary>,
     nodes: BTreeMap<NodeId, Arc<Node>>,
+    /// The nodes that say that they run on an instance, by name.
+    on_instance: BTreeMap<InstanceId, Vec<NodeId>>,
+    /// Nodes that take work, as they are listed, and were never read.
+    never_read: Vec<NodeId>,
+    /// Counts whatever may be new about nodes.
+    nodes_version: u64,
     pub(super) unread_nodes: Retries<NodeId>,
     /// When each node was first seen.
     first_seen: BTreeMap<NodeId, Monotonic>,
@@ -145,8 +153,7 @@ impl Views {
     }
 
     fn has_unread_nodes(&self, now: Monotonic) -> bool {
-        let never_read = self.listed_nodes.values().filter(|node| !self.nodes.contains_key(&node.id));
-        never_read.filter(|node| node.takes_work()).any(|node| self.unread_nodes.holds_back(&node.id, now))
+        self.never_read.iter().any(|id| self.unread_nodes.holds_back(id, now))
     }
 
     /// Views that have become too old in silence, with how old they are; each is told once.
@@ -208,9 +215,14 @@ impl Views {
         self.nodes.values().filter(|node| node.summary.takes_work()).filter_map(|node| node.instance.clone()).collect()
     }
 
+    /// Whether anything may be new about nodes since this number was another.
+    pub(in crate::agent) fn nodes_version(&self) -> u64 {
+        self.nodes_version
+    }
+
     /// The node of an instance, by the ID that the node knows; of several, one that takes work.
     pub(in crate::agent) fn node_on(&self, instance: &InstanceId) -> Option<&Arc<Node>> {
-        let on_it = || self.nodes.values().filter(|node| node.instance.as_ref() == Some(instance));
+        let on_it = || self.on_instance.get(instance).into_iter().flatten().filter_map(|id| self.nodes.get(id));
         on_it().find(|node| node.summary.takes_work()).or_else(|| on_it().next())
     }
 
@@ -358,6 +370,15 @@ impl Views {
         for id in self.listed_nodes.keys() {
             self.first_seen.entry(id.clone()).or_insert(now);
         }
+        self.on_instance.clear();
+        for node in self.nodes.values() {
+            if let Some(instance) = &node.instance {
+                self.on_instance.entry(instance.clone()).or_default().push(node.summary.id.clone());
+            }
+        }
+        let unread = self.listed_nodes.values().filter(|node| node.takes_work() && !self.nodes.contains_key(&node.id));
+        self.never_read = unread.map(|node| node.id.clone()).collect();
+        self.nodes_version += 1;
         self.discover_pools()
     }
 
@@ -574,6 +595,7 @@ impl Views {
                 nodes: nodes.iter().map(load).collect(),
                 reserve: Resources::default(),
                 odd: odd_nodes(&nodes).into(),
+                nameless: nodes.iter().filter(|node| node.instance.is_none()).count(),
             };
             (name.clone(), pool)
         };

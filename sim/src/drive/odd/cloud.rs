@@ -1,5 +1,7 @@
 //! Odd answers of the provider.
 
+use std::sync::Arc;
+
 use replicator::domain::{
     Activity, ActivityId, Instance, InstanceId, InstanceState, Lifecycle, PoolSnapshot, PoolTarget, ProviderName,
 };
@@ -31,10 +33,10 @@ impl<P: Ports> Cloud for OddPorts<P> {
         self.inner.cloud().offers(provider)
     }
 
-    async fn look(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
+    async fn look(&self, target: &PoolTarget) -> Result<Arc<PoolSnapshot>, PortError> {
         self.travel(Service::Cloud, "describe group").await?;
         let mut pool = self.inner.cloud().look(target).await?;
-        self.bend_pool(&mut pool);
+        self.bend_pool(Arc::make_mut(&mut pool));
         Ok(pool)
     }
 

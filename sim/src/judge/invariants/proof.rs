@@ -63,7 +63,7 @@ fn group() -> GroupKey {
 fn decided(invariants: &mut Invariants, resource: Resource, from: u32, to: u32) {
     let verdict = Verdict::Act(Step { from, to });
     let decision = Decision { resource, verdict, findings: vec![], scalein_requests: 0, scaleout_requests: 0 };
-    invariants.hear(&Event::Decided(decision));
+    invariants.hear(&Event::Decided(decision.into()));
 }
 
 fn state() -> ResourceState {

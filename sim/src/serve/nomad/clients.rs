@@ -89,6 +89,6 @@ async fn answers(shared: &Shared, node: usize) -> Result<(), Reply> {
     }
     let deadline = shared.world.borrow().now + shared.span(CLIENT_PATIENCE);
     let done = |world: &World| world.client_answers(node);
-    Until { world: &shared.world, topics: EVERY_TOPIC, deadline, done, timer_set: false }.await;
+    Until::new(&shared.world, EVERY_TOPIC, deadline, done).await;
     if shared.world.borrow().client_answers(node) { Ok(()) } else { Err(Reply::text(500, "EOF")) }
 }

@@ -145,13 +145,6 @@ impl Listener {
         let news = |world: &World| {
             world.is_out(Service::Nomad) || world.stream_events().last().is_some_and(|event| event.index >= from)
         };
-        Until {
-            world: &self.shared.world,
-            topics: &[Topic::Stream],
-            deadline: self.beats_at,
-            done: news,
-            timer_set: false,
-        }
-        .await;
+        Until::new(&self.shared.world, &[Topic::Stream], self.beats_at, news).await;
     }
 }

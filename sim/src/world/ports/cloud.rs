@@ -1,13 +1,15 @@
 //! The provider, as the core meets it here.
 
+use std::sync::Arc;
+
 use replicator::domain::{
     Activity, ActivityId, Instance, InstanceId, InstanceState, Lifecycle, PoolInstance, PoolSnapshot, PoolTarget,
     ProviderName,
 };
 use replicator::ports::{Cloud, ErrorKind, Offer, PortError, Service};
 
-use super::SimPorts;
-use super::not_found;
+use super::super::World;
+use super::{SimPorts, not_found};
 use crate::judge::invariants::Act;
 use crate::judge::invariants::Termination;
 
@@ -79,34 +81,55 @@ impl SimPorts {
     }
 }
 
+impl World {
+    /// A pool as it is now; the same as last time where nothing has changed.
+    fn look_at_pool(&mut self, pool: usize) -> Arc<PoolSnapshot> {
+        let version = self.version;
+        if let Some((seen, snapshot)) = &self.cloud.groups[pool].looked_at
+            && *seen == version
+        {
+            debug_assert_eq!(**snapshot, self.snapshot(pool), "nothing changed unnoticed");
+            return snapshot.clone();
+        }
+        let snapshot = Arc::new(self.snapshot(pool));
+        let looked_at = &mut self.cloud.groups[pool].looked_at;
+        let same = looked_at.take().map(|(_, before)| before).filter(|before| **before == *snapshot);
+        looked_at.insert((version, same.unwrap_or(snapshot))).1.clone()
+    }
+
+    fn snapshot(&self, pool: usize) -> PoolSnapshot {
+        let (plan, group) = (&self.plan.pools[pool], &self.cloud.groups[pool]);
+        let member = |instance: &usize| {
+            let it = &self.cloud.instances[*instance];
+            PoolInstance {
+                id: it.id.clone(),
+                lifecycle: it.lifecycle,
+                protected: it.protected,
+                zone: plan.zones.get(it.zone).cloned(),
+            }
+        };
+        PoolSnapshot {
+            min: plan.min,
+            max: plan.max,
+            desired: group.desired,
+            instances: group.members.iter().map(member).collect(),
+            suspended: Vec::new(),
+            weighted: plan.weighted,
+            overhaul: None,
+        }
+    }
+}
+
 impl Cloud for SimPorts {
     fn offers(&self, provider: &ProviderName) -> Offer {
         let known = self.world.borrow().plan.pools.iter().any(|pool| pool.policy.target.provider == *provider);
         if known { Offer::Yes } else { Offer::Unknown }
     }
 
-    async fn look(&self, target: &PoolTarget) -> Result<PoolSnapshot, PortError> {
+    async fn look(&self, target: &PoolTarget) -> Result<Arc<PoolSnapshot>, PortError> {
         self.served(Service::Cloud, "describe group", |world| {
             let pool = world.find_pool(target).ok_or_else(|| not_found(Service::Cloud, "describe group"))?;
-            let (plan, group) = (&world.plan.pools[pool], &world.cloud.groups[pool]);
-            let member = |instance: &usize| {
-                let it = &world.cloud.instances[*instance];
-                PoolInstance {
-                    id: it.id.clone(),
-                    lifecycle: it.lifecycle,
-                    protected: it.protected,
-                    zone: plan.zones.get(it.zone).cloned(),
-                }
-            };
-            Ok(PoolSnapshot {
-                min: plan.min,
-                max: plan.max,
-                desired: group.desired,
-                instances: group.members.iter().map(member).collect(),
-                suspended: Vec::new(),
-                weighted: plan.weighted,
-                overhaul: None,
-            })
+            Ok(world.look_at_pool(pool))
         })
         .await
     }

@@ -7,7 +7,7 @@ mod nomad;
 use std::cell::{RefCell, RefMut};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use jiff::Timestamp;
 use replicator::agent::{Event, Observer};
@@ -84,7 +84,7 @@ impl SimPorts {
     async fn travel(&self) {
         if self.way > Millis(0) {
             let until = self.world.borrow().now + self.way;
-            Until { world: &self.world, topics: &[], deadline: until, done: |_: &World| false, timer_set: false }.await;
+            Until::new(&self.world, &[], until, |_: &World| false).await;
         }
     }
 
@@ -104,7 +104,7 @@ impl SimPorts {
         if let Some(wait) = wait {
             let until = self.world.borrow().now + Millis::from(wait.at_most);
             let done = |world: &World| index(world) != wait.past || world.is_out(service);
-            Until { world: &self.world, topics: &[topic], deadline: until, done, timer_set: false }.await;
+            Until::new(&self.world, &[topic], until, done).await;
         }
         let answer = self.call(service, what).map(|mut world| {
             let value = read(&mut world);
@@ -116,13 +116,20 @@ impl SimPorts {
     }
 }
 
-/// Completes at a moment, or earlier when a condition holds that changes of a topic may bring about.
+/// Completes at a moment, or earlier when a condition holds that changes of some topics may bring about, or faults.
 pub(crate) struct Until<'w, F> {
-    pub(crate) world: &'w Rc<RefCell<World>>,
-    pub(crate) topics: &'w [Topic],
-    pub(crate) deadline: Millis,
-    pub(crate) done: F,
-    pub(crate) timer_set: bool,
+    world: &'w Rc<RefCell<World>>,
+    topics: &'w [Topic],
+    deadline: Millis,
+    done: F,
+    /// How often the topics had changed when the condition was last looked at, and who is woken when they change.
+    looked: Option<(u64, Waker)>,
+}
+
+impl<'w, F: Fn(&World) -> bool> Until<'w, F> {
+    pub(crate) fn new(world: &'w Rc<RefCell<World>>, topics: &'w [Topic], deadline: Millis, done: F) -> Self {
+        Self { world, topics, deadline, done, looked: None }
+    }
 }
 
 impl<F: Fn(&World) -> bool + Unpin> Future for Until<'_, F> {
@@ -130,18 +137,27 @@ impl<F: Fn(&World) -> bool + Unpin> Future for Until<'_, F> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut world = self.world.borrow_mut();
-        if world.now >= self.deadline || (self.done)(&world) {
+        if world.now >= self.deadline {
+            return Poll::Ready(());
+        }
+        let revision = world.revision(self.topics);
+        if let Some((looked, waker)) = &self.looked
+            && *looked == revision
+            && waker.will_wake(context.waker())
+        {
+            return Poll::Pending;
+        }
+        if (self.done)(&world) {
             return Poll::Ready(());
         }
         for topic in self.topics {
             world.await_change(*topic, context.waker());
         }
-        let set = self.timer_set;
-        if !set {
+        if self.looked.is_none() {
             world.schedule(self.deadline, Happening::Wake(context.waker().clone()));
         }
         drop(world);
-        self.timer_set = true;
+        self.looked = Some((revision, context.waker().clone()));
         Poll::Pending
     }
 }
@@ -186,7 +202,7 @@ impl Clock for SimPorts {
 
     async fn sleep_until(&self, deadline: Monotonic) {
         let until = Millis::from(deadline.since_start());
-        Until { world: &self.world, topics: &[], deadline: until, done: |_: &World| false, timer_set: false }.await;
+        Until::new(&self.world, &[], until, |_: &World| false).await;
     }
 }
 
