@@ -83,6 +83,14 @@ pub struct Wants {
     pub ports: Vec<u16>,
 }
 
+impl Wants {
+    /// Whether it asks for anything beside amounts.
+    #[must_use]
+    pub fn anything(&self) -> bool {
+        !self.constraints.is_empty() || self.job_apart || self.group_apart || !self.ports.is_empty()
+    }
+}
+
 /// A constraint on nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Constraint {

@@ -152,6 +152,9 @@ impl World {
         let node_state = &mut self.nomad.nodes[node];
         node_state.allocations.remove(&allocation);
         node_state.free += resources;
+        self.nomad.groups[group].occupying.remove(&allocation);
+        self.nomad.classes.unsort(node);
+        let node_state = &mut self.nomad.nodes[node];
         if let Some(poststop) = self.plan.groups[group].poststop.filter(|_| client != ClientStatus::Lost) {
             node_state.lingering.insert(allocation);
             self.schedule(self.now + poststop, Happening::AllocationIsGone(allocation));

@@ -23,6 +23,9 @@ impl World {
     /// What keeps a group's work from a node of its pool, beside amounts.
     pub(super) fn misfit(&self, group: usize, node: usize) -> Option<Misfit> {
         let wants = &self.plan.groups[group].wants;
+        if !wants.anything() {
+            return None;
+        }
         let holds = |constraint: &Constraint| self.constraint_holds(constraint, node);
         if !wants.constraints.iter().all(holds) || self.must_stay_apart(group, node) {
             return Some(Misfit::Constraint);

@@ -2,7 +2,7 @@
 //!
 //! - `happening`: what can happen.
 //! - `nomad`: its tables; `allocations`, `nodes`: their lives; `evaluations`: why a job is looked at, and what came of it;
-//!   `scheduler`: placement and reconciling; `fitting`: what placement asks beside amounts; `rollout`: deployments; `drain`: draining nodes; `orders`: what is asked of
+//!   `scheduler`: placement and reconciling; `classes`: nodes that are alike to it; `fitting`: what placement asks beside amounts; `rollout`: deployments; `drain`: draining nodes; `orders`: what is asked of
 //!   it from outside; `stream`: its event stream; `listed`: the tables as the core's domain types.
 //! - `load`: demand; `usage`: what it makes tasks use; `calendar`: wall time.
 //! - `cloud`: Auto Scaling groups and instances.
@@ -15,6 +15,7 @@
 mod allocations;
 pub(crate) mod api;
 mod calendar;
+mod classes;
 mod cloud;
 mod consul;
 mod crash;

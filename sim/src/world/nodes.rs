@@ -68,6 +68,7 @@ pub(super) struct LastDrain {
 impl World {
     pub(super) fn node_changed(&mut self, node: usize) {
         let index = self.nomad_changed(Topic::Nodes);
+        self.nomad.classes.unsort(node);
         let it = &mut self.nomad.nodes[node];
         (it.modify_index, it.changed) = (index, self.now);
         if it.create_index == 0 {

@@ -9,6 +9,7 @@ use replicator::domain::{
     JobSummary, MegaHertz, Meta, NodeId, NodeStatus, NodeSummary, Resources,
 };
 
+use super::classes::Classes;
 use super::evaluations::SimEvaluation;
 use super::nodes::{LastDrain, NodeEvent};
 use super::scheduler::Score;
@@ -37,6 +38,7 @@ pub(super) struct Nomad {
     /// The index of the last change of each table.
     pub(super) indexes: TableIndexes,
     pub(super) lists: Lists,
+    pub(super) classes: Classes,
 }
 
 #[derive(Debug, Default)]
@@ -131,6 +133,8 @@ pub(super) struct SimGroup {
     pub(super) allocations: BTreeSet<usize>,
     /// Their numbers.
     pub(super) numbers: BTreeSet<u32>,
+    /// Allocations that occupy a node, whether or not they shall.
+    pub(super) occupying: BTreeSet<usize>,
     /// How many of them are healthy and take load.
     pub(super) serving: u32,
     /// How many batch allocations are done.
@@ -259,6 +263,7 @@ impl Nomad {
                     count: group.count,
                     meta: group.meta.clone(),
                     allocations: BTreeSet::new(),
+                    occupying: BTreeSet::new(),
                     numbers: BTreeSet::new(),
                     serving: 0,
                     completed: 0,
@@ -280,6 +285,7 @@ impl Nomad {
                 evaluations: index,
             },
             lists: Lists::default(),
+            classes: Classes::default(),
         }
     }
 }

@@ -55,6 +55,7 @@ impl World {
     /// Lets the scheduler find a place for the work of a node that takes no more; whether it found one for each piece.
     fn moves_elsewhere(&mut self, node: usize, moving: &[usize]) -> bool {
         self.nomad.nodes[node].eligibility = Eligibility::Ineligible;
+        self.nomad.classes.unsort(node);
         let mut found = true;
         for allocation in moving {
             let (group, evaluation) = {
@@ -67,6 +68,7 @@ impl World {
             }
         }
         self.nomad.nodes[node].eligibility = Eligibility::Eligible;
+        self.nomad.classes.unsort(node);
         found
     }
 }

@@ -3,7 +3,6 @@
 use replicator::domain::{ClientStatus, DesiredStatus, JobKind, Resources};
 
 use super::evaluations::{Refusals, Shortage, Trigger};
-use super::fitting::Misfit;
 use super::nomad::{SimAllocation, StopReason, uuid};
 use super::stream::PLAN_RESULT;
 use super::{Happening, World};
@@ -31,7 +30,7 @@ pub(super) struct Score {
 impl Score {
     /// As Nomad rates a node: by the bin-pack score and, where the node has allocations of the same group already, by its
     /// anti-affinity, −(collisions + 1) ÷ count.
-    fn rate(capacity: Resources, free_after: Resources, collisions: u32, count: u32) -> Self {
+    pub(super) fn rate(capacity: Resources, free_after: Resources, collisions: u32, count: u32) -> Self {
         let anti_affinity = if collisions == 0 { 0.0 } else { -f64::from(collisions + 1) / f64::from(count.max(1)) };
         Self { binpack: binpack_score(capacity, free_after), anti_affinity }
     }
@@ -43,8 +42,8 @@ impl Score {
 }
 
 impl Refusals {
-    /// Counts a node by the first resource that it lacks.
-    fn note_lack(&mut self, free: Resources, asked: Resources) {
+    /// Counts so many nodes by the first resource that they lack.
+    pub(super) fn note_lack(&mut self, free: Resources, asked: Resources, nodes: u32) {
         let lacks = if free.cores < asked.cores {
             &mut self.lack_cores
         } else if free.cpu < asked.cpu {
@@ -54,7 +53,7 @@ impl Refusals {
         } else {
             &mut self.lack_disk
         };
-        *lacks += 1;
+        *lacks += nodes;
     }
 }
 
@@ -120,39 +119,6 @@ impl World {
         }
     }
 
-    /// The node with the best score, and that; of several, the first. Where none will do: why.
-    pub(super) fn best_node(&self, group: usize) -> Result<(usize, Score), Refusals> {
-        let plan = &self.plan.groups[group];
-        let (resources, pool) = (plan.resources(), self.plan.jobs[plan.job].pool);
-        let count = self.nomad.groups[group].count;
-        let mut best: Option<(usize, Score)> = None;
-        let mut refusals = Refusals::default();
-        for (number, node) in self.nomad.nodes.iter().enumerate().filter(|(_, node)| node.takes_work()) {
-            if node.pool != pool {
-                refusals.filtered += 1;
-                continue;
-            }
-            let free = self.free_on(number);
-            match self.misfit(group, number) {
-                Some(Misfit::Constraint) => refusals.unfit += 1,
-                _ if !free.holds(resources) => refusals.note_lack(free, resources),
-                Some(Misfit::Port) => refusals.lack_ports += 1,
-                None => {}
-            }
-            if !free.holds(resources) || self.misfit(group, number).is_some() {
-                continue;
-            }
-            let same_group = |it: &&usize| self.nomad.allocations[**it].group == group;
-            let collisions = node.allocations.iter().filter(same_group).count();
-            let collisions = u32::try_from(collisions).unwrap_or(u32::MAX);
-            let score = Score::rate(self.capacity_of(number), free.less(resources), collisions, count);
-            if best.is_none_or(|(_, highest)| score.mean() > highest.mean()) {
-                best = Some((number, score));
-            }
-        }
-        best.ok_or(refusals)
-    }
-
     pub(super) fn place(&mut self, group: usize, node: usize, score: Score, evaluation: usize) {
         let number = self.lowest_free_number(group);
         let allocation = self.nomad.allocations.len();
@@ -179,9 +145,11 @@ impl World {
         });
         let resources = self.plan.groups[group].resources();
         let target = &mut self.nomad.nodes[node];
+        let node_name = target.name.clone();
         target.free = target.free.less(resources);
         target.allocations.insert(allocation);
-        let node_name = target.name.clone();
+        self.nomad.classes.unsort(node);
+        self.nomad.groups[group].occupying.insert(allocation);
         self.nomad.groups[group].allocations.insert(allocation);
         self.nomad.groups[group].numbers.insert(number);
         self.nomad.live.insert(allocation);

@@ -1,6 +1,8 @@
 //! Nodes whose capacity is not to be believed (P34): they show nothing, or far less CPU than others of their kind. Clients have
 //! been seen to report 0 MHz, and a quarter of the machine's.
 
+use std::collections::BTreeMap;
+
 use crate::decide::OddNode;
 use crate::domain::{INSTANCE_TYPE, Node, Resources};
 
@@ -10,11 +12,21 @@ const FACTOR: u64 = 2;
 /// The nodes of a pool that are odd, with what others of their kind offer. A pool of which all nodes show nothing has no such
 /// nodes: nothing is known of it at all.
 pub(super) fn odd_nodes(nodes: &[&Node]) -> Vec<OddNode> {
-    let sound = |node: &&&Node| node.capacity.cpu.0 > 0 && node.capacity.memory.0 > 0;
-    let sound: Vec<&Node> = nodes.iter().filter(sound).copied().collect();
-    let odd = |node: &&Node| {
+    let sound = |node: &&Node| node.capacity.cpu.0 > 0 && node.capacity.memory.0 > 0;
+    // Of those that show the same one speaks for all: there are few kinds, and many nodes of each.
+    let mut shown: BTreeMap<(Option<&str>, u64, u64), &Node> = BTreeMap::new();
+    for node in nodes.iter().copied().filter(sound) {
+        shown.entry((kind(node), node.capacity.memory.0, node.capacity.cpu.0)).or_insert(node);
+    }
+    let sound: Vec<&Node> = shown.into_values().collect();
+    let mut judged: BTreeMap<(Option<&str>, u64, u64), Option<Resources>> = BTreeMap::new();
+    let most_of_its_like = |node: &Node| {
         let like = sound.iter().filter(|other| are_alike(node, other));
-        let most = like.max_by_key(|other| other.capacity.cpu).map(|other| other.capacity);
+        like.map(|other| other.capacity).max_by_key(|capacity| capacity.cpu)
+    };
+    let odd = |node| {
+        let shows = (kind(node), node.capacity.memory.0, node.capacity.cpu.0);
+        let most = *judged.entry(shows).or_insert_with(|| most_of_its_like(node));
         let nothing = node.capacity.cpu.0 == 0 || node.capacity.memory.0 == 0;
         let expected = if nothing {
             most.or_else(|| sound.iter().map(|other| other.capacity).max_by_key(|it| it.cpu))?
@@ -23,13 +35,17 @@ pub(super) fn odd_nodes(nodes: &[&Node]) -> Vec<OddNode> {
         };
         Some(OddNode { node: node.summary.id.clone(), expected })
     };
-    nodes.iter().filter_map(odd).collect()
+    nodes.iter().copied().filter_map(odd).collect()
+}
+
+/// The type of a node's machine, where that is known.
+fn kind(node: &Node) -> Option<&str> {
+    node.place.attributes.get(INSTANCE_TYPE).map(String::as_str)
 }
 
 /// Whether two nodes should have the same CPU: they are of the same machine type, or, where that is not known, have about the
 /// same memory.
 fn are_alike(a: &Node, b: &Node) -> bool {
-    let kind = |node: &Node| node.place.attributes.get(INSTANCE_TYPE).cloned();
     match (kind(a), kind(b)) {
         (Some(a), Some(b)) => a == b,
         _ => about_same(a.capacity, b.capacity),
