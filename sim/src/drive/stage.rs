@@ -12,6 +12,7 @@ use crate::judge::Outcome;
 use crate::judge::expect::check;
 use crate::judge::invariants::Violation;
 use crate::judge::measure::measure;
+use crate::judge::oracle::consult;
 use crate::judge::record::{Line, Record};
 use crate::kernel::random::Streams;
 use crate::kernel::time::Millis;
@@ -157,7 +158,8 @@ impl Stage {
         let mut world = self.world.borrow_mut();
         let ended = world.now;
         let calls = world.agents.iter().map(|slot| slot.calls).sum();
-        let record = std::mem::replace(&mut world.record, Record::new(&self.plan));
+        let mut record = std::mem::replace(&mut world.record, Record::new(&self.plan));
+        consult(&self.plan, &mut record);
         let measures = measure(&self.plan, &record);
         let checks = check(&self.plan, &record, &measures);
         Outcome { record, measures, checks, calls, ended }

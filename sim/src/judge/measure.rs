@@ -9,6 +9,8 @@ use replicator::decide::Direction;
 use replicator::domain::Resource;
 use replicator::operation::Outcome;
 
+use super::cost;
+use super::headroom::Headroom;
 use crate::judge::record::{Action, GroupSample, PoolSample, Record};
 use crate::kernel::time::Millis;
 use crate::plan::Plan;
@@ -18,11 +20,11 @@ use crate::plan::measures::{GROUP_SERIES, POOL_SERIES};
 pub type Measures = BTreeMap<String, f64>;
 
 /// The values of a pool's sample, in the order of the series' names.
-pub(crate) fn pool_values(sample: &PoolSample) -> [f64; 8] {
+pub(crate) fn pool_values(sample: &PoolSample) -> [f64; 9] {
     let it = sample;
     let counts = [it.desired, it.instances, it.ready, it.needed].map(f64::from);
     let sums = [it.capacity_cpu, it.capacity_memory, it.used_cpu, it.used_memory].map(|sum| sum as f64);
-    [counts[0], counts[1], counts[2], counts[3], sums[0], sums[1], sums[2], sums[3]]
+    [counts[0], counts[1], counts[2], counts[3], sums[0], sums[1], sums[2], sums[3], it.oracle.into()]
 }
 
 /// The values of a group's sample, in the order of the series' names.
@@ -60,10 +62,6 @@ pub(crate) fn measure(plan: &Plan, record: &Record) -> Measures {
         let mut put = |name: &str, value: f64| measures.insert(format!("pool.{}.{name}", pool.name), value);
         let curve = samples.iter().map(|sample| (sample.needed, sample.ready)).collect::<Vec<_>>();
         common(plan, record, &Resource::Pool(pool.name.clone()), &curve, &mut put);
-        let hours = plan.tick.as_hours();
-        let node_hours = samples.iter().map(|sample| f64::from(sample.instances) * hours).sum::<f64>();
-        put("node_hours", node_hours);
-        put("cost", node_hours * pool.price_per_hour);
         let ready = samples.iter().map(|sample| f64::from(sample.ready));
         put("ready_min", ready.clone().fold(f64::INFINITY, f64::min));
         put("ready_max", ready.clone().fold(0.0, f64::max));
@@ -77,22 +75,33 @@ pub(crate) fn measure(plan: &Plan, record: &Record) -> Measures {
         common(plan, record, &Resource::Group(group.key.clone()), &curve, &mut put);
         let hours = plan.tick.as_hours();
         let share = |unmet: f64, demand: f64| if demand > 0.0 { 100.0 * unmet / demand } else { 0.0 };
-        let sum = |of: fn(&GroupSample) -> f64| samples.iter().map(of).sum::<f64>();
+        let sum = |of: fn(&GroupSample) -> f64| timed(samples).iter().map(of).sum::<f64>();
         let (cpu, memory) = (sum(|it| it.unmet_cpu), sum(|it| it.unmet_memory));
         put("unmet_cpu", cpu * hours);
         put("unmet_cpu_share", share(cpu, sum(|it| it.demand_cpu)));
         put("unmet_memory", memory * hours);
         put("unmet_memory_share", share(memory, sum(|it| it.demand_memory)));
+        let headroom = Headroom::of(group, samples);
+        put("utilisation_p50", headroom.p50);
+        put("utilisation_p95", headroom.p95);
+        put("utilisation_p99", headroom.p99);
+        put("busy_time", headroom.busy_time);
         let count = samples.iter().map(|sample| f64::from(sample.count));
         put("count_min", count.clone().fold(f64::INFINITY, f64::min));
         put("count_max", count.fold(0.0, f64::max));
         put("serving_min", samples.iter().map(|sample| f64::from(sample.serving)).fold(f64::INFINITY, f64::min));
     }
+    cost::measure(plan, record, &mut measures);
     let leaders = record.lines.iter().filter(|line| line.text == "leads").count();
     measures.insert("run.alerts".to_owned(), record.alerts.into());
     measures.insert("run.leaders".to_owned(), leaders as f64);
     measures.insert("run.evaluations".to_owned(), record.evaluations as f64);
     measures
+}
+
+/// The samples that stand for the time up to the next one: all but the last, which is taken at the end.
+pub(super) fn timed<S>(samples: &[S]) -> &[S] {
+    if samples.len() > 1 { &samples[..samples.len() - 1] } else { samples }
 }
 
 /// What is measured of pools and groups alike. `curve` has demand and supply at every tick.

@@ -73,6 +73,8 @@ pub struct PoolSample {
     pub used_cpu: u64,
     /// What is allocated on them, MiB.
     pub used_memory: u64,
+    /// The fewest whole nodes that would have carried this tick's load, known once the run is over.
+    pub oracle: u32,
 }
 
 /// What an agent's latest decision said is allowed.

@@ -17,13 +17,47 @@ pub(crate) const OF_BOTH: [&str; 12] = [
     "capacity_worst",
     "failsafe_time",
 ];
-pub(crate) const OF_POOLS: [&str; 6] = ["node_hours", "cost", "ready_min", "ready_max", "ready_mean", "desired_max"];
-pub(crate) const OF_GROUPS: [&str; 7] =
-    ["unmet_cpu", "unmet_cpu_share", "unmet_memory", "unmet_memory_share", "count_min", "count_max", "serving_min"];
-pub(crate) const OF_ALL: [&str; 3] = ["alerts", "leaders", "evaluations"];
+pub(crate) const OF_POOLS: [&str; 11] = [
+    "node_hours",
+    "cost",
+    "oracle_node_hours",
+    "cost_ratio",
+    "static_nodes",
+    "static_node_hours",
+    "static_ratio",
+    "ready_min",
+    "ready_max",
+    "ready_mean",
+    "desired_max",
+];
+pub(crate) const OF_GROUPS: [&str; 11] = [
+    "unmet_cpu",
+    "unmet_cpu_share",
+    "unmet_memory",
+    "unmet_memory_share",
+    "utilisation_p50",
+    "utilisation_p95",
+    "utilisation_p99",
+    "busy_time",
+    "count_min",
+    "count_max",
+    "serving_min",
+];
+pub(crate) const OF_ALL: [&str; 10] = [
+    "node_hours",
+    "oracle_node_hours",
+    "cost_ratio",
+    "unmet_cpu",
+    "unmet_cpu_share",
+    "unmet_memory",
+    "unmet_memory_share",
+    "alerts",
+    "leaders",
+    "evaluations",
+];
 
-pub(crate) const POOL_SERIES: [&str; 8] =
-    ["desired", "instances", "ready", "needed", "capacity_cpu", "capacity_memory", "used_cpu", "used_memory"];
+pub(crate) const POOL_SERIES: [&str; 9] =
+    ["desired", "instances", "ready", "needed", "capacity_cpu", "capacity_memory", "used_cpu", "used_memory", "oracle"];
 pub(crate) const GROUP_SERIES: [&str; 7] =
     ["count", "serving", "needed", "demand_cpu", "demand_memory", "unmet_cpu", "unmet_memory"];
 

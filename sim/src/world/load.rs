@@ -92,6 +92,7 @@ impl World {
             capacity_memory: whole(|it| it.memory.0),
             used_cpu: whole(|it| it.cpu.0).saturating_sub(free.cpu.0),
             used_memory: whole(|it| it.memory.0).saturating_sub(free.memory.0),
+            oracle: 0,
         }
     }
 
