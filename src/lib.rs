@@ -22,6 +22,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may panic"))]
 
+/// The revision of the source that this was built from.
+pub const REVISION: &str = env!("REPLICATOR_REVISION");
+
 #[cfg(feature = "agent")]
 pub mod adapters;
 pub mod agent;

@@ -40,6 +40,7 @@ use crate::ports::{Clock, PortError, Ports};
 pub use lead::{LEASE, LOCK_DELAY, RENEW_EVERY, SESSION_TTL};
 pub use tell::{
     AlertAction, AlertNotice, Both, Course, Event, Feed, Leadership, LossCause, Matter, Observer, Reason, Reasons,
+    Spoken,
 };
 
 use keep::Elapsed;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 /// The version alone.
 pub(super) const SHORT: &str = concat!("v", env!("CARGO_PKG_VERSION"));
 /// What it was built from.
-pub(super) const REVISION: &str = env!("REPLICATOR_REVISION");
+pub(super) use crate::REVISION;
 
 #[expect(clippy::unnecessary_wraps, reason = "every command answers the same way")]
 pub(super) fn run() -> anyhow::Result<ExitCode> {

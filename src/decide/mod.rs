@@ -176,6 +176,40 @@ pub enum Stop {
     },
 }
 
+impl Stop {
+    /// The rule of the book by which it stops a step.
+    #[must_use]
+    pub fn rule(&self, of: &Resource) -> &'static str {
+        let either = |group, pool| if matches!(of, Resource::Group(_)) { group } else { pool };
+        match self {
+            Self::Failsafe => "S7",
+            Self::Operating => "P17",
+            Self::Deploying { .. } => "J6",
+            Self::Cooldown { .. } => either("J19", "P16"),
+            Self::NotYet { .. } => "P15",
+            Self::AtMaximum { .. } => either("J10", "P14"),
+            Self::AtMinimum { .. } => either("J10", "P13"),
+            Self::MissingSamples { .. } => "J12",
+            Self::CapacityNeeded => "P12",
+            Self::NoPlace { .. } => "P31",
+            Self::Coming { .. } => "P32",
+            Self::OddNodes { .. } => "P34",
+            Self::Disagreement => "P4",
+            Self::Weighted | Self::Unsatisfiable { .. } | Self::Unsettled { .. } | Self::Overhaul { .. } => "P35",
+            Self::ScaleInPaused { .. } => "P36",
+            Self::SetToZero => "J23",
+            Self::NoVictim => "P21",
+            Self::Suspended { .. } => "P28",
+        }
+    }
+
+    /// Whether it is a bound of the policy, or of the Auto Scaling group.
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        matches!(self, Self::AtMaximum { .. } | Self::AtMinimum { .. })
+    }
+}
+
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -325,5 +359,46 @@ fn verdict(step: Step, stops: Vec<Stop>, enabled: bool) -> Verdict {
         (false, _) => Verdict::Hold(step, stops),
         (true, true) => Verdict::Act(step),
         (true, false) => Verdict::WouldAct(step),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::group_key;
+
+    #[test]
+    fn what_stops_a_step_names_its_rule() {
+        let (group, pool) = (Resource::Group(group_key("web", "g")), Resource::Pool("p".into()));
+        let why = || "why".to_owned();
+        for stop in [
+            Stop::Failsafe,
+            Stop::Operating,
+            Stop::Deploying { hang: None },
+            Stop::Cooldown { seconds_left: 1 },
+            Stop::NotYet { asked: 1, needed: 2 },
+            Stop::AtMaximum { max: 1 },
+            Stop::AtMinimum { min: 1 },
+            Stop::MissingSamples { missing: 1 },
+            Stop::CapacityNeeded,
+            Stop::NoPlace { why: why() },
+            Stop::Coming { nodes: 1 },
+            Stop::OddNodes { nodes: 1 },
+            Stop::Disagreement,
+            Stop::Weighted,
+            Stop::Unsatisfiable { why: why() },
+            Stop::Unsettled { members: 2, desired: 1 },
+            Stop::Overhaul { what: why() },
+            Stop::ScaleInPaused { seconds_left: 1 },
+            Stop::SetToZero,
+            Stop::NoVictim,
+            Stop::Suspended { process: why() },
+        ] {
+            let words = stop.to_string();
+            let (_, rules) = words.trim_end_matches(')').rsplit_once('(').unwrap();
+            for resource in [&group, &pool] {
+                assert!(rules.split(", ").any(|rule| rule == stop.rule(resource)), "{words}");
+            }
+        }
     }
 }

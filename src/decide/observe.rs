@@ -16,6 +16,7 @@ pub struct Sample<'a> {
 
 /// Averages each task of a group over the group's running allocations (J7), of which each has a sample.
 #[must_use]
+#[expect(clippy::needless_pass_by_value, reason = "an iterator is handed over")]
 pub fn observe_group<'a>(
     group: &TaskGroup,
     samples: impl ExactSizeIterator<Item = Sample<'a>> + Clone,

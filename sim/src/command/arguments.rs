@@ -62,6 +62,10 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "-")]
     pub(super) events: Option<Destination>,
 
+    /// List every action with its reasons, in place of a word about them
+    #[arg(long)]
+    pub(super) actions: bool,
+
     /// Kill the leader at the calls of its operations, right before and right after each, and show what each run ends in
     ///
     /// The scenario is run twice for each call that a leader makes while an operation is under way, or for at most COUNT of

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use crate::show::Paint;
+use crate::show::{Listing, Paint, Style};
 
 /// Says something beside the output, if anybody can hear it.
 pub(super) fn tell(words: std::fmt::Arguments<'_>) {
@@ -24,7 +24,16 @@ pub(super) fn open(path: Option<&Path>) -> anyhow::Result<Box<dyn Write>> {
     })
 }
 
-pub(super) fn paint() -> Paint {
+/// How the report is written on standard output.
+pub(super) fn style(actions: Listing) -> Style {
+    Style { paint: paint(), width: io::stdout().is_terminal().then(columns).flatten(), actions }
+}
+
+fn columns() -> Option<u16> {
+    terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| columns)
+}
+
+fn paint() -> Paint {
     #[expect(clippy::disallowed_methods, reason = "this is the command line, where the environment is read")]
     let no_color = std::env::var("NO_COLOR").is_ok_and(|value| !value.is_empty());
     if io::stdout().is_terminal() && !no_color { Paint::Coloured } else { Paint::Plain }

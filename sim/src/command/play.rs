@@ -7,13 +7,13 @@ use anyhow::{Context, bail};
 
 use super::arguments::{Destination, RunArguments};
 use super::crash::crash;
-use super::output::{open, paint, tell};
+use super::output::{open, style, tell};
 use super::progress::Progress;
 use crate::drive::run::run_watched;
 use crate::judge::Outcome;
 use crate::scenario::{Changes, Scenario};
 use crate::show::plot::{check_kind, plot};
-use crate::show::{to_json, write_csv, write_events, write_text};
+use crate::show::{Listing, to_json, write_csv, write_events, write_text};
 
 /// Whether all went as expected.
 pub(super) fn execute(arguments: &RunArguments) -> anyhow::Result<bool> {
@@ -53,12 +53,13 @@ fn show(arguments: &RunArguments, scenario: &Scenario, outcome: &Outcome) -> any
     if let Some(path) = arguments.events.as_ref().map(Destination::path) {
         text_wanted &= path.is_some();
         let mut out = open(path)?;
-        write_events(&mut out, outcome)?;
+        write_events(&mut out, scenario, outcome)?;
         out.flush()?;
     }
     if text_wanted {
         let mut out = open(None)?;
-        write_text(&mut out, scenario, outcome, paint())?;
+        let listing = if arguments.actions { Listing::All } else { Listing::Summary };
+        write_text(&mut out, scenario, outcome, style(listing))?;
         out.flush()?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use crate::judge::Outcome;
 use crate::scenario::{Changes, Scenario};
 use crate::serve::{Addresses, NomadVersion, Options, Server};
 use crate::show::plot::{check_kind, plot};
-use crate::show::write_served;
+use crate::show::{Listing, write_served};
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::future::select_all;
@@ -17,7 +17,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::output::{paint, tell};
+use super::output::{style, tell};
 use super::progress::Progress;
 
 /// The scenario of the demonstration.
@@ -250,7 +250,7 @@ fn start_agent(binary: &Path, addresses: Addresses, record: Option<&Path>) -> an
 fn finish(scenario: &Scenario, outcome: &Outcome, picture: Option<&Path>) -> anyhow::Result<bool> {
     let mut out = std::io::stdout().lock();
     // The picture is drawn though nobody can read the report any more.
-    let told = write_served(&mut out, scenario, outcome, paint()).and_then(|()| out.flush());
+    let told = write_served(&mut out, scenario, outcome, style(Listing::Summary)).and_then(|()| out.flush());
     if let Some(path) = picture {
         plot(scenario, outcome, path).with_context(|| format!("cannot draw {}", path.display()))?;
         tell(format_args!("plot written to {}", path.display()));

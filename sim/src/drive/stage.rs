@@ -159,6 +159,7 @@ impl Stage {
         let ended = world.now;
         let calls = world.agents.iter().map(|slot| slot.calls).sum();
         let mut record = std::mem::replace(&mut world.record, Record::new(&self.plan));
+        record.holds.end(ended);
         consult(&self.plan, &mut record);
         let measures = measure(&self.plan, &record);
         let checks = check(&self.plan, &record, &measures);

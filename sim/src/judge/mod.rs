@@ -5,6 +5,7 @@
 mod cost;
 pub mod expect;
 mod headroom;
+pub mod held;
 pub(crate) mod invariants;
 pub mod measure;
 pub(crate) mod oracle;

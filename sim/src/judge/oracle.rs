@@ -144,7 +144,7 @@ fn put(group: &Group<'_>, left: u32, bins: &mut Bins, filled: &mut Vec<Bins>) ->
 
 /// How many of these fit.
 fn fitting(free: Resources, asks: Resources) -> u32 {
-    let of = |free: u64, asks: u64| if asks == 0 { u64::MAX } else { free / asks };
+    let of = |free: u64, asks: u64| free.checked_div(asks).unwrap_or(u64::MAX);
     let amounts = of(free.cpu.0, asks.cpu.0).min(of(free.memory.0, asks.memory.0)).min(of(free.disk.0, asks.disk.0));
     u32::try_from(amounts.min(of(free.cores.into(), asks.cores.into()))).unwrap_or(u32::MAX)
 }
@@ -157,6 +157,7 @@ fn times(asks: Resources, count: u32) -> Resources {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
     use std::path::Path;
 
     use super::*;
@@ -170,7 +171,8 @@ mod tests {
              replicator_enabled = true\nreplicator_region = \"r\"\nreplicator_notification_uid = \"U\"\n",
         );
         for (number, cpu) in sizes.iter().enumerate() {
-            text += &format!(
+            let _ = write!(
+                text,
                 "[jobs.j{number}.groups.g]\ncount = 0\n{more}\n[jobs.j{number}.groups.g.tasks.t]\ncpu = {cpu}\nmemory = 1\n"
             );
         }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use replicator::agent::{AlertAction, Event};
-use replicator::decide::{Decision, Direction, Quantity, Rule, Stop, Verdict};
+use replicator::decide::{Decision, Direction, Quantity, Rule, Verdict};
 use replicator::domain::{Resource, Resources};
 use replicator::operation::Outcome;
 use replicator::state::ResourceState;
 use sha2::{Digest, Sha256};
 
+use super::held::Holds;
 use crate::judge::invariants::Violation;
 use crate::kernel::keys::state_key;
 use crate::kernel::time::Millis;
@@ -136,6 +137,8 @@ pub struct Record {
     pub failsafe: BTreeMap<Resource, Vec<Stretch>>,
     /// When each resource was in a cooldown.
     pub cooldown: BTreeMap<Resource, Vec<Stretch>>,
+    /// What held steps up.
+    pub holds: Holds,
     /// How many alerts were raised.
     pub alerts: u32,
     /// How many steps would have been taken if their policies were enabled.
@@ -148,7 +151,6 @@ pub struct Record {
     now_allowed: Vec<Option<Allowed>>,
     pool_numbers: BTreeMap<Resource, usize>,
     by_path: BTreeMap<String, (Resource, Millis)>,
-    last_verdict: BTreeMap<Resource, u32>,
     absent: BTreeMap<usize, Vec<usize>>,
     end: Millis,
 }
@@ -180,7 +182,7 @@ impl Record {
             now_allowed: vec![None; plan.pools.len()],
             pool_numbers: pool_numbers.collect(),
             by_path,
-            last_verdict: BTreeMap::new(),
+            holds: Holds::default(),
             absent: BTreeMap::new(),
             end: plan.duration,
         }
@@ -211,20 +213,23 @@ impl Record {
                 self.evaluations += 1;
                 self.would_be += u64::from(matches!(decision.verdict, Verdict::WouldAct(_)));
                 self.note_allowed(decision, offered);
-                if !self.is_news(decision) {
+                if !self.holds.decided(at, decision) {
                     return;
                 }
             }
-            Event::Began { resource, direction, from, to, why } => self.actions.push(Action {
-                at,
-                agent,
-                resource: resource.clone(),
-                direction: *direction,
-                from: *from,
-                to: *to,
-                why: why.clone(),
-                ended: None,
-            }),
+            Event::Began { resource, direction, from, to, why } => {
+                self.holds.began(at, resource);
+                self.actions.push(Action {
+                    at,
+                    agent,
+                    resource: resource.clone(),
+                    direction: *direction,
+                    from: *from,
+                    to: *to,
+                    why: why.clone(),
+                    ended: None,
+                });
+            }
             Event::Finished { resource, outcome, .. } => {
                 let open = |action: &&mut Action| action.resource == *resource && action.ended.is_none();
                 if let Some(action) = self.actions.iter_mut().rev().find(open) {
@@ -314,56 +319,6 @@ impl Record {
             let (of_cpu, of_memory) = (offered.cpu.0, offered.memory.0);
             self.now_allowed[*number] = Some(Allowed { cpu, memory, of_cpu, of_memory });
         }
-    }
-
-    /// Whether a decision differs in kind from the last one on its resource.
-    fn is_news(&mut self, decision: &Decision) -> bool {
-        let kind = kind_of(&decision.verdict);
-        if let Some(last) = self.last_verdict.get_mut(&decision.resource) {
-            let acts = matches!(decision.verdict, Verdict::Act(_) | Verdict::WouldAct(_));
-            return std::mem::replace(last, kind) != kind || acts;
-        }
-        self.last_verdict.insert(decision.resource.clone(), kind);
-        true
-    }
-}
-
-/// A number for the kind of a verdict: what is asked for and what stops it, not how much.
-fn kind_of(verdict: &Verdict) -> u32 {
-    let direction = verdict.step().map_or(0, |step| 1 + u32::from(step.direction() == Direction::Out));
-    let stops = match verdict {
-        Verdict::Undecided => 1,
-        Verdict::Stay => 2,
-        Verdict::Act(_) => 3,
-        Verdict::WouldAct(_) => 4,
-        Verdict::Hold(_, stops) => stops.iter().fold(0, |kinds, stop| kinds | 8 << kind_of_stop(stop)),
-    };
-    direction << 28 | stops
-}
-
-fn kind_of_stop(stop: &Stop) -> u32 {
-    match stop {
-        Stop::Failsafe => 0,
-        Stop::Operating => 1,
-        Stop::Deploying { .. } => 2,
-        Stop::Cooldown { .. } => 3,
-        Stop::NotYet { .. } => 4,
-        Stop::AtMaximum { .. } => 5,
-        Stop::AtMinimum { .. } => 6,
-        Stop::MissingSamples { .. } => 7,
-        Stop::CapacityNeeded => 8,
-        Stop::NoVictim => 9,
-        Stop::Suspended { .. } => 10,
-        Stop::NoPlace { .. } => 11,
-        Stop::Coming { .. } => 12,
-        Stop::OddNodes { .. } => 13,
-        Stop::Disagreement => 14,
-        Stop::Weighted => 15,
-        Stop::Unsatisfiable { .. } => 16,
-        Stop::Overhaul { .. } => 17,
-        Stop::ScaleInPaused { .. } => 18,
-        Stop::SetToZero => 19,
-        Stop::Unsettled { .. } => 20,
     }
 }
 

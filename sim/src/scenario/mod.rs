@@ -31,6 +31,8 @@ use crate::plan::Plan;
 pub struct Scenario {
     /// Where it came from, for messages.
     pub path: PathBuf,
+    /// What was changed about it, each `KEY=VALUE`.
+    pub set: Vec<String>,
     /// What to run.
     pub plan: Plan,
 }
@@ -75,7 +77,7 @@ impl Scenario {
         if let Some(seed) = changes.seed {
             plan.seed = seed;
         }
-        Ok(Self { path: path.to_owned(), plan })
+        Ok(Self { path: path.to_owned(), set: changes.set.clone(), plan })
     }
 
     /// The scenario's name: its file's, without the extension.

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use super::made::Made;
 use crate::judge::Outcome;
 use crate::judge::measure::{group_values, pool_values};
 use crate::plan::measures::series_names;
@@ -21,7 +22,9 @@ pub fn write_csv(out: impl Write, scenario: &Scenario, outcome: &Outcome) -> Res
         .pools
         .iter()
         .flat_map(|pool| ["allowed_cpu", "allowed_memory"].map(|series| format!("pool.{}.{series}", pool.name)));
-    writer.write_record(std::iter::once("seconds".to_owned()).chain(series_names(plan)).chain(allowed))?;
+    // What made it stands in the header, as a column without values: a comment would be no CSV.
+    let made = std::iter::once(Made(scenario).to_string());
+    writer.write_record(std::iter::once("seconds".to_owned()).chain(series_names(plan)).chain(allowed).chain(made))?;
     let ticks = record.pools.first().map_or(0, Vec::len);
     for tick in 0..ticks {
         let seconds = tick as f64 * plan.tick.as_secs_f64();
@@ -37,6 +40,7 @@ pub fn write_csv(out: impl Write, scenario: &Scenario, outcome: &Outcome) -> Res
             row.push(allowed.map_or_else(String::new, |allowed| rounded(allowed.cpu)));
             row.push(allowed.map_or_else(String::new, |allowed| rounded(allowed.memory)));
         }
+        row.push(String::new());
         writer.write_record(row)?;
     }
     writer.flush().map_err(csv::Error::from)

@@ -25,6 +25,8 @@ pub fn to_json(scenario: &Scenario, outcome: &Outcome) -> Value {
         "title": plan.title,
         "scenario": scenario.path.display().to_string(),
         "seed": plan.seed,
+        "set": scenario.set,
+        "revision": replicator::REVISION,
         "duration": plan.duration.as_secs_f64(),
         "ended": outcome.ended.as_secs_f64(),
         "digest": record.digest(),

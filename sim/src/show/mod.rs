@@ -3,13 +3,18 @@
 mod crashes;
 mod csv;
 mod json;
+mod made;
+mod paint;
 pub mod plot;
+mod summary;
+mod tables;
 mod text;
 
 pub use crashes::write_crashes;
 pub use csv::write_csv;
 pub use json::to_json;
-pub use text::{Paint, write_events, write_served, write_text};
+pub use paint::Paint;
+pub use text::{Listing, Style, write_events, write_served, write_text};
 
 use crate::judge::record::Action;
 

@@ -2,48 +2,34 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{CellAlignment, Table, presets};
+use replicator::agent::Spoken;
 use replicator::operation::Outcome as Ending;
 
-use self::Column::{One, Range, ToCapacity};
-use super::LAST_LINES;
-use super::ending;
+use super::made::Made;
+use super::paint::Paint;
+use super::{LAST_LINES, ending, summary, tables};
 use crate::judge::Outcome;
-use crate::judge::measure::Measures;
 use crate::judge::record::Action;
 use crate::scenario::Scenario;
 
-/// How many actions a report lists before it leaves some out.
-const MOST_ACTIONS: usize = 60;
-
-/// Whether to colour what is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Paint {
-    /// Plain, as on a pipe.
-    Plain,
-    /// With ANSI colours.
-    Coloured,
+/// How the report is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Style {
+    /// In colours or not.
+    pub paint: Paint,
+    /// How wide the screen is, where that is known.
+    pub width: Option<u16>,
+    /// Whether every action is listed.
+    pub actions: Listing,
 }
 
-impl Paint {
-    fn good(self, text: &str) -> String {
-        self.paint(text, "32")
-    }
-
-    fn bad(self, text: &str) -> String {
-        self.paint(text, "31;1")
-    }
-
-    fn bold(self, text: &str) -> String {
-        self.paint(text, "1")
-    }
-
-    fn paint(self, text: &str, code: &str) -> String {
-        match self {
-            Self::Plain => text.to_owned(),
-            Self::Coloured => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-        }
-    }
+/// How much is listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// A summary.
+    Summary,
+    /// All of them.
+    All,
 }
 
 /// Writes the report: scenario, seed and digest, measures, actions with their reasons, expectations.
@@ -51,21 +37,42 @@ impl Paint {
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn write_text(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome, paint: Paint) -> io::Result<()> {
-    let plan = &scenario.plan;
+pub fn write_text(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome, style: Style) -> io::Result<()> {
+    let (plan, paint) = (&scenario.plan, style.paint);
     writeln!(out, "{}", paint.bold(&plan.title))?;
-    writeln!(out, "scenario {}  seed {}  duration {}", scenario.path.display(), plan.seed, plan.duration)?;
-    writeln!(out, "digest   {}", outcome.record.digest())?;
-    let evaluations = outcome.record.evaluations;
-    writeln!(out, "made     {evaluations} evaluations with {} calls\n", outcome.calls)?;
-    writeln!(out, "{}", pools(scenario, outcome))?;
-    if plan.groups.iter().any(|group| group.policy.is_some()) {
-        writeln!(out, "{}", groups(scenario, outcome))?;
-    }
-    write_actions(out, outcome, paint)?;
+    writeln!(out, "{}", Made(scenario))?;
+    let (evaluations, calls) = (outcome.record.evaluations, outcome.calls);
+    let length = Spoken(outcome.ended.into());
+    writeln!(out, "digest {}  {length}, {evaluations} evaluations with {calls} calls\n", outcome.record.digest())?;
+    summary::write(out, plan, outcome, paint)?;
     write_failsafe(out, outcome, paint)?;
+    write_tables(out, scenario, outcome, style)?;
+    write_actions(out, outcome, style)?;
     write_checks(out, scenario, outcome, paint)?;
     write_violation(out, scenario, outcome, paint)
+}
+
+fn write_tables(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome, style: Style) -> io::Result<()> {
+    let plan = &scenario.plan;
+    writeln!(out, "\n{}", tables::pools(plan, &outcome.measures, style.width))?;
+    if let Some(groups) = tables::groups(plan, &outcome.measures, style.width) {
+        writeln!(out, "{groups}")?;
+    }
+    writeln!(out, "{}\n", tables::LEGEND)
+}
+
+/// Every action, or a word on how to see them.
+fn write_actions(out: &mut impl Write, outcome: &Outcome, style: Style) -> io::Result<()> {
+    let actions = &outcome.record.actions;
+    match (style.actions, actions.len()) {
+        (_, 0) => Ok(()),
+        (Listing::Summary, count) => writeln!(out, "--actions lists all {count} actions, each with its reasons\n"),
+        (Listing::All, count) => {
+            writeln!(out, "{}", style.paint.bold(&format!("{count} actions")))?;
+            actions.iter().try_for_each(|action| write_action(out, action, style.paint))?;
+            writeln!(out)
+        }
+    }
 }
 
 /// Writes the report of a scenario that was served to others: measures, what they asked for, expectations. Nothing of it
@@ -74,15 +81,13 @@ pub fn write_text(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome, 
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn write_served(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome, paint: Paint) -> io::Result<()> {
-    let plan = &scenario.plan;
+pub fn write_served(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome, style: Style) -> io::Result<()> {
+    let (plan, paint) = (&scenario.plan, style.paint);
     writeln!(out, "{}", paint.bold(&plan.title))?;
-    let path = scenario.path.display();
-    writeln!(out, "scenario {path}  seed {}  served for {} of {}\n", plan.seed, outcome.ended, plan.duration)?;
-    writeln!(out, "{}", pools(scenario, outcome))?;
-    if plan.groups.iter().any(|group| group.policy.is_some()) {
-        writeln!(out, "{}", groups(scenario, outcome))?;
-    }
+    writeln!(out, "{}", Made(scenario))?;
+    let (served, whole) = (Spoken(outcome.ended.into()), Spoken(plan.duration.into()));
+    writeln!(out, "served for {served} of {whole}\n")?;
+    write_tables(out, scenario, outcome, style)?;
     let orders = &outcome.record.actions;
     writeln!(out, "{}", paint.bold(&format!("{} changes asked for", orders.len())))?;
     for Action { at, resource, direction, from, to, why, .. } in orders {
@@ -99,132 +104,9 @@ pub fn write_served(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn write_events(out: &mut impl Write, outcome: &Outcome) -> io::Result<()> {
+pub fn write_events(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome) -> io::Result<()> {
+    writeln!(out, "# {}", Made(scenario))?;
     outcome.record.lines.iter().try_for_each(|line| writeln!(out, "{line}"))
-}
-
-fn table(header: Vec<&str>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header);
-    table
-}
-
-fn align(table: &mut Table) -> String {
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    let lines: Vec<String> = table.to_string().lines().map(|line| line.trim_end().to_owned()).collect();
-    lines.join("\n") + "\n"
-}
-
-/// A measure, rounded for reading.
-fn shown(measures: &Measures, prefix: &str, name: &str) -> String {
-    let value = measures.get(&format!("{prefix}.{name}")).copied().unwrap_or(f64::NAN);
-    if name == "cost" {
-        format!("{value:.2}")
-    } else if value.fract() == 0.0 {
-        format!("{value:.0}")
-    } else {
-        format!("{value:.1}")
-    }
-}
-
-/// A column of a table of measures.
-enum Column {
-    /// One measure.
-    One(&'static str, &'static str),
-    /// From one measure to another.
-    Range(&'static str, &'static str, &'static str),
-    /// How long it took to have capacity.
-    ToCapacity,
-}
-
-const ELASTICITY: [Column; 5] = [
-    One("θU %", "under_accuracy"),
-    One("θO %", "over_accuracy"),
-    One("τU %", "under_time"),
-    One("τO %", "over_time"),
-    One("υ %", "instability"),
-];
-const OF_POOLS: [Column; 3] =
-    [One("node hours", "node_hours"), One("cost", "cost"), Range("nodes", "ready_min", "ready_max")];
-const OF_GROUPS: [Column; 3] = [
-    One("unmet CPU %", "unmet_cpu_share"),
-    One("unmet mem %", "unmet_memory_share"),
-    Range("count", "count_min", "count_max"),
-];
-const OF_ACTIONS: [Column; 5] = [
-    One("out", "actions_out"),
-    One("in", "actions_in"),
-    One("failed", "failed"),
-    One("reversals", "reversals"),
-    ToCapacity,
-];
-
-impl Column {
-    fn header(&self) -> &'static str {
-        match self {
-            One(header, _) | Range(header, ..) => header,
-            ToCapacity => "time to capacity",
-        }
-    }
-
-    fn cell(&self, measures: &Measures, prefix: &str) -> String {
-        match self {
-            One(_, name) => shown(measures, prefix, name),
-            Range(_, from, to) => format!("{}-{}", shown(measures, prefix, from), shown(measures, prefix, to)),
-            ToCapacity => to_capacity(measures, prefix),
-        }
-    }
-}
-
-fn pools(scenario: &Scenario, outcome: &Outcome) -> String {
-    let names = scenario.plan.pools.iter().map(|pool| pool.name.to_string());
-    measures_table("pool", names, &OF_POOLS, &outcome.measures)
-}
-
-fn groups(scenario: &Scenario, outcome: &Outcome) -> String {
-    let managed = scenario.plan.groups.iter().filter(|group| group.policy.is_some());
-    measures_table("group", managed.map(|group| group.key.to_string()), &OF_GROUPS, &outcome.measures)
-}
-
-/// A row for each name, its measures in columns.
-fn measures_table(
-    kind: &'static str,
-    names: impl Iterator<Item = String>,
-    own: &[Column],
-    measures: &Measures,
-) -> String {
-    let columns = || ELASTICITY.iter().chain(own).chain(&OF_ACTIONS);
-    let mut rows = table(std::iter::once(kind).chain(columns().map(Column::header)).collect());
-    for name in names {
-        let prefix = format!("{kind}.{name}");
-        let cells = columns().map(|column| column.cell(measures, &prefix));
-        rows.add_row(std::iter::once(name).chain(cells).collect::<Vec<_>>());
-    }
-    align(&mut rows)
-}
-
-fn to_capacity(measures: &Measures, prefix: &str) -> String {
-    let (mean, worst) = (shown(measures, prefix, "capacity_mean"), shown(measures, prefix, "capacity_worst"));
-    if worst == "0" { "-".to_owned() } else { format!("{mean} s, worst {worst} s") }
-}
-
-fn write_actions(out: &mut impl Write, outcome: &Outcome, paint: Paint) -> io::Result<()> {
-    let actions = &outcome.record.actions;
-    let would = outcome.record.would_be;
-    let dry = if would > 0 { format!(", and {would} that would have been taken if enabled") } else { String::new() };
-    writeln!(out, "{}", paint.bold(&format!("{} actions{dry}", actions.len())))?;
-    let left_out = actions.len().saturating_sub(MOST_ACTIONS);
-    for (number, action) in actions.iter().enumerate() {
-        if left_out > 0 && number == MOST_ACTIONS / 2 {
-            writeln!(out, "  … {left_out} more; --events shows all")?;
-        }
-        if left_out == 0 || number < MOST_ACTIONS / 2 || number >= MOST_ACTIONS / 2 + left_out {
-            write_action(out, action, paint)?;
-        }
-    }
-    writeln!(out)
 }
 
 fn write_action(out: &mut impl Write, action: &Action, paint: Paint) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! Nodes by what the scheduler sees of them: those of one class offer the same and have the same left, so that a score is
 //! worked out once for all of them, and a placement costs as much as there are classes, not nodes.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use replicator::domain::Resources;
@@ -96,9 +97,9 @@ struct Best {
 
 impl Best {
     fn better(best: Option<Self>, node: usize, score: Score) -> Self {
+        let order = |best: &Self| best.score.mean().total_cmp(&score.mean()).then(node.cmp(&best.node));
         match best {
-            Some(best) if best.score.mean() > score.mean() => best,
-            Some(best) if best.score.mean() == score.mean() && best.node < node => best,
+            Some(best) if order(&best) == Ordering::Greater => best,
             _ => Self { node, score },
         }
     }

@@ -55,17 +55,12 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let answers = self.ports.nomad().statistics(running, self).await;
         self.note_silent_clients(running, &answers);
         let group = managed.group(key)?;
-        let Seen { observation, failed, .. } = {
-            let mut seen = self.seen.borrow_mut();
-            match seen.get(key).filter(|seen| seen.is_of(&managed.job, running, &answers)) {
-                Some(seen) => seen.clone(),
-                None => {
-                    let fresh = Seen::of(managed.job.clone(), group, running.clone(), answers);
-                    seen.insert(key.clone(), fresh.clone());
-                    fresh
-                }
-            }
-        };
+        let known = self.seen.borrow().get(key).filter(|seen| seen.is_of(&managed.job, running, &answers)).cloned();
+        let Seen { observation, failed, .. } = known.unwrap_or_else(|| {
+            let fresh = Seen::of(managed.job.clone(), group, running.clone(), answers);
+            self.seen.borrow_mut().insert(key.clone(), fresh.clone());
+            fresh
+        });
         if let Some(error) = failed {
             // One that fails is nothing unusual: its allocation may just be stopping.
             let resource = Resource::Group(key.clone());

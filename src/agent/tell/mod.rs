@@ -15,6 +15,7 @@ mod vigil;
 pub use event::{AlertAction, AlertNotice, Event, Feed, Leadership, LossCause};
 pub use outlet::{Both, Observer};
 pub use reasons::{Reason, Reasons};
+pub use spans::Spoken;
 pub use vigil::{Course, Matter};
 
 pub(super) use vigil::{Concern, Vigil};

@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 /// A span in its two largest units: `2 min 5 s`, `3 h`, `6 d 22 h`.
-pub(super) struct Spoken(pub(super) Duration);
+#[derive(Debug, Clone, Copy)]
+pub struct Spoken(pub Duration);
 
 impl fmt::Display for Spoken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
