@@ -88,8 +88,14 @@ fn events_and_expectations_are_checked_before_the_run() {
             "there is no zone \"z\"; there are: a",
         ),
         ("[[event]]\nat = \"1m\"\nfailsafe = { set = \"on\" }\n", "failsafe is of a pool or of a group"),
-        ("[[expect]]\nmeasure = \"pool.workers.redy\"\nat_least = 1\n", "there is no \"pool.workers.redy\""),
-        ("[[expect]]\nmeasure = \"pool.workers.ready\"\nat_least = 1\n", "measures (without at): run.alerts"),
+        (
+            "[[expect]]\nmeasure = \"pool.workers.redy\"\nat_least = 1\n",
+            "there is no measure (without at) \"pool.workers.redy\"; did you mean",
+        ),
+        (
+            "[[expect]]\nmeasure = \"pool.workers.ready\"\nat_least = 1\n",
+            "there is no measure (without at) \"pool.workers.ready\"; did you mean pool.workers.ready_",
+        ),
         ("[[expect]]\nmeasure = \"run.alerts\"\n", "at_least, at_most or both, or else equals"),
         ("[[expect]]\nmeasure = \"run.alerts\"\nat_least = 2\nat_most = 1\n", "at_least, at_most or both"),
         ("[[load]]\ngroup = \"web/front\"\n", "this group has a load already"),

@@ -237,3 +237,80 @@ fn a_seed_of_the_hunt_is_a_scenario_like_any_other() {
     simulator().arg("hunt").arg(&path).arg("--odd").assert().code(2);
     simulator().arg("hunt").arg(folder.path().join("none.toml")).assert().code(2);
 }
+
+#[test]
+fn validate_reads_without_running() {
+    let folder = tempdir().unwrap();
+    let spike = shipped().join("spike.toml");
+    let ok = predicate::str::contains("spike.toml: 2 h, 1 pool, 2 groups, 0 events, 6 expectations");
+    simulator().arg("validate").arg(&spike).assert().code(0).stdout(ok.clone());
+    let wrong = folder.path().join("wrong.toml");
+    std::fs::write(&wrong, "title = 1").unwrap();
+    let both = simulator().arg("validate").arg(&wrong).arg(&spike).assert().code(2).stdout(ok);
+    both.stderr(predicate::str::contains("wrong.toml:1").and(predicate::str::contains("1 of 2 scenarios")));
+}
+
+#[test]
+fn a_rule_is_explained() {
+    let explain = |asked: &str| simulator().args(["explain", asked]).assert();
+    explain("p12").code(0).stdout(predicate::str::starts_with("P12 ").and(predicate::str::contains("90")));
+    explain("P99").code(2).stderr(predicate::str::contains("there is no rule \"P99\"; did you mean P9"));
+    simulator().arg("explain").assert().code(0).stdout(predicate::str::contains("\nJ8 "));
+}
+
+#[test]
+fn completions_and_manual_pages_are_of_the_simulator() {
+    let folder = tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        simulator().args(["completions", shell]).assert().code(0).stdout(predicate::str::contains("replicator-sim"));
+    }
+    simulator().arg("man").arg(folder.path().join("pages")).assert().code(0);
+    let page = std::fs::read_to_string(folder.path().join("pages/replicator-sim-hunt.1")).unwrap();
+    assert!(page.contains("Make up scenarios"), "{page}");
+}
+
+#[test]
+fn a_dash_is_standard_input_and_output() {
+    let spike = std::fs::read_to_string(shipped().join("spike.toml")).unwrap();
+    let with = |arguments: &[&str]| simulator().arg("-").args(arguments).write_stdin(spike.clone()).assert().code(0);
+    with(&[]).stdout(predicate::str::contains("6 of 6 expectations met"));
+    with(&["--plot", "-"])
+        .stdout(predicate::str::starts_with("<svg").and(predicate::str::contains("expectations").not()));
+    with(&["--csv", "-"]).stdout(predicate::str::starts_with("seconds,"));
+    let both = ["--plot", "-", "--csv", "-"];
+    simulator().arg("-").args(both).write_stdin(spike.clone()).assert().code(2);
+}
+
+#[test]
+fn an_output_that_cannot_be_written_is_found_before_the_run() {
+    let folder = tempdir().unwrap();
+    for output in ["--json", "--csv", "--events"] {
+        for path in ["no/such/folder/out", "."] {
+            let mut command = simulator();
+            command.current_dir(folder.path()).arg(shipped().join("spike.toml")).arg(output).arg(path);
+            let words = predicate::str::contains(format!("cannot write {path}; nothing was run"));
+            command.assert().code(2).stderr(words).stdout("");
+        }
+    }
+    let kept = folder.path().join("kept");
+    std::fs::write(&kept, "before").unwrap();
+    let mut command = simulator();
+    command.arg(shipped().join("spike.toml")).arg("--json").arg(&kept).arg("--csv").arg(folder.path().join("no/x"));
+    command.assert().code(2);
+    assert_eq!(
+        std::fs::read_to_string(&kept).unwrap(),
+        "before",
+        "what is there stays until there is something for it"
+    );
+}
+
+#[test]
+fn a_trace_that_ends_before_the_run_is_warned_of() {
+    let folder = tempdir().unwrap();
+    std::fs::write(folder.path().join("short.csv"), "timestamp,value\n0,500\n60,600\n").unwrap();
+    let path = folder.path().join("t.toml");
+    std::fs::write(&path, small_scenario("{ trace = { file = \"short.csv\" } }", "")).unwrap();
+    let words = predicate::str::contains("warning: the trace short.csv ends after 2 min, and the run takes ");
+    simulator().arg(&path).assert().code(0).stderr(words.clone());
+    simulator().arg(&path).arg("--set=load.0.cpu.0.trace.repeat=true").assert().code(0).stderr(words.not());
+}

@@ -27,6 +27,10 @@ pub(super) enum Command {
     Serve(serve::ServeArguments),
     Demo(serve::DemoArguments),
     Replay(ReplayArguments),
+    Validate(ValidateArguments),
+    Explain(ExplainArguments),
+    Completions(CompletionsArguments),
+    Man(ManArguments),
     Hunt(hunt::HuntArguments),
 }
 
@@ -40,14 +44,50 @@ pub(super) struct ReplayArguments {
     pub(super) recording: PathBuf,
 }
 
+/// Read scenarios without running them, and say what is in them or what is wrong
+///
+/// Exit code: 0 when all are in order, 2 when one cannot be used.
+#[derive(Debug, clap::Args)]
+pub(super) struct ValidateArguments {
+    /// The scenario files; - is standard input.
+    #[arg(required = true)]
+    pub(super) scenarios: Vec<PathBuf>,
+
+    /// Override one value of each; may be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) set: Vec<String>,
+}
+
+/// Print a rule of the book, such as P12, or a line of each
+#[derive(Debug, clap::Args)]
+pub(super) struct ExplainArguments {
+    /// The rule, as reports and logs name it.
+    pub(super) rule: Option<String>,
+}
+
+/// Write a shell's completions to standard output
+#[derive(Debug, clap::Args)]
+pub(super) struct CompletionsArguments {
+    /// The shell.
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// Write the manual pages into a folder
+#[derive(Debug, clap::Args)]
+pub(super) struct ManArguments {
+    /// The folder.
+    pub(super) folder: PathBuf,
+}
+
 /// Running a scenario.
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArguments {
-    /// The scenario file.
+    /// The scenario file; - is standard input, and traces are then looked for in the current directory.
     pub(super) scenario: PathBuf,
 
-    /// Draw the run: a PNG, or an SVG by its extension [default: NAME.png in the current directory]
-    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "-")]
+    /// Draw the run: a PNG, or an SVG by its extension; - is an SVG on standard output [default: NAME.png in the current
+    /// directory]
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "")]
     pub(super) plot: Option<Destination>,
 
     /// Write the report as JSON, to standard output instead of the text if no path is given
@@ -89,22 +129,28 @@ pub(super) struct RunArguments {
 /// Where an output goes.
 #[derive(Debug, Clone)]
 pub(super) enum Destination {
-    /// Where it goes if nothing is said: standard output, or the picture's own name.
-    Usual,
+    /// Standard output.
+    Standard,
+    /// A file that has its name from the scenario.
+    Named,
     /// Into this file.
     File(PathBuf),
 }
 
 impl From<String> for Destination {
     fn from(path: String) -> Self {
-        if path == "-" { Self::Usual } else { Self::File(path.into()) }
+        match path.as_str() {
+            "-" => Self::Standard,
+            "" => Self::Named,
+            _ => Self::File(path.into()),
+        }
     }
 }
 
 impl Destination {
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
-            Self::Usual => None,
+            Self::Standard | Self::Named => None,
             Self::File(path) => Some(path),
         }
     }
@@ -116,6 +162,8 @@ pub(super) const EXAMPLES: &str = "Examples:
   replicator-sim scenarios/spike.toml --seed 8 --events | less
   replicator-sim scenarios/spike.toml --crash 50
   replicator-sim hunt --runs 200 --odd
+  replicator-sim validate scenarios/*.toml
+  replicator-sim explain P12
   replicator-sim demo
   replicator-sim serve scenarios/spike.toml --speed 60 --nomad-port 4646 --consul-port 8500 --aws-port 5000
   replicator-sim scenarios/spike.toml --csv spike.csv --json spike.json --plot spike.svg";

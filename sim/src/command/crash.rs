@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::bail;
 
-use super::output::open;
+use super::output::{open, tell};
 use super::progress::Countdown;
 use crate::drive::crash::{Campaign, Ending};
 use crate::drive::stage::Side;
@@ -13,6 +13,7 @@ use crate::show::write_crashes;
 
 /// Whether every crash left the cluster as it would have been.
 pub(super) fn crash(scenario: &Scenario, limit: usize) -> anyhow::Result<bool> {
+    tell(format_args!("running it undisturbed first"));
     let campaign = match Campaign::prepare(&scenario.plan, limit) {
         Ok(campaign) => campaign,
         Err(violation) => {

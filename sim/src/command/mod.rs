@@ -2,12 +2,15 @@
 
 mod arguments;
 mod crash;
+mod explain;
 mod hunt;
 mod output;
+mod papers;
 mod play;
 mod progress;
 mod replay;
 mod serve;
+mod validate;
 
 use std::io;
 use std::process::ExitCode;
@@ -31,6 +34,10 @@ pub fn main() -> ExitCode {
         (Some(Command::Demo(demo)), _) => serve::demo(demo),
         (Some(Command::Replay(replay)), _) => replay::repeat(&replay.recording),
         (Some(Command::Hunt(arguments)), _) => hunt::hunt(arguments),
+        (Some(Command::Validate(arguments)), _) => validate::validate(arguments),
+        (Some(Command::Explain(arguments)), _) => explain::explain(arguments.rule.as_deref()),
+        (Some(Command::Completions(arguments)), _) => papers::completions(arguments.shell),
+        (Some(Command::Man(arguments)), _) => papers::man(&arguments.folder),
         (None, Some(run)) => play::execute(run),
         (None, None) => unreachable!("clap asks for a scenario where there is no command"),
     };

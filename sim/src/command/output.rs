@@ -29,6 +29,11 @@ pub(super) fn style(actions: Listing) -> Style {
     Style { paint: paint(), width: io::stdout().is_terminal().then(columns).flatten(), actions }
 }
 
+/// How wide a text may be.
+pub(super) fn width() -> usize {
+    columns().map_or(100, usize::from).clamp(40, 120)
+}
+
 fn columns() -> Option<u16> {
     terminal_size::terminal_size().map(|(terminal_size::Width(columns), _)| columns)
 }

@@ -1,7 +1,8 @@
 //! Running a scenario, and showing what came of it.
 
+use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -12,7 +13,7 @@ use super::progress::Progress;
 use crate::drive::run::run_watched;
 use crate::judge::Outcome;
 use crate::scenario::{Changes, Scenario};
-use crate::show::plot::{check_kind, plot};
+use crate::show::plot::{check_kind, plot, svg};
 use crate::show::{Listing, to_json, write_csv, write_events, write_text};
 
 /// Whether all went as expected.
@@ -24,6 +25,18 @@ pub(super) fn execute(arguments: &RunArguments) -> anyhow::Result<bool> {
     }
     let changes = Changes { seed: arguments.seed, set: arguments.set.clone() };
     let scenario = Scenario::load(&arguments.scenario, &changes)?;
+    let picture = arguments.plot.as_ref().and_then(|destination| match destination {
+        Destination::Standard => None,
+        Destination::Named => Some(PathBuf::from(format!("{}.png", scenario.name()))),
+        Destination::File(path) => Some(path.clone()),
+    });
+    let texts = [&arguments.json, &arguments.csv, &arguments.events].into_iter().flatten();
+    for path in texts.filter_map(Destination::path).chain(picture.as_deref()) {
+        check_writable(path)?;
+    }
+    for warning in scenario.warnings() {
+        tell(format_args!("warning: {warning}"));
+    }
     if let Some(limit) = arguments.crash {
         return crash(&scenario, limit);
     }
@@ -31,16 +44,30 @@ pub(super) fn execute(arguments: &RunArguments) -> anyhow::Result<bool> {
     let outcome = run_watched(&scenario.plan, |now| progress.show(now));
     drop(progress);
     show(arguments, &scenario, &outcome)?;
-    if let Some(destination) = &arguments.plot {
-        let path = destination.path().map_or_else(|| format!("{}.png", scenario.name()).into(), Path::to_owned);
-        plot(&scenario, &outcome, &path).with_context(|| format!("cannot draw {}", path.display()))?;
+    if let Some(path) = &picture {
+        plot(&scenario, &outcome, path).with_context(|| format!("cannot draw {}", path.display()))?;
         tell(format_args!("plot written to {}", path.display()));
+    } else if arguments.plot.is_some() {
+        let mut out = open(None)?;
+        out.write_all(svg(&scenario, &outcome).context("cannot draw")?.as_bytes())?;
+        out.flush()?;
     }
     Ok(outcome.is_good())
 }
 
+/// Finds before the run that its output cannot be written. What is there already stays as it is.
+fn check_writable(path: &Path) -> anyhow::Result<()> {
+    let is_new = !path.exists();
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened.with_context(|| format!("cannot write {}; nothing was run", path.display()))?;
+    if is_new {
+        std::fs::remove_file(path).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
 fn show(arguments: &RunArguments, scenario: &Scenario, outcome: &Outcome) -> anyhow::Result<()> {
-    let mut text_wanted = true;
+    let mut text_wanted = !matches!(arguments.plot, Some(Destination::Standard));
     if let Some(path) = arguments.json.as_ref().map(Destination::path) {
         text_wanted &= path.is_some();
         let report = serde_json::to_string_pretty(&to_json(scenario, outcome))?;
@@ -80,7 +107,8 @@ fn refuse_swallowed_scenario(arguments: &RunArguments) -> anyhow::Result<()> {
 /// Two outputs in one place would overwrite each other, or come out as neither.
 fn refuse_shared_outputs(arguments: &RunArguments) -> anyhow::Result<()> {
     let texts = [&arguments.json, &arguments.csv, &arguments.events].into_iter().flatten();
-    let mut taken: Vec<Option<&Path>> = arguments.plot.iter().filter_map(Destination::path).map(Some).collect();
+    let plot = arguments.plot.iter().filter(|plot| !matches!(plot, Destination::Named));
+    let mut taken: Vec<Option<&Path>> = plot.map(Destination::path).collect();
     for path in texts.map(Destination::path) {
         if taken.contains(&path) {
             let place = path.map_or("standard output".to_owned(), |path| path.display().to_string());

@@ -1,5 +1,7 @@
 //! Load: demand on a group over time, in MHz of CPU and MiB of memory.
 
+use replicator::agent::Spoken;
+
 use crate::kernel::random::Stream;
 use crate::kernel::time::Millis;
 
@@ -66,11 +68,51 @@ pub enum Shape {
         /// Standard deviation, as a share: 0.05 is 5 %.
         sigma: f64,
     },
-    /// Values read from a file; between two, the earlier one holds.
-    Trace(
-        /// Moments, ascending, and values.
-        Vec<(Millis, f64)>,
-    ),
+    /// Values over time; between two, the earlier one holds.
+    Trace(Trace),
+}
+
+/// Values over time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// Where they come from, for messages.
+    pub name: String,
+    /// Moments, ascending, and values; one at least.
+    pub samples: Vec<(Millis, f64)>,
+    /// After how long it begins anew, if it does.
+    pub period: Option<Millis>,
+}
+
+impl Trace {
+    /// How long it is: to its last sample, and as long again as that one is from the one before.
+    #[must_use]
+    pub fn length(&self) -> Millis {
+        match self.samples.as_slice() {
+            [.., (before, _), (last, _)] => *last + (*last - *before),
+            _ => Millis(0),
+        }
+    }
+
+    fn level(&self, at: Millis) -> f64 {
+        let at = self.period.filter(|period| period.0 > 0).map_or(at, |period| Millis(at.0 % period.0));
+        let next = self.samples.partition_point(|(moment, _)| *moment <= at);
+        self.samples[next.saturating_sub(1)].1
+    }
+
+    /// What is to be said of it, where it does not last as long as a run.
+    #[must_use]
+    pub fn warning(&self, run: Millis) -> Option<String> {
+        let (name, holds) = (&self.name, "its last value holds from there; repeat = true starts it again");
+        let length = self.length();
+        if self.period.is_some() || length >= run {
+            None
+        } else if length == Millis(0) {
+            Some(format!("the trace {name} has one sample only: its value holds for the whole run"))
+        } else {
+            let (length, run) = (Spoken(length.into()), Spoken(run.into()));
+            Some(format!("the trace {name} ends after {length}, and the run takes {run}: {holds}"))
+        }
+    }
 }
 
 /// The demand that shapes make together at a moment, never negative. Noise draws from `noise`.
@@ -114,10 +156,7 @@ fn level(shape: &Shape, at: Millis) -> f64 {
             let height = 0.5 + 0.5 * libm::cos(turn * std::f64::consts::TAU);
             low + (high - low) * height
         }
-        Shape::Trace(ref samples) => {
-            let next = samples.partition_point(|(moment, _)| *moment <= at);
-            samples[next.saturating_sub(1)].1
-        }
+        Shape::Trace(ref trace) => trace.level(at),
     }
 }
 
@@ -164,8 +203,21 @@ mod tests {
         assert_eq!(levels(&spike, &[9, 11, 12, 17, 19, 21, 30, 71]), [0, 50, 100, 100, 50, 0, 0, 50]);
         let day = Shape::Diurnal { low: 10.0, high: 30.0, peak_at: minutes(60), period: minutes(240) };
         assert_eq!(levels(&day, &[60, 120, 180, 240, 300]), [30, 20, 10, 20, 30]);
-        let trace = Shape::Trace(vec![(minutes(0), 1.0), (minutes(5), 2.0), (minutes(50), 3.0)]);
+        let samples = vec![(minutes(0), 1.0), (minutes(5), 2.0), (minutes(50), 3.0)];
+        let once = Trace { name: "t".into(), samples, period: None };
+        let trace = Shape::Trace(once.clone());
         assert_eq!(levels(&trace, &[0, 4, 5, 49, 50, 500]), [1, 1, 2, 2, 3, 3], "gaps hold the last value");
+        let again = Trace { period: Some(once.length()), ..once.clone() };
+        assert_eq!(levels(&Shape::Trace(again.clone()), &[0, 50, 94, 95, 99, 100]), [1, 3, 3, 1, 1, 2]);
+        assert_eq!(once.warning(minutes(95)), None);
+        assert_eq!(again.warning(minutes(500)), None);
+        let words = once.warning(minutes(120)).unwrap();
+        assert!(
+            words.starts_with("the trace t ends after 1 h 35 min, and the run takes 2 h: its last value holds"),
+            "{words}"
+        );
+        let one = Trace { samples: vec![(minutes(0), 1.0)], ..once };
+        assert!(one.warning(minutes(1)).unwrap().contains("has one sample only"));
     }
 
     #[test]

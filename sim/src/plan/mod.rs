@@ -16,7 +16,7 @@ pub use event::{Fault, NodeChoice, Target, Toggle};
 pub use expectation::{Expectation, Limit};
 pub use job::{Constraint, GroupPlan, JobPlan, Operator, ScalingBlock, TaskPlan, Update, Wants};
 pub(crate) use load::demand;
-pub use load::{GroupLoad, Shape};
+pub use load::{GroupLoad, Shape, Trace};
 pub use pool::{PolicyHome, PoolPlan};
 
 use crate::kernel::time::Millis;

@@ -10,13 +10,14 @@ use replicator::policy::{GroupPolicy, KeyProblem, POOL_KEY, PolicyError, PoolPol
 use toml::Spanned;
 
 use super::error::Problem;
+use super::names::no_such;
 use super::schema::{self, File, Home, WrittenMeta};
 use super::trace::read_trace;
 use super::values::{Amount, Span, WrittenShape, WrittenTrace};
 use crate::kernel::time::Millis;
 use crate::plan::{
     AgentPlan, Delay, Expectation, GroupLoad, GroupPlan, Limit, OddKind, OddPlan, Plan, PolicyHome, PoolPlan, Shape,
-    Target, agent_name, measures,
+    Target, Trace, agent_name, measures,
 };
 
 const SHORTEST_TICK: Millis = Millis(100);
@@ -275,14 +276,21 @@ fn shape(written: Spanned<WrittenShape>, folder: &Path) -> Result<Shape, Problem
         },
         WrittenShape::Diurnal(_) => return Err(Problem::at(span, "low must be at most high")),
         WrittenShape::Noise(noise) => Shape::Noise { sigma: noise.percent.0 / 100.0 },
-        WrittenShape::Trace(WrittenTrace { file, scale, column }) => {
-            let column = column.unwrap_or_else(|| "value".to_owned());
-            let samples = read_trace(&folder.join(file), &column)
-                .map_err(|error| Problem::at(span.clone(), error.to_string()))?;
-            let scale = scale.map_or(1.0, |scale| scale.0);
-            Shape::Trace(samples.into_iter().map(|(at, value)| (at, value * scale)).collect())
-        }
+        WrittenShape::Trace(written) => Shape::Trace(trace(written, folder).map_err(|word| Problem::at(span, word))?),
     })
+}
+
+fn trace(written: WrittenTrace, folder: &Path) -> Result<Trace, String> {
+    let WrittenTrace { file, scale, column, repeat } = written;
+    let column = column.unwrap_or_else(|| "value".to_owned());
+    let read = read_trace(&folder.join(&file), &column).map_err(|error| error.to_string())?;
+    let scale = scale.map_or(1.0, |scale| scale.0);
+    let samples = read.into_iter().map(|(at, value)| (at, value * scale)).collect();
+    let trace = Trace { name: file, samples, period: None };
+    if repeat && trace.length() == Millis(0) {
+        return Err(format!("{} has one sample only: there is nothing to repeat", trace.name));
+    }
+    Ok(Trace { period: repeat.then(|| trace.length()), ..trace })
 }
 
 fn expectation(written: Spanned<schema::Expect>, duration: Millis) -> Result<Expectation, Problem> {
@@ -315,9 +323,7 @@ pub(super) fn within(value: &Spanned<u32>, range: std::ops::RangeInclusive<u32>,
 }
 
 pub(super) fn unknown(name: &Spanned<String>, what: &str, known: impl Iterator<Item = String>) -> Problem {
-    let known: Vec<String> = known.collect();
-    let message = format!("there is no {what} {:?}; there are: {}", name.get_ref(), known.join(", "));
-    Problem::at(name.span(), message)
+    Problem::at(name.span(), no_such(name.get_ref(), what, &known.collect::<Vec<_>>()))
 }
 
 /// Checks that every expectation is about a measure that there is.
@@ -325,10 +331,9 @@ pub(super) fn expected(plan: &Plan) -> Result<(), Problem> {
     for expectation in &plan.expectations {
         let known = if expectation.at.is_some() { measures::series_names(plan) } else { measures::measure_names(plan) };
         if !known.contains(&expectation.measure) {
-            let kind = if expectation.at.is_some() { "series (measures with at)" } else { "measures (without at)" };
+            let kind = if expectation.at.is_some() { "series (with at)" } else { "measure (without at)" };
             let span = expectation.line..expectation.line + expectation.measure.len() + 2;
-            let message = format!("there is no {:?} among the {kind}: {}", expectation.measure, known.join(", "));
-            return Err(Problem::at(span, message));
+            return Err(Problem::at(span, no_such(&expectation.measure, kind, &known)));
         }
     }
     Ok(())

@@ -6,12 +6,14 @@
 //! - `jobs`: the same of jobs, groups and tasks.
 //! - `events`: what happens, with the names in it resolved.
 //! - `error`: errors that point at the line.
+//! - `names`: what somebody may have meant.
 //! - `overrides`: `--set KEY=VALUE`.
 
 mod check;
 mod error;
 mod events;
 mod jobs;
+mod names;
 mod overrides;
 mod schema;
 mod trace;
@@ -20,11 +22,12 @@ mod values;
 use std::path::{Path, PathBuf};
 
 pub use error::ScenarioError;
+pub(crate) use names::no_such;
 pub use trace::{TraceError, read_trace};
 pub use values::Span;
 
 use crate::kernel::time::Millis;
-use crate::plan::Plan;
+use crate::plan::{Plan, Shape};
 
 /// A scenario that was read and checked: everything that a run needs, beside the seed that may override its own.
 #[derive(Debug, Clone)]
@@ -46,16 +49,23 @@ pub struct Changes {
     pub set: Vec<String>,
 }
 
+/// The path that stands for standard input.
+const STANDARD_INPUT: &str = "-";
+
 impl Scenario {
-    /// Reads and checks a scenario file.
+    /// Reads and checks a scenario file, or standard input where the path is `-`.
     ///
     /// # Errors
     ///
     /// When the file, or a trace that it names, cannot be read, or something in it is not allowed. The error points at
     /// the line and says what is.
     pub fn load(path: &Path, changes: &Changes) -> Result<Self, ScenarioError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| ScenarioError::Unreadable { path: path.to_owned(), source })?;
+        let unreadable = |source| ScenarioError::Unreadable { path: path.to_owned(), source };
+        let text = if path == Path::new(STANDARD_INPUT) {
+            std::io::read_to_string(std::io::stdin()).map_err(unreadable)?
+        } else {
+            std::fs::read_to_string(path).map_err(unreadable)?
+        };
         Self::parse(&text, path, changes)
     }
 
@@ -80,10 +90,23 @@ impl Scenario {
         Ok(Self { path: path.to_owned(), set: changes.set.clone(), plan })
     }
 
+    /// What is in order and may not be meant so.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let shapes = self.plan.loads.iter().flat_map(|load| load.cpu.iter().chain(&load.memory));
+        let traces = shapes.filter_map(|shape| if let Shape::Trace(trace) = shape { Some(trace) } else { None });
+        let mut warnings: Vec<String> = traces.filter_map(|trace| trace.warning(self.plan.duration)).collect();
+        warnings.dedup();
+        warnings
+    }
+
     /// The scenario's name: its file's, without the extension.
     #[must_use]
     pub fn name(&self) -> String {
-        self.path.file_stem().map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned())
+        let named = Some(&self.path).filter(|path| path.as_path() != Path::new(STANDARD_INPUT));
+        named
+            .and_then(|path| path.file_stem())
+            .map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned())
     }
 
     /// How long it runs.

@@ -6,6 +6,7 @@ use std::path::Path;
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use super::error::{Problem, ScenarioError};
+use super::names::no_such;
 
 /// The text with all changes made.
 pub(super) fn apply(text: &str, path: &Path, changes: &[String]) -> Result<String, ScenarioError> {
@@ -30,6 +31,7 @@ fn set(document: &mut DocumentMut, change: &str) -> Result<(), String> {
     let mut item: &mut Item = document.as_item_mut();
     let mut walked = String::new();
     for part in key.trim().split('.') {
+        refuse_unnamed(item, part, &walked)?;
         item = descend(item, part).map_err(|problem| format!("{problem}, below {walked:?}"))?;
         walked = if walked.is_empty() { part.to_owned() } else { format!("{walked}.{part}") };
     }
@@ -39,6 +41,23 @@ fn set(document: &mut DocumentMut, change: &str) -> Result<(), String> {
         *new.decor_mut() = decor;
     }
     Ok(())
+}
+
+/// Pools, jobs, groups and tasks are named by people: one that there is not is a slip, and no new one.
+fn refuse_unnamed(item: &Item, part: &str, walked: &str) -> Result<(), String> {
+    let kind = match walked.rsplit('.').next() {
+        Some("pools") => "pool",
+        Some("jobs") => "job",
+        Some("groups") => "group",
+        Some("tasks") => "task",
+        _ => return Ok(()),
+    };
+    let Some(table) = item.as_table_like() else { return Ok(()) };
+    if table.contains_key(part) {
+        return Ok(());
+    }
+    let known: Vec<String> = table.iter().map(|(name, _)| name.to_owned()).collect();
+    Err(no_such(part, kind, &known))
 }
 
 /// The item of that name below a table, or of that index (from 0) in an array; a key that is not there is made, and
@@ -83,6 +102,8 @@ mod tests {
             ("load.7.cpu=1", "no entry 7"),
             ("load.x=1", "index"),
             ("seed.x=1", "nothing to set"),
+            ("pools.b.max=1", "there is no pool \"b\"; there are: a"),
+            ("pools.aa.max=1", "did you mean a? there are: a"),
         ] {
             let error = changed(&[change]).unwrap_err();
             assert!(error.contains(word) && error.contains(change), "{error}");

@@ -7,12 +7,23 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::error::Problem;
+use super::names::nearest;
 use super::values::{Amount, Span, WrittenShape};
 use crate::plan::{Delay, OddKind, Operator, Toggle};
 
 /// Reads the text of a scenario.
 pub(super) fn parse(text: &str) -> Result<File, Problem> {
-    toml::from_str(text).map_err(|error| Problem { span: error.span(), message: error.message().to_owned() })
+    toml::from_str(text).map_err(|error| Problem { span: error.span(), message: with_guess(error.message()) })
+}
+
+/// A message about an unknown field, with the one that may have been meant: ``unknown field `nods`, expected one of `a`, `b` ``.
+fn with_guess(message: &str) -> String {
+    let mut names = message.split('`').skip(1).step_by(2);
+    let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    match names.next().filter(|_| is_unknown).and_then(|name| nearest(name, names)) {
+        Some(meant) => format!("{}; did you mean `{meant}`?", message.trim_end()),
+        None => message.to_owned(),
+    }
 }
 
 /// The whole file.

@@ -48,7 +48,7 @@ pub enum TraceError {
 }
 
 /// Reads a trace: moments since its first sample, ascending, and values. The first column is the time: a date with
-/// time (`2014-04-10 00:04:00`, RFC 3339) or seconds. Of repeated timestamps the last row counts; rows out of order
+/// time (`2014-04-10 00:04:00`, RFC 3339), seconds, or milliseconds (1e11 and more). Of repeated timestamps the last row counts; rows out of order
 /// are put in order; gaps stay.
 ///
 /// # Errors
@@ -56,7 +56,8 @@ pub enum TraceError {
 /// When the file cannot be read, lacks the column, has a row that is no sample, or none at all.
 pub fn read_trace(path: &Path, column: &str) -> Result<Vec<(Millis, f64)>, TraceError> {
     let unreadable = |source| TraceError::Unreadable { path: path.to_owned(), source };
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(unreadable)?;
+    let text = std::fs::read(path).map_err(|error| unreadable(error.into()))?;
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&*text);
     let headers = reader.headers().map_err(unreadable)?.clone();
     let index = headers.iter().position(|header| header == column).filter(|index| *index > 0).ok_or_else(|| {
         let found = headers.iter().map(ToOwned::to_owned).collect();
@@ -68,12 +69,12 @@ pub fn read_trace(path: &Path, column: &str) -> Result<Vec<(Millis, f64)>, Trace
         let row = row.map_err(unreadable)?;
         let bad = |problem: String| TraceError::BadRow {
             path: path.to_owned(),
-            line: row.position().map_or(0, csv::Position::line),
+            line: row.position().map_or(0, |position| line_at(&text, position.byte())),
             problem,
         };
         let (time, value) = (row.get(0).unwrap_or_default(), row.get(index).unwrap_or_default());
-        let (moment, notation) =
-            moment(time).ok_or_else(|| bad(format!("{time:?} is neither a date with time nor seconds")))?;
+        let (moment, notation) = moment(time)
+            .ok_or_else(|| bad(format!("{time:?} is neither a date with time nor seconds or milliseconds")))?;
         if *first_notation.get_or_insert(notation) != notation {
             return Err(bad(format!("{time:?} is not written as the times before it")));
         }
@@ -94,18 +95,35 @@ pub fn read_trace(path: &Path, column: &str) -> Result<Vec<(Millis, f64)>, Trace
     Ok(trace)
 }
 
+/// The line of a row that is looked for from this byte on: blank lines before it are none of its own.
+fn line_at(text: &[u8], byte: u64) -> u64 {
+    let from = usize::try_from(byte).unwrap_or(usize::MAX).min(text.len());
+    let blank = text[from..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let before = &text[..from + blank];
+    before.split(|byte| *byte == b'\n').count() as u64
+}
+
+/// From this number on a time is in milliseconds: in seconds it would be in the year 5138.
+const MILLISECONDS_FROM: f64 = 1e11;
+
 /// How a time is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Notation {
     Seconds,
+    Milliseconds,
     Date,
 }
 
 /// Milliseconds since an epoch that is the same for all rows of one notation.
 fn moment(text: &str) -> Option<(i64, Notation)> {
-    if let Ok(seconds) = text.parse::<f64>() {
+    if let Ok(number) = text.parse::<f64>() {
+        let (millis, notation) = if number.abs() < MILLISECONDS_FROM {
+            (number * 1000.0, Notation::Seconds)
+        } else {
+            (number, Notation::Milliseconds)
+        };
         #[expect(clippy::cast_possible_truncation, reason = "checked to be far below 2^63")]
-        return (seconds.abs() < 1e14).then_some(((seconds * 1000.0) as i64, Notation::Seconds));
+        return (millis.abs() < 1e17).then_some((millis as i64, notation));
     }
     let timestamp = text.parse::<Timestamp>().ok().or_else(|| {
         let civil: DateTime = text.parse().ok()?;
@@ -138,6 +156,8 @@ mod tests {
         assert_eq!(read("timestamp,value\n0,1\n90.5,2\n").unwrap(), [(0, 1.0), (90, 2.0)]);
         let text = "timestamp,value\n2014-04-10T00:04:00Z,1\n2014-04-10T00:04:30Z,2\n";
         assert_eq!(read(text).unwrap(), [(0, 1.0), (30, 2.0)]);
+        let text = "timestamp,value\n1397088240000,1\n1397088270000,2\n";
+        assert_eq!(read(text).unwrap(), [(0, 1.0), (30, 2.0)], "milliseconds");
     }
 
     #[test]
@@ -149,6 +169,10 @@ mod tests {
             ("timestamp,value\n1,2\nyesterday,3\n", "trace.csv:3: \"yesterday\""),
             ("timestamp,value\n0,1\n2014-01-01 00:00:00,6\n", "is not written as the times before it"),
             ("timestamp,value\n1,NaN\n", "trace.csv:2: \"NaN\""),
+            ("timestamp,value\n1,2\n\n\nx,3\n", "trace.csv:5: \"x\""),
+            ("timestamp,value\r\n1,2\r\n\r\nx,3\r\n", "trace.csv:4: \"x\""),
+            ("timestamp,note,value\n1,\"two\nlines\",2\nx,,3\n", "trace.csv:4: \"x\""),
+            ("timestamp,value\n1397088240000,1\n1397088270,2\n", "is not written as the times before it"),
             ("timestamp,value\n1,-4\n", "\"-4\""),
             ("timestamp,value\n1\n", "trace.csv"),
         ] {

@@ -153,4 +153,6 @@ pub(super) struct WrittenTrace {
     pub(super) file: String,
     pub(super) scale: Option<Amount>,
     pub(super) column: Option<String>,
+    #[serde(default)]
+    pub(super) repeat: bool,
 }

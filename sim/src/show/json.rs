@@ -26,6 +26,7 @@ pub fn to_json(scenario: &Scenario, outcome: &Outcome) -> Value {
         "scenario": scenario.path.display().to_string(),
         "seed": plan.seed,
         "set": scenario.set,
+        "warnings": scenario.warnings(),
         "revision": replicator::REVISION,
         "duration": plan.duration.as_secs_f64(),
         "ended": outcome.ended.as_secs_f64(),

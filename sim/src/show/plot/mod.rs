@@ -62,6 +62,20 @@ pub fn plot(scenario: &Scenario, outcome: &Outcome, path: &Path) -> Result<(), P
     }
 }
 
+/// The picture as the text of an SVG.
+///
+/// # Errors
+///
+/// When it cannot be drawn.
+pub fn svg(scenario: &Scenario, outcome: &Outcome) -> Result<String, PlotError> {
+    load_fonts()?;
+    let panels = panels(scenario, outcome);
+    let height = TITLE_HEIGHT + FOOT_HEIGHT + panels.iter().map(|panel| panel.height).sum::<u32>();
+    let mut text = String::new();
+    draw(&SVGBackend::with_string(&mut text, (WIDTH, height)).into_drawing_area(), scenario, outcome, &panels)?;
+    Ok(text)
+}
+
 /// Whether a picture of that name can be drawn there.
 ///
 /// # Errors
