@@ -1,5 +1,6 @@
 //! How fast a day of a middling cluster is simulated: 100 nodes, 20 jobs with 400 allocations, evaluations every
-//! 10 seconds.
+//! 10 seconds. And how the cost of an hour grows with the cluster: where it grows as its nodes do, as many nodes are
+//! simulated a second at each size.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -12,30 +13,32 @@ use replicator_sim::scenario::{Changes, Scenario};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// 20 jobs, each with 20 allocations at the start and a day's curve of its own; 100 nodes to begin with.
-fn day_of_a_hundred_nodes() -> Scenario {
-    let mut text = String::from(
+/// So many jobs, each with 20 allocations at the start and a day's curve of its own, and five nodes for each.
+fn cluster(jobs: u32, duration: &str) -> Scenario {
+    let (nodes, most) = (jobs * 5, jobs * 10);
+    let mut text = format!(
         r#"
-        title = "A day of 100 nodes"
+        title = "{nodes} nodes"
         seed = 1
-        duration = "1d"
+        duration = "{duration}"
         tick = "10s"
 
         [pools.workers]
-        instance = { cpu = 4000, memory = 8192 }
-        nodes = 100
+        instance = {{ cpu = 4000, memory = 8192 }}
+        nodes = {nodes}
         min = 2
-        max = 200
-        boot = { median = "75s", p95 = "120s" }
+        max = {most}
+        boot = {{ median = "75s", p95 = "120s" }}
 
         [pools.workers.meta]
         replicator_enabled = true
         replicator_region = "us-east-1"
         replicator_notification_uid = "POOL1"
-        replicator_min = 90
+        replicator_min = {least}
         "#,
+        least = nodes * 9 / 10,
     );
-    for job in 0..20 {
+    for job in 0..jobs {
         let peak = job % 24;
         let _ = write!(
             text,
@@ -65,7 +68,7 @@ fn day_of_a_hundred_nodes() -> Scenario {
 }
 
 fn simulate(criterion: &mut Criterion) {
-    let scenario = day_of_a_hundred_nodes();
+    let scenario = cluster(20, "1d");
     let outcome = run(&scenario.plan);
     assert!(outcome.record.violation.is_none() && outcome.record.evaluations > 150_000);
     let mut group = criterion.benchmark_group("simulate");
@@ -74,6 +77,15 @@ fn simulate(criterion: &mut Criterion) {
     group.bench_function("day_of_100_nodes_20_jobs_400_allocations", |bencher| {
         bencher.iter(|| black_box(run(&scenario.plan)).ended);
     });
+    group.finish();
+    let mut group = criterion.benchmark_group("hour");
+    for jobs in [20, 80, 320] {
+        let scenario = cluster(jobs, "1h");
+        group.throughput(Throughput::Elements(u64::from(jobs) * 5)).sample_size(10);
+        group.bench_function(format!("{}_nodes_{}_allocations", jobs * 5, jobs * 20), |bencher| {
+            bencher.iter(|| black_box(run(&scenario.plan)).ended);
+        });
+    }
     group.finish();
 }
 

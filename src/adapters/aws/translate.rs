@@ -25,7 +25,7 @@ pub(super) fn pool(group: &AutoScalingGroup) -> Result<PoolSnapshot, String> {
         overhaul: None,
         instances,
     };
-    pool.checked()
+    pool.check().map(|()| pool)
 }
 
 fn size(name: &str, size: Option<i32>) -> Result<u32, String> {
