@@ -90,7 +90,9 @@ fn a_plot_is_written_where_it_says_in_the_kind_that_its_name_says() {
     let png = std::fs::read(folder.path().join("spike.png")).unwrap();
     assert!(png.starts_with(b"\x89PNG") && png.len() > 20_000);
     let svg = std::fs::read_to_string(folder.path().join("out.svg")).unwrap();
-    for words in ["desired", "ready", "needed by the demand", "CPU allowed", "unmet demand", "time since the start"] {
+    for words in
+        ["desired", "ready", "whole nodes that would do", "CPU allowed", "unmet demand", "time since the start"]
+    {
         assert!(svg.contains(words), "{words}");
     }
     plotted(&["again.png"]).code(0);

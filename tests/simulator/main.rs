@@ -8,6 +8,7 @@ mod cases;
 mod command_line;
 mod contract;
 mod faults;
+mod pictures;
 mod scenarios;
 mod served;
 mod shell;

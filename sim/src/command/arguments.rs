@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 
 use super::{hunt, serve};
+use crate::show::plot::WIDTH;
 
 /// Runs Replicator's scaling core against a simulated Nomad cluster, Auto Scaling groups and Consul, replays a load
 /// scenario on them, and shows what came of it. The same scenario and seed give the same run, to the last bit.
@@ -90,6 +91,18 @@ pub(super) struct RunArguments {
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "")]
     pub(super) plot: Option<Destination>,
 
+    /// Draw these pools and groups alone, by name
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub(super) plot_only: Vec<String>,
+
+    /// How wide the picture is, in pixels
+    #[arg(long, value_name = "PIXELS", default_value_t = WIDTH, value_parser = clap::value_parser!(u32).range(480..=8000))]
+    pub(super) plot_width: u32,
+
+    /// By how much the panels are higher than usual, from 0.5 to 4
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = scale)]
+    pub(super) plot_scale: f64,
+
     /// Write the report as JSON, to standard output instead of the text if no path is given
     #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "-")]
     pub(super) json: Option<Destination>,
@@ -124,6 +137,11 @@ pub(super) struct RunArguments {
     /// KEY is the way to the value: tables by name, entries of lists by number from 0.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) set: Vec<String>,
+}
+
+fn scale(text: &str) -> Result<f64, String> {
+    let scale = text.parse::<f64>().ok().filter(|scale| (0.5..=4.0).contains(scale));
+    scale.ok_or_else(|| format!("{text:?} is no number from 0.5 to 4"))
 }
 
 /// Where an output goes.

@@ -12,8 +12,9 @@ use super::output::{open, style, tell};
 use super::progress::Progress;
 use crate::drive::run::run_watched;
 use crate::judge::Outcome;
-use crate::scenario::{Changes, Scenario};
-use crate::show::plot::{check_kind, plot, svg};
+use crate::plan::Plan;
+use crate::scenario::{Changes, Scenario, no_such};
+use crate::show::plot::{View, check_kind, plot, svg};
 use crate::show::{Listing, to_json, write_csv, write_events, write_text};
 
 /// Whether all went as expected.
@@ -30,6 +31,7 @@ pub(super) fn execute(arguments: &RunArguments) -> anyhow::Result<bool> {
         Destination::Named => Some(PathBuf::from(format!("{}.png", scenario.name()))),
         Destination::File(path) => Some(path.clone()),
     });
+    let view = view(arguments, &scenario.plan)?;
     let texts = [&arguments.json, &arguments.csv, &arguments.events].into_iter().flatten();
     for path in texts.filter_map(Destination::path).chain(picture.as_deref()) {
         check_writable(path)?;
@@ -45,14 +47,24 @@ pub(super) fn execute(arguments: &RunArguments) -> anyhow::Result<bool> {
     drop(progress);
     show(arguments, &scenario, &outcome)?;
     if let Some(path) = &picture {
-        plot(&scenario, &outcome, path).with_context(|| format!("cannot draw {}", path.display()))?;
+        plot(&scenario, &outcome, &view, path).with_context(|| format!("cannot draw {}", path.display()))?;
         tell(format_args!("plot written to {}", path.display()));
     } else if arguments.plot.is_some() {
         let mut out = open(None)?;
-        out.write_all(svg(&scenario, &outcome).context("cannot draw")?.as_bytes())?;
+        out.write_all(svg(&scenario, &outcome, &view).context("cannot draw")?.as_bytes())?;
         out.flush()?;
     }
     Ok(outcome.is_good())
+}
+
+/// What of the run is drawn: names that there are.
+fn view(arguments: &RunArguments, plan: &Plan) -> anyhow::Result<View> {
+    let pools = plan.pools.iter().map(|pool| pool.name.to_string());
+    let known: Vec<String> = pools.chain(plan.groups.iter().map(|group| group.key.to_string())).collect();
+    if let Some(unknown) = arguments.plot_only.iter().find(|name| !known.contains(name)) {
+        bail!("--plot-only: {}", no_such(unknown, "pool or group", &known));
+    }
+    Ok(View { only: arguments.plot_only.clone(), width: arguments.plot_width, scale: arguments.plot_scale })
 }
 
 /// Finds before the run that its output cannot be written. What is there already stays as it is.

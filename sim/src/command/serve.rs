@@ -8,7 +8,7 @@ use std::process::Stdio;
 use crate::judge::Outcome;
 use crate::scenario::{Changes, Scenario};
 use crate::serve::{Addresses, NomadVersion, Options, Server};
-use crate::show::plot::{check_kind, plot};
+use crate::show::plot::{View, check_kind, plot};
 use crate::show::{Listing, write_served};
 use anyhow::{Context, bail};
 use clap::Args;
@@ -252,7 +252,7 @@ fn finish(scenario: &Scenario, outcome: &Outcome, picture: Option<&Path>) -> any
     // The picture is drawn though nobody can read the report any more.
     let told = write_served(&mut out, scenario, outcome, style(Listing::Summary)).and_then(|()| out.flush());
     if let Some(path) = picture {
-        plot(scenario, outcome, path).with_context(|| format!("cannot draw {}", path.display()))?;
+        plot(scenario, outcome, &View::default(), path).with_context(|| format!("cannot draw {}", path.display()))?;
         tell(format_args!("plot written to {}", path.display()));
     }
     told?;

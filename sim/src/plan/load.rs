@@ -1,5 +1,6 @@
 //! Load: demand on a group over time, in MHz of CPU and MiB of memory.
 
+use jiff::Timestamp;
 use replicator::agent::Spoken;
 
 use crate::kernel::random::Stream;
@@ -81,6 +82,8 @@ pub struct Trace {
     pub samples: Vec<(Millis, f64)>,
     /// After how long it begins anew, if it does.
     pub period: Option<Millis>,
+    /// When its first sample was, where it has dates.
+    pub began: Option<Timestamp>,
 }
 
 impl Trace {
@@ -204,7 +207,7 @@ mod tests {
         let day = Shape::Diurnal { low: 10.0, high: 30.0, peak_at: minutes(60), period: minutes(240) };
         assert_eq!(levels(&day, &[60, 120, 180, 240, 300]), [30, 20, 10, 20, 30]);
         let samples = vec![(minutes(0), 1.0), (minutes(5), 2.0), (minutes(50), 3.0)];
-        let once = Trace { name: "t".into(), samples, period: None };
+        let once = Trace { name: "t".into(), samples, period: None, began: None };
         let trace = Shape::Trace(once.clone());
         assert_eq!(levels(&trace, &[0, 4, 5, 49, 50, 500]), [1, 1, 2, 2, 3, 3], "gaps hold the last value");
         let again = Trace { period: Some(once.length()), ..once.clone() };

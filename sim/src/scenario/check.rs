@@ -283,10 +283,10 @@ fn shape(written: Spanned<WrittenShape>, folder: &Path) -> Result<Shape, Problem
 fn trace(written: WrittenTrace, folder: &Path) -> Result<Trace, String> {
     let WrittenTrace { file, scale, column, repeat } = written;
     let column = column.unwrap_or_else(|| "value".to_owned());
-    let read = read_trace(&folder.join(&file), &column).map_err(|error| error.to_string())?;
+    let (read, began) = read_trace(&folder.join(&file), &column).map_err(|error| error.to_string())?;
     let scale = scale.map_or(1.0, |scale| scale.0);
     let samples = read.into_iter().map(|(at, value)| (at, value * scale)).collect();
-    let trace = Trace { name: file, samples, period: None };
+    let trace = Trace { name: file, samples, period: None, began };
     if repeat && trace.length() == Millis(0) {
         return Err(format!("{} has one sample only: there is nothing to repeat", trace.name));
     }

@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::ScenarioError;
 pub(crate) use names::no_such;
-pub use trace::{TraceError, read_trace};
+pub use trace::{Samples, TraceError, read_trace};
 pub use values::Span;
 
 use crate::kernel::time::Millis;

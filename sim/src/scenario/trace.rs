@@ -47,6 +47,9 @@ pub enum TraceError {
     },
 }
 
+/// Moments and values, and when the first one was, where there are dates.
+pub type Samples = (Vec<(Millis, f64)>, Option<Timestamp>);
+
 /// Reads a trace: moments since its first sample, ascending, and values. The first column is the time: a date with
 /// time (`2014-04-10 00:04:00`, RFC 3339), seconds, or milliseconds (1e11 and more). Of repeated timestamps the last row counts; rows out of order
 /// are put in order; gaps stay.
@@ -54,7 +57,7 @@ pub enum TraceError {
 /// # Errors
 ///
 /// When the file cannot be read, lacks the column, has a row that is no sample, or none at all.
-pub fn read_trace(path: &Path, column: &str) -> Result<Vec<(Millis, f64)>, TraceError> {
+pub fn read_trace(path: &Path, column: &str) -> Result<Samples, TraceError> {
     let unreadable = |source| TraceError::Unreadable { path: path.to_owned(), source };
     let text = std::fs::read(path).map_err(|error| unreadable(error.into()))?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&*text);
@@ -92,7 +95,9 @@ pub fn read_trace(path: &Path, column: &str) -> Result<Vec<(Millis, f64)>, Trace
             _ => trace.push((since, value)),
         }
     }
-    Ok(trace)
+    let dated = first_notation.is_some_and(|notation| notation != Notation::Seconds);
+    let began = Timestamp::from_millisecond(first).ok().filter(|_| dated);
+    Ok((trace, began))
 }
 
 /// The line of a row that is looked for from this byte on: blank lines before it are none of its own.
@@ -140,7 +145,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trace.csv");
         std::fs::write(&path, text).unwrap();
-        let trace = read_trace(&path, "value").map_err(|error| error.to_string())?;
+        let (trace, _) = read_trace(&path, "value").map_err(|error| error.to_string())?;
         Ok(trace.into_iter().map(|(moment, value)| (moment.0 / 1000, value)).collect())
     }
 

@@ -1,32 +1,66 @@
-//! The picture of a run: pools, what is allowed and used in them, groups and unmet demand, over one time axis.
+//! The picture of a run, for somebody who asks what happened, why, and what to change: events, pools, and each group that did
+//! something, over one time axis.
 //!
-//! - `panel`: one panel: axes, header with legend, shading, lines, marks.
-//! - `series`: what the panels show, taken from the record.
+//! - `story`: what the panels show, taken from the record; `events`: the lane of what happened.
+//! - `panel`: a panel as data; `axis`: round times and values; `draw`: onto pixels; `compact`: a smaller SVG.
 
+mod axis;
+mod compact;
+mod draw;
+mod events;
 mod panel;
-mod series;
+mod story;
 
 use std::path::Path;
 use std::sync::OnceLock;
 
+use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
 use crate::judge::Outcome;
-use crate::kernel::time::Millis;
+use crate::plan::{Plan, Shape};
 use crate::scenario::Scenario;
 
-use panel::{FONT, draw_panel};
-use series::panels;
+use axis::TimeAxis;
+use compact::compact;
+use draw::{FONT, FOOT, LEFT, RIGHT, draw_events, draw_panel, draw_times, height_of, width_of};
+use events::{Placed, ROW, happened, placed};
+use panel::Panel;
+use story::story;
 
-/// Width of a picture in pixels.
-const WIDTH: u32 = 1280;
+/// Width of a picture in pixels, where nothing is said.
+pub const WIDTH: u32 = 1280;
 /// Height of the title above all panels.
-const TITLE_HEIGHT: u32 = 58;
-/// Room for the name of the time axis below the last panel.
-const FOOT_HEIGHT: u32 = 26;
-/// Free room at the right, lest the last label of the axis is cut.
-const RIGHT_MARGIN: u32 = 26;
+const TITLE_HEIGHT: i32 = 62;
+
+/// What of a run is drawn, and how large.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// Pools and groups by name; all where it is empty.
+    pub only: Vec<String>,
+    /// Pixels.
+    pub width: u32,
+    /// By how much panels are higher than usual.
+    pub scale: f64,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self { only: vec![], width: WIDTH, scale: 1.0 }
+    }
+}
+
+impl View {
+    fn shows(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|it| it == name)
+    }
+
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "pixels of a panel")]
+    fn scaled(&self, height: u32) -> u32 {
+        (f64::from(height) * self.scale).round() as u32
+    }
+}
 
 /// Why a picture could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -50,15 +84,13 @@ pub enum PlotError {
 /// # Errors
 ///
 /// When the extension is neither, or the file cannot be written.
-pub fn plot(scenario: &Scenario, outcome: &Outcome, path: &Path) -> Result<(), PlotError> {
+pub fn plot(scenario: &Scenario, outcome: &Outcome, view: &View, path: &Path) -> Result<(), PlotError> {
     check_kind(path)?;
     load_fonts()?;
-    let panels = panels(scenario, outcome);
-    let height = TITLE_HEIGHT + FOOT_HEIGHT + panels.iter().map(|panel| panel.height).sum::<u32>();
-    let size = (WIDTH, height);
+    let picture = Picture::of(scenario, outcome, view);
     match extension(path).as_str() {
-        "svg" => draw(&SVGBackend::new(path, size).into_drawing_area(), scenario, outcome, &panels),
-        _ => draw(&BitMapBackend::new(path, size).into_drawing_area(), scenario, outcome, &panels),
+        "svg" => std::fs::write(path, picture.svg()?).map_err(|error| PlotError::Drawing(error.to_string())),
+        _ => picture.draw(&BitMapBackend::new(path, picture.size).into_drawing_area()),
     }
 }
 
@@ -67,13 +99,9 @@ pub fn plot(scenario: &Scenario, outcome: &Outcome, path: &Path) -> Result<(), P
 /// # Errors
 ///
 /// When it cannot be drawn.
-pub fn svg(scenario: &Scenario, outcome: &Outcome) -> Result<String, PlotError> {
+pub fn svg(scenario: &Scenario, outcome: &Outcome, view: &View) -> Result<String, PlotError> {
     load_fonts()?;
-    let panels = panels(scenario, outcome);
-    let height = TITLE_HEIGHT + FOOT_HEIGHT + panels.iter().map(|panel| panel.height).sum::<u32>();
-    let mut text = String::new();
-    draw(&SVGBackend::with_string(&mut text, (WIDTH, height)).into_drawing_area(), scenario, outcome, &panels)?;
-    Ok(text)
+    Picture::of(scenario, outcome, view).svg()
 }
 
 /// Whether a picture of that name can be drawn there.
@@ -98,60 +126,95 @@ fn extension(path: &Path) -> String {
     path.extension().map(|it| it.to_string_lossy().to_lowercase()).unwrap_or_default()
 }
 
-type Area<DB> = DrawingArea<DB, plotters::coord::Shift>;
-
-fn draw<DB: DrawingBackend>(
-    root: &Area<DB>,
-    scenario: &Scenario,
-    outcome: &Outcome,
-    panels: &[series::Panel],
-) -> Result<(), PlotError> {
-    root.fill(&WHITE).map_err(drawing)?;
-    let (head, mut rest) = root.split_vertically(TITLE_HEIGHT);
-    let title = (FONT, 24, FontStyle::Bold).into_font().color(&BLACK);
-    head.draw(&Text::new(scenario.plan.title.clone(), (16, 8), title)).map_err(drawing)?;
-    let subtitle = format!("{}, seed {}, digest {}", scenario.name(), scenario.plan.seed, outcome.record.digest());
-    let small = (FONT, 14).into_font().color(&RGBColor(96, 96, 96));
-    head.draw(&Text::new(subtitle, (16, 37), small)).map_err(drawing)?;
-    let axis = TimeAxis { end: scenario.plan.duration };
-    for (number, panel) in panels.iter().enumerate() {
-        let (area, below) = rest.split_vertically(panel.height);
-        let is_last = number + 1 == panels.len();
-        draw_panel(&area.margin(0, 0, 0, RIGHT_MARGIN), panel, axis, is_last).map_err(PlotError::Drawing)?;
-        rest = below;
-    }
-    root.present().map_err(drawing)
+/// A picture before it is drawn.
+struct Picture {
+    title: String,
+    made: String,
+    events: (Vec<Placed>, usize),
+    panels: Vec<Panel>,
+    quiet: Option<String>,
+    axis: TimeAxis,
+    size: (u32, u32),
 }
 
-/// The time axis of a run.
-#[derive(Debug, Clone, Copy)]
-struct TimeAxis {
-    end: Millis,
-}
-
-impl TimeAxis {
-    /// Seconds between two labels: a round number that gives about ten of them.
-    fn step(self) -> f64 {
-        const ROUND: [u64; 15] =
-            [10, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800];
-        let wanted = self.end.as_secs_f64() / 10.0;
-        let round = ROUND.iter().map(|step| *step as f64).find(|step| *step >= wanted);
-        round.unwrap_or((wanted / 86_400.0).ceil() * 86_400.0)
+impl Picture {
+    fn of(scenario: &Scenario, outcome: &Outcome, view: &View) -> Self {
+        let plan = &scenario.plan;
+        let room = i32::try_from(view.width).unwrap_or(i32::MAX) - LEFT - RIGHT;
+        let width = u32::try_from(room).unwrap_or(100).max(100);
+        let axis = TimeAxis { end: plan.duration, began: began(plan), width };
+        let events = placed(happened(plan, &outcome.record), axis, |words| width_of(words, 13));
+        let story = story(plan, outcome, view);
+        let quiet = quiet_line(&story.quiet, room);
+        let set = scenario.set.iter().map(|change| format!("set {change}"));
+        let made = [scenario.name(), format!("seed {}", plan.seed)].into_iter().chain(set);
+        let made = made.chain([format!("digest {}", outcome.record.digest())]).collect::<Vec<_>>().join(", ");
+        let mut picture =
+            Self { title: plan.title.clone(), made, events, panels: story.panels, quiet, axis, size: (0, 0) };
+        let height = picture.layout(view.width).last().copied().unwrap_or(0) + FOOT;
+        picture.size = (view.width, u32::try_from(height).unwrap_or(0));
+        picture
     }
 
-    /// `1:30`, or `2d 6:00` in a run of more than two days, or `0:00:30` in a very short one.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "labels are within the run")]
-    fn label(self, seconds: f64) -> String {
-        let seconds = seconds.max(0.0).round() as u64;
-        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
-        if self.end > Millis::secs(2 * 86_400) {
-            format!("{}d {}:{minutes:02}", hours / 24, hours % 24)
-        } else if self.step() < 60.0 {
-            format!("{hours}:{minutes:02}:{:02}", seconds % 60)
-        } else {
-            format!("{hours}:{minutes:02}")
+    /// Where the lane of events begins, each panel, and what is under the last one.
+    fn layout(&self, width: u32) -> Vec<i32> {
+        let rows = self.events.0.iter().map(|it| it.row + 1).max().unwrap_or(0);
+        let lane = if rows == 0 { 0 } else { 30 + i32::try_from(rows).unwrap_or(0) * i32::try_from(ROW).unwrap_or(0) };
+        let quiet = if self.quiet.is_some() { 18 } else { 0 };
+        let mut tops = vec![TITLE_HEIGHT + quiet];
+        tops.push(TITLE_HEIGHT + quiet + lane);
+        for panel in &self.panels {
+            tops.push(tops[tops.len() - 1] + height_of(panel, width));
         }
+        tops
     }
+
+    fn svg(&self) -> Result<String, PlotError> {
+        let mut text = String::new();
+        self.draw(&SVGBackend::with_string(&mut text, self.size).into_drawing_area())?;
+        Ok(compact(&text))
+    }
+
+    fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Result<(), PlotError> {
+        root.fill(&WHITE).map_err(drawing)?;
+        let title = (FONT, 24, FontStyle::Bold).into_font().color(&BLACK);
+        root.draw(&Text::new(self.title.clone(), (14, 8), title)).map_err(drawing)?;
+        let small = (FONT, 13).into_font().color(&RGBColor(96, 96, 96));
+        root.draw(&Text::new(self.made.clone(), (14, 38), small.clone())).map_err(drawing)?;
+        if let Some(quiet) = &self.quiet {
+            root.draw(&Text::new(quiet.clone(), (14, 56), small)).map_err(drawing)?;
+        }
+        let tops = self.layout(self.size.0);
+        if !self.events.0.is_empty() {
+            draw_events(root, &self.events.0, self.events.1, self.axis, tops[0]).map_err(drawing)?;
+        }
+        for (panel, top) in self.panels.iter().zip(&tops[1..]) {
+            draw_panel(root, panel, self.axis, *top).map_err(drawing)?;
+        }
+        draw_times(root, self.axis, tops[tops.len() - 1]).map_err(drawing)?;
+        root.present().map_err(drawing)
+    }
+}
+
+/// When the load began, where it has dates.
+fn began(plan: &Plan) -> Option<jiff::Timestamp> {
+    let shapes = plan.loads.iter().flat_map(|load| load.cpu.iter().chain(&load.memory));
+    shapes.filter_map(|shape| if let Shape::Trace(trace) = shape { trace.began } else { None }).min()
+}
+
+/// Who is left out, as far as a line holds.
+fn quiet_line(quiet: &[String], width: i32) -> Option<String> {
+    let (first, rest) = quiet.split_first()?;
+    let mut line = format!("no step, no bound, no unmet demand: {first}");
+    for (number, name) in rest.iter().enumerate() {
+        let longer = format!("{line}, {name}");
+        let more = format!(" and {} more", rest.len() - number);
+        if width_of(&format!("{longer}{more}"), 13) > width {
+            return Some(line + &more);
+        }
+        line = longer;
+    }
+    Some(line)
 }
 
 fn load_fonts() -> Result<(), PlotError> {
@@ -166,18 +229,4 @@ fn load_fonts() -> Result<(), PlotError> {
 #[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
 fn drawing<E: std::error::Error + Send + Sync>(error: DrawingAreaErrorKind<E>) -> PlotError {
     PlotError::Drawing(error.to_string())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_axis_has_round_steps() {
-        let axis = |seconds| TimeAxis { end: Millis::secs(seconds) };
-        assert_eq!((axis(7200).step(), axis(7200).label(5400.0)), (900.0, "1:30".to_owned()));
-        assert_eq!((axis(86_400).step(), axis(86_400).label(3600.0)), (10_800.0, "1:00".to_owned()));
-        assert_eq!(axis(7 * 86_400).label(108_000.0), "1d 6:00");
-        assert_eq!(axis(60).label(30.0), "0:00:30");
-    }
 }
