@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use replicator_sim::drive::run::run;
+use replicator_sim::drive::stage::Stage;
 use replicator_sim::judge::Outcome;
 use replicator_sim::scenario::{Changes, Scenario};
+use replicator_sim::show::{Listing, Paint, Style, write_served};
 
 use super::first;
 
@@ -142,4 +144,18 @@ fn oddities_are_told_while_they_last_and_not_after() {
     let odd: Vec<u64> =
         outcome.record.lines.iter().filter(|line| line.text.contains("an odd failure")).map(|line| line.at.0).collect();
     assert!(!odd.is_empty() && odd.iter().all(|at| *at <= 20 * 60_000), "{odd:?}");
+}
+
+#[test]
+fn what_a_run_did_not_come_to_is_neither_met_nor_missed() {
+    let scenario = Scenario::load(&super::shipped().join("spike.toml"), &Changes::default()).unwrap();
+    let outcome = Stage::of(&scenario.plan).end();
+    assert!(outcome.checks.len() > 3 && outcome.checks.iter().all(|check| !check.reached));
+    assert!(outcome.is_good(), "nothing was missed");
+    let style = Style { paint: Paint::Plain, width: None, actions: Listing::Summary };
+    let mut text = Vec::new();
+    write_served(&mut text, &scenario, &outcome, style).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("not reached  group.shop/front.count at 00:40:00 ≥ 16"), "{text}");
+    assert!(text.contains("not reached  run.alerts = 0, is 0 so far") && !text.contains("NOT MET"), "{text}");
 }

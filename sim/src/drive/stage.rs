@@ -162,7 +162,7 @@ impl Stage {
         record.holds.end(ended);
         consult(&self.plan, &mut record);
         let measures = measure(&self.plan, &record);
-        let checks = check(&self.plan, &record, &measures);
+        let checks = check(&self.plan, &record, &measures, ended);
         Outcome { record, measures, checks, calls, ended }
     }
 }

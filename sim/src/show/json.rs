@@ -39,6 +39,7 @@ pub fn to_json(scenario: &Scenario, outcome: &Outcome) -> Value {
             "expectation": check.expectation.to_string(),
             "measured": check.measured,
             "met": check.met,
+            "reached": check.reached,
             "line": check.expectation.line,
         })).collect::<Vec<_>>(),
         "violation": record.violation.as_ref().map(|(at, violation)| json!({

@@ -133,19 +133,22 @@ fn write_failsafe(out: &mut impl Write, outcome: &Outcome, paint: Paint) -> io::
 }
 
 fn write_checks(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome, paint: Paint) -> io::Result<()> {
-    let met = outcome.checks.iter().filter(|check| check.met).count();
+    let met = outcome.checks.iter().filter(|check| check.met && check.reached).count();
     if outcome.checks.is_empty() {
         return writeln!(out, "no expectations");
     }
     writeln!(out, "{}", paint.bold(&format!("{met} of {} expectations met", outcome.checks.len())))?;
     for check in &outcome.checks {
-        let mark = if check.met { paint.good("met   ") } else { paint.bad("NOT MET") };
-        let value = check.measured;
-        write!(out, "  {mark} {}, is {}", check.expectation, (value * 100.0).round() / 100.0)?;
-        if !check.met {
-            write!(out, "  ({}:{})", scenario.path.display(), check.expectation.line)?;
+        let value = (check.measured * 100.0).round() / 100.0;
+        match (check.reached, check.expectation.at) {
+            (false, Some(_)) => writeln!(out, "  not reached  {}", check.expectation)?,
+            (false, None) => writeln!(out, "  not reached  {}, is {value} so far", check.expectation)?,
+            (true, _) if check.met => writeln!(out, "  {} {}, is {value}", paint.good("met   "), check.expectation)?,
+            (true, _) => {
+                let (path, line) = (scenario.path.display(), check.expectation.line);
+                writeln!(out, "  {} {}, is {value}  ({path}:{line})", paint.bad("NOT MET"), check.expectation)?;
+            }
         }
-        writeln!(out)?;
     }
     Ok(())
 }
