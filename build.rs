@@ -5,8 +5,7 @@
 use std::env;
 use std::path::Path;
 use std::process::Command;
-
-use jiff::Timestamp;
+use std::time::SystemTime;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -17,14 +16,15 @@ fn main() {
         println!("cargo::rerun-if-changed={log}");
     }
     println!("cargo::rustc-env=REPLICATOR_REVISION={}", revision.as_deref().unwrap_or("unknown"));
-    println!("cargo::rustc-env=REPLICATOR_BUILT={}", built().strftime("%Y-%m-%d"));
+    println!("cargo::rustc-env=REPLICATOR_BUILT={}", built());
     println!("cargo::rustc-env=REPLICATOR_TARGET={}", env::var("TARGET").as_deref().unwrap_or("unknown"));
 }
 
-/// The date of the build, or the one that a reproducible build is told to show.
-fn built() -> Timestamp {
+/// When this is built, in seconds since 1970, or the time that a reproducible build is told to show. A date is made of it
+/// where it is shown: a crate for that would be built twice, for here and for there.
+fn built() -> u64 {
     let told = env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
-    told.and_then(|seconds| Timestamp::from_second(seconds).ok()).unwrap_or_else(Timestamp::now)
+    told.unwrap_or_else(|| SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()))
 }
 
 fn git(arguments: &[&str]) -> Option<String> {

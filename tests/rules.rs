@@ -93,15 +93,18 @@ fn every_rule_is_cited_by_code_and_by_a_test() {
 #[test]
 fn the_scenario_reference_names_every_key() {
     let reference = fs::read_to_string(root().join("book/src/scenario-reference.md")).unwrap();
-    for file in ["schema.rs", "values.rs"] {
-        let text = fs::read_to_string(root().join("sim/src/scenario").join(file)).unwrap();
-        let fields = text.lines().filter_map(|line| line.trim().strip_prefix("pub(super) ")?.split_once(": "));
+    let mut named = 0;
+    for file in ["mod.rs", "pools.rs", "jobs.rs", "loads.rs", "events.rs"] {
+        let text = fs::read_to_string(root().join("sim/src/plan/draft").join(file)).unwrap();
+        let fields = text.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split_once(": "));
         for (field, _) in fields.filter(|(field, _)| !field.contains(['(', ' '])) {
+            named += 1;
             let key = field.strip_prefix("r#").unwrap_or(field);
             let key = if key == "lasting" { "for" } else { key };
             assert!(reference.contains(&format!("`{key}`")), "the scenario reference does not name `{key}` of {file}");
         }
     }
+    assert!(named > 80, "the keys are found: {named}");
 }
 
 /// The chapters that say what is believed of answers, field by field, with the tests that show it in the last column.

@@ -54,7 +54,7 @@ fn every_case_is_in_order_in_the_end() {
         .iter()
         .filter_map(|path| {
             let scenario = Scenario::load(path, &Changes::default()).ok()?;
-            match judge(&scenario) {
+            match judge(&scenario.plan) {
                 Judged::InOrder => None,
                 Judged::NobodyLeft => Some(format!("{}: no agent is left", name(path))),
                 Judged::Found(found) => Some(format!("{}: {}", name(path), found.finding)),

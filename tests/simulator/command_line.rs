@@ -316,3 +316,36 @@ fn a_trace_that_ends_before_the_run_is_warned_of() {
     simulator().arg(&path).assert().code(0).stderr(words.clone());
     simulator().arg(&path).arg("--set=load.0.cpu.0.trace.repeat=true").assert().code(0).stderr(words.not());
 }
+
+#[test]
+fn a_demo_with_an_agent_that_has_no_provider_says_so_at_its_end() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempdir().unwrap();
+    let agent = folder.path().join("replicator");
+    let words = "WARN pool workers: this build has no provider aws: it was built without the feature `aws`";
+    std::fs::write(&agent, format!("#!/bin/sh\necho '{words}' >&2\n")).unwrap();
+    std::fs::set_permissions(&agent, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let demo = |agent: &std::path::Path| {
+        let mut command = simulator();
+        command.arg("demo").arg("--replicator").arg(agent).arg("--plot").arg(folder.path().join("demo.png"));
+        command.assert().success()
+    };
+    demo(&agent)
+        .stdout(predicate::str::contains(words).and(predicate::str::contains("the agent ended")))
+        .stderr(predicate::str::contains("was built without AWS, and left the pools alone; with it: cargo build"));
+    std::fs::write(&agent, "#!/bin/sh\necho ok >&2\n").unwrap();
+    demo(&agent).stderr(predicate::str::contains("without AWS").not());
+}
+
+#[test]
+fn an_output_that_is_a_pipe_is_written_once() {
+    let folder = tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read_to_string(pipe).unwrap()
+    });
+    simulator().arg(shipped().join("drain.toml")).arg("--json").arg(&pipe).assert().success();
+    assert!(reader.join().unwrap().contains("\"digest\""));
+}

@@ -1,10 +1,12 @@
 //! What the simulated cluster does by itself, with no agent in it: what the scheduler refuses, and what people do.
 
 use std::path::Path;
+use std::time::Duration;
 
 use replicator_sim::drive::run::run;
 use replicator_sim::drive::stage::Stage;
 use replicator_sim::judge::Outcome;
+use replicator_sim::plan::draft::{Draft, Group, Job, Load, Pool, Shape, Size, Task};
 use replicator_sim::scenario::{Changes, Scenario};
 use replicator_sim::show::{Listing, Paint, Style, write_served};
 
@@ -158,4 +160,38 @@ fn what_a_run_did_not_come_to_is_neither_met_nor_missed() {
     let text = String::from_utf8(text).unwrap();
     assert!(text.contains("not reached  group.shop/front.count at 00:40:00 ≥ 16"), "{text}");
     assert!(text.contains("not reached  run.alerts = 0, is 0 so far") && !text.contains("NOT MET"), "{text}");
+}
+
+/// Two allocations of 1000 MHz each that must stay apart, on nodes of 4000 MHz, under a load of this many MHz; they are to be
+/// scaled out above 150 % of what they ask for.
+fn apart(hard: bool, load: f64) -> Outcome {
+    let task = Task { cpu_hard_limit: Some(hard), ..Task::new(1000, 100) };
+    let neighbour = Task { idle_cpu: 2000, ..Task::new(2000, 100) };
+    let mut group =
+        Group::new(2, task).scaled(2, 3).meta("replicator_scaleout_cpu", 150).meta("replicator_scalein_cpu", 5);
+    group = group.meta("replicator_scaleout_mem", 90).meta("replicator_scalein_mem", 0);
+    group.distinct_hosts = true;
+    let draft = Draft::new("Limits", Duration::from_secs(1800))
+        .pool("workers", Pool::new(Size::of(4000, 8192), 3))
+        .job("web", Job::service("g", group))
+        .job("busy", Job::service("g", Group { distinct_hosts: true, ..Group::new(1, neighbour) }))
+        .load(Load::cpu("web/g", [Shape::Constant(load)]));
+    run(&draft.plan().unwrap())
+}
+
+#[test]
+fn a_soft_limit_gives_what_the_node_has_left_and_a_hard_one_does_not() {
+    let unmet = |outcome: &Outcome| outcome.record.groups[1][30].unmet_cpu;
+    let (hard, soft) = (apart(true, 2600.0), apart(false, 2600.0));
+    assert_eq!(unmet(&hard), 600.0);
+    assert_eq!(unmet(&soft), 0.0);
+    assert!(hard.record.actions.is_empty(), "no more than 100 % is ever seen of them");
+    assert!(soft.record.actions.is_empty(), "130 % is not above 150 %");
+    let soft = apart(false, 4000.0);
+    assert_eq!(soft.record.actions.len(), 1, "200 % is");
+    assert!(soft.record.groups[1].iter().all(|sample| sample.unmet_cpu == 0.0), "two nodes have 6000 MHz left");
+    let much = apart(false, 30_000.0);
+    let last = much.record.groups[1].last().unwrap();
+    // Three nodes of 4000 MHz, less the 2000 MHz that the neighbour uses on one of them.
+    assert_eq!((last.serving, last.unmet_cpu.round()), (3, 20_000.0));
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use anyhow::bail;
 
 use super::output::{open, width};
-use crate::scenario::no_such;
+use crate::plan::no_such;
 
 const BOOK: &str = include_str!("../../../book/src/rules.md");
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::scenario::{Changes, Scenario};
-use crate::search::hunt::{Finding, Found, Judged, Told, judge, scenario, scenario_text};
+use crate::scenario::{Changes, Scenario, write};
+use crate::search::hunt::{Finding, Found, Judged, Told, judge, make};
 use crate::show::LAST_LINES;
 
-use super::output::open;
+use super::output::{open, warn};
 use super::progress::Countdown;
 
 /// Make up scenarios from seeds, run them, and report what must not happen
@@ -47,7 +47,7 @@ pub(super) fn hunt(arguments: &HuntArguments) -> anyhow::Result<bool> {
     let told = if arguments.odd { Told::Oddities } else { Told::Truth };
     if arguments.print {
         let mut out = open(None)?;
-        write!(out, "{}", scenario_text(arguments.seed, told))?;
+        write!(out, "{}", write(&make(arguments.seed, told))?)?;
         out.flush()?;
         return Ok(true);
     }
@@ -55,7 +55,9 @@ pub(super) fn hunt(arguments: &HuntArguments) -> anyhow::Result<bool> {
 }
 
 fn judge_file(path: &Path) -> anyhow::Result<bool> {
-    let judged = judge(&Scenario::load(path, &Changes::default())?);
+    let scenario = Scenario::load(path, &Changes::default())?;
+    warn(&scenario);
+    let judged = judge(&scenario.plan);
     let mut out = open(None)?;
     match &judged {
         Judged::Found(Found { finding, log }) => {
@@ -78,7 +80,7 @@ fn campaign(arguments: &HuntArguments, told: Told) -> anyhow::Result<bool> {
     let mut kinds: BTreeMap<String, u64> = BTreeMap::new();
     let mut nobody_left = 0;
     for seed in (arguments.seed..).take(usize::try_from(arguments.runs).unwrap_or(usize::MAX)) {
-        match judge(&scenario(seed, told)?) {
+        match judge(&make(seed, told).plan()?) {
             Judged::InOrder => {}
             Judged::NobodyLeft => nobody_left += 1,
             Judged::Found(Found { finding, .. }) => {

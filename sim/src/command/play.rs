@@ -1,6 +1,5 @@
 //! Running a scenario, and showing what came of it.
 
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -8,12 +7,12 @@ use anyhow::{Context, bail};
 
 use super::arguments::{Destination, RunArguments};
 use super::crash::crash;
-use super::output::{open, style, tell};
+use super::output::{check_writable, open, style, tell, warn};
 use super::progress::Progress;
 use crate::drive::run::run_watched;
 use crate::judge::Outcome;
-use crate::plan::Plan;
-use crate::scenario::{Changes, Scenario, no_such};
+use crate::plan::{Plan, no_such};
+use crate::scenario::{Changes, Scenario};
 use crate::show::plot::{View, check_kind, plot, svg};
 use crate::show::{Listing, to_json, write_csv, write_events, write_text};
 
@@ -36,9 +35,7 @@ pub(super) fn execute(arguments: &RunArguments) -> anyhow::Result<bool> {
     for path in texts.filter_map(Destination::path).chain(picture.as_deref()) {
         check_writable(path)?;
     }
-    for warning in scenario.warnings() {
-        tell(format_args!("warning: {warning}"));
-    }
+    warn(&scenario);
     if let Some(limit) = arguments.crash {
         return crash(&scenario, limit);
     }
@@ -65,17 +62,6 @@ fn view(arguments: &RunArguments, plan: &Plan) -> anyhow::Result<View> {
         bail!("--plot-only: {}", no_such(unknown, "pool or group", &known));
     }
     Ok(View { only: arguments.plot_only.clone(), width: arguments.plot_width, scale: arguments.plot_scale })
-}
-
-/// Finds before the run that its output cannot be written. What is there already stays as it is.
-fn check_writable(path: &Path) -> anyhow::Result<()> {
-    let is_new = !path.exists();
-    let opened = OpenOptions::new().append(true).create(true).open(path);
-    opened.with_context(|| format!("cannot write {}; nothing was run", path.display()))?;
-    if is_new {
-        std::fs::remove_file(path).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
 }
 
 fn show(arguments: &RunArguments, scenario: &Scenario, outcome: &Outcome) -> anyhow::Result<()> {

@@ -1,5 +1,6 @@
 //! `replicator-sim serve` and `replicator-sim demo`.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::output::{style, tell};
+use super::output::{check_writable, style, tell, warn};
 use super::progress::Progress;
 
 /// The scenario of the demonstration.
@@ -106,9 +107,9 @@ struct Common {
 
 impl Common {
     fn check(&self) -> anyhow::Result<()> {
-        self.plot
-            .as_deref()
-            .map_or(Ok(()), |path| check_kind(path).with_context(|| format!("cannot draw {}", path.display())))
+        let Some(path) = &self.plot else { return Ok(()) };
+        check_kind(path).with_context(|| format!("cannot draw {}", path.display()))?;
+        check_writable(path)
     }
 
     fn changes(&self) -> Changes {
@@ -121,6 +122,7 @@ pub(super) fn serve(arguments: &ServeArguments) -> anyhow::Result<bool> {
     let common = &arguments.common;
     common.check()?;
     let scenario = Scenario::load(&arguments.scenario, &common.changes())?;
+    warn(&scenario);
     let options = Options {
         speed: common.speed,
         nomad_port: arguments.nomad_port,
@@ -150,7 +152,11 @@ pub(super) fn demo(arguments: &DemoArguments) -> anyhow::Result<bool> {
         Some(path) => Scenario::load(path, &common.changes())?,
         None => Scenario::parse(DEMO, Path::new("demo.toml"), &common.changes())?,
     };
+    warn(&scenario);
+    let picture = common.plot.clone().unwrap_or_else(|| PathBuf::from(format!("{}.png", scenario.name())));
+    check_writable(&picture)?;
     let binary = agent_binary(arguments.replicator.as_deref())?;
+    let lacks_provider = Cell::new(false);
     let outcome = runtime()?.block_on(async {
         let options = Options { speed: common.speed, ..Options::default() };
         let server = Server::bind(&scenario, options).await?;
@@ -162,7 +168,7 @@ pub(super) fn demo(arguments: &DemoArguments) -> anyhow::Result<bool> {
             tokio::select! {
                 () = interrupted() => {}
                 // What it said last is the reason why it ended.
-                (status, ()) = async { tokio::join!(agent.wait(), show(lines)) } => {
+                (status, ()) = async { tokio::join!(agent.wait(), show(lines, &lacks_provider)) } => {
                     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
                     writeln!(std::io::stdout(), "the agent ended: {status}").ok();
                 }
@@ -173,14 +179,24 @@ pub(super) fn demo(arguments: &DemoArguments) -> anyhow::Result<bool> {
         anyhow::Ok(outcome)
     })?;
     writeln!(std::io::stdout())?;
-    let picture = common.plot.clone().unwrap_or_else(|| PathBuf::from(format!("{}.png", scenario.name())));
-    finish(&scenario, &outcome, Some(&picture))
+    let good = finish(&scenario, &outcome, Some(&picture))?;
+    if lacks_provider.get() {
+        tell(format_args!(
+            "the agent {} was built without AWS, and left the pools alone; with it: cargo build --release",
+            binary.display()
+        ));
+    }
+    Ok(good)
 }
 
+/// In these words an agent tells that it was built without the provider of a pool.
+const LACKS_PROVIDER: &str = "this build has no provider";
+
 /// Shows what the agent says. When nobody reads it any more, it is read all the same, so that the agent goes on.
-async fn show(lines: Option<Lines<BufReader<ChildStderr>>>) {
+async fn show(lines: Option<Lines<BufReader<ChildStderr>>>, lacks_provider: &Cell<bool>) {
     let Some(mut lines) = lines else { return };
     while let Ok(Some(line)) = lines.next_line().await {
+        lacks_provider.set(lacks_provider.get() || line.contains(LACKS_PROVIDER));
         writeln!(std::io::stdout(), "{line}").ok();
     }
 }

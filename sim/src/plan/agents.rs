@@ -1,6 +1,6 @@
 //! The agents of a run, and what they are told beside the truth.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::kernel::time::Millis;
 
@@ -38,7 +38,7 @@ pub struct OddPlan {
 }
 
 /// A way in which an answer is not the truth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OddKind {
     /// A number is 0.

@@ -1,9 +1,9 @@
 //! What goes wrong in a run, and what people do.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// On or off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Toggle {
     /// On.

@@ -11,8 +11,8 @@ pub struct Expectation {
     pub at: Option<Millis>,
     /// Within what.
     pub limit: Limit,
-    /// Its line in the scenario.
-    pub line: usize,
+    /// Its line in the scenario, where it is one of a file.
+    pub line: Option<usize>,
 }
 
 /// The limits of an expectation.

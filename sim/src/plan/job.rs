@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use replicator::domain::{GroupKey, JobKey, Meta, Resources};
 use replicator::policy::GroupPolicy;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::delay::Delay;
 use crate::kernel::time::Millis;
@@ -115,6 +115,8 @@ pub struct TaskPlan {
     pub cores: u32,
     /// What it asks for, MiB.
     pub memory: u32,
+    /// Whether it can have no more CPU than it asks for, rather than what its node has left as well.
+    pub cpu_hard_limit: bool,
     /// What it uses without load, MHz.
     pub idle_cpu: u32,
     /// What it uses without load, MiB.
@@ -131,7 +133,7 @@ pub struct Update {
 }
 
 /// How a constraint compares what a node has with what is asked for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Operator {
     /// The same text.
     #[default]

@@ -1,12 +1,15 @@
-//! The nouns of a run: what a cluster is, what load it gets, what goes wrong and what is expected.
+//! The nouns of a run: what a cluster is, what load it gets, what goes wrong and what is expected. A [`draft`] is how
+//! somebody writes them.
 
 mod agents;
 mod delay;
+pub mod draft;
 mod event;
 mod expectation;
 mod job;
 mod load;
 pub(crate) mod measures;
+mod names;
 mod pool;
 
 pub(crate) use agents::agent_name;
@@ -17,6 +20,7 @@ pub use expectation::{Expectation, Limit};
 pub use job::{Constraint, GroupPlan, JobPlan, Operator, ScalingBlock, TaskPlan, Update, Wants};
 pub(crate) use load::demand;
 pub use load::{GroupLoad, Shape, Trace};
+pub(crate) use names::{nearest, no_such};
 pub use pool::{PolicyHome, PoolPlan};
 
 use crate::kernel::time::Millis;

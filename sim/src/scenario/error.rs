@@ -31,28 +31,11 @@ pub enum ScenarioError {
     },
 }
 
-/// What is wrong with a scenario, and where.
-#[derive(Debug, Clone)]
-pub(super) struct Problem {
-    pub(super) span: Option<Range<usize>>,
-    pub(super) message: String,
-}
-
-impl Problem {
-    pub(super) fn at(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { span: Some(span), message: message.into() }
-    }
-
-    pub(super) fn anywhere(message: impl Into<String>) -> Self {
-        Self { span: None, message: message.into() }
-    }
-}
-
 impl ScenarioError {
-    pub(super) fn at(path: &Path, text: &str, problem: Problem) -> Self {
+    pub(super) fn at(path: &Path, text: &str, span: Option<Range<usize>>, message: &str) -> Self {
         let mut report = String::new();
-        let message = problem.message.trim_end();
-        let Some(span) = problem.span else {
+        let message = message.trim_end();
+        let Some(span) = span else {
             return Self::Invalid { report: format!("{}: {message}", path.display()) };
         };
         let start = floor_boundary(text, span.start);

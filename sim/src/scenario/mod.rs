@@ -1,32 +1,21 @@
-//! Scenario files: TOML that says what the cluster is, what load it gets, what goes wrong and what is expected.
+//! Scenario files: TOML that says what the cluster is, what load it gets, what goes wrong and what is expected. What a file
+//! says is a [draft](crate::plan::draft), which says itself what it means; here is what is of text alone.
 //!
-//! - `schema`: the file's keys, as they are written.
-//! - `values`: values with their own notation: spans, distributions, shapes of load.
-//! - `check`: what the file means as a whole; impossible values are found here.
-//! - `jobs`: the same of jobs, groups and tasks.
-//! - `events`: what happens, with the names in it resolved.
+//! - `text`: reading it, writing it, and where in it something is.
 //! - `error`: errors that point at the line.
-//! - `names`: what somebody may have meant.
 //! - `overrides`: `--set KEY=VALUE`.
 
-mod check;
 mod error;
-mod events;
-mod jobs;
-mod names;
 mod overrides;
-mod schema;
-mod trace;
-mod values;
+mod text;
 
 use std::path::{Path, PathBuf};
 
 pub use error::ScenarioError;
-pub(crate) use names::no_such;
-pub use trace::{Samples, TraceError, read_trace};
-pub use values::Span;
+pub use text::write;
 
 use crate::kernel::time::Millis;
+use crate::plan::draft::Problem;
 use crate::plan::{Plan, Shape};
 
 /// A scenario that was read and checked: everything that a run needs, beside the seed that may override its own.
@@ -76,13 +65,14 @@ impl Scenario {
     /// As [`Scenario::load`].
     pub fn parse(text: &str, path: &Path, changes: &Changes) -> Result<Self, ScenarioError> {
         let text = overrides::apply(text, path, &changes.set)?;
-        let at = |problem| ScenarioError::at(path, &text, problem);
-        let file = schema::parse(&text).map_err(at)?;
+        let draft = text::read(&text).map_err(|(span, message)| ScenarioError::at(path, &text, span, &message))?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        let mut plan = check::check(file, folder).map_err(at)?;
-        check::expected(&plan).map_err(at)?;
-        for expectation in &mut plan.expectations {
-            expectation.line = text[..expectation.line].matches('\n').count() + 1;
+        let mut plan = draft.plan_beside(folder).map_err(|Problem { path: within, message }| {
+            ScenarioError::at(path, &text, text::place(&text, &within), &message)
+        })?;
+        for (number, expectation) in plan.expectations.iter_mut().enumerate() {
+            let place = text::place(&text, &["expect", &number.to_string(), "measure"].map(str::to_owned));
+            expectation.line = place.map(|place| text[..place.start].matches('\n').count() + 1);
         }
         if let Some(seed) = changes.seed {
             plan.seed = seed;

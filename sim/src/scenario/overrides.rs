@@ -3,19 +3,19 @@
 
 use std::path::Path;
 
-use toml_edit::{DocumentMut, Item, Table, Value};
+use toml_edit::{Array, ArrayOfTables, DocumentMut, Item, Table, Value};
 
-use super::error::{Problem, ScenarioError};
-use super::names::no_such;
+use super::error::ScenarioError;
+use crate::plan::no_such;
 
 /// The text with all changes made.
 pub(super) fn apply(text: &str, path: &Path, changes: &[String]) -> Result<String, ScenarioError> {
     if changes.is_empty() {
         return Ok(text.to_owned());
     }
-    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| {
-        ScenarioError::at(path, text, Problem { span: error.span(), message: error.message().to_owned() })
-    })?;
+    let mut document: DocumentMut = text
+        .parse()
+        .map_err(|error: toml_edit::TomlError| ScenarioError::at(path, text, error.span(), error.message()))?;
     for change in changes {
         set(&mut document, change).map_err(|problem| ScenarioError::BadChange { change: change.clone(), problem })?;
     }
@@ -74,7 +74,8 @@ fn descend<'i>(item: &'i mut Item, part: &str) -> Result<&'i mut Item, String> {
         return Err(format!("there is nothing to set at {part:?}"));
     }
     let index: usize = part.parse().map_err(|_| format!("{part:?} should be an index, counted from 0"))?;
-    item.get_mut(index).ok_or_else(|| format!("there is no entry {index}"))
+    let count = item.as_array().map_or_else(|| item.as_array_of_tables().map_or(0, ArrayOfTables::len), Array::len);
+    item.get_mut(index).ok_or_else(|| format!("there is no entry {index}: there are {count}, counted from 0"))
 }
 
 #[cfg(test)]

@@ -145,8 +145,14 @@ fn write_checks(out: &mut impl Write, scenario: &Scenario, outcome: &Outcome, pa
             (false, None) => writeln!(out, "  not reached  {}, is {value} so far", check.expectation)?,
             (true, _) if check.met => writeln!(out, "  {} {}, is {value}", paint.good("met   "), check.expectation)?,
             (true, _) => {
-                let (path, line) = (scenario.path.display(), check.expectation.line);
-                writeln!(out, "  {} {}, is {value}  ({path}:{line})", paint.bad("NOT MET"), check.expectation)?;
+                let place = check.expectation.line.map(|line| format!("  ({}:{line})", scenario.path.display()));
+                writeln!(
+                    out,
+                    "  {} {}, is {value}{}",
+                    paint.bad("NOT MET"),
+                    check.expectation,
+                    place.unwrap_or_default()
+                )?;
             }
         }
     }

@@ -68,7 +68,7 @@ impl World {
             needed: self.needed_allocations(group),
             demand_cpu: demand.cpu_mhz,
             demand_memory: demand.memory_mib,
-            unmet_cpu: (demand.cpu_mhz - serving * ask.cpu.0 as f64).max(0.0),
+            unmet_cpu: self.unmet_cpu(group),
             unmet_memory: (demand.memory_mib - serving * ask.memory.0 as f64).max(0.0),
         }
     }

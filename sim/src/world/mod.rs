@@ -4,7 +4,7 @@
 //! - `nomad`: its tables; `allocations`, `nodes`: their lives; `evaluations`: why a job is looked at, and what came of it;
 //!   `scheduler`: placement and reconciling; `classes`: nodes that are alike to it; `fitting`: what placement asks beside amounts; `rollout`: deployments; `drain`: draining nodes; `orders`: what is asked of
 //!   it from outside; `stream`: its event stream; `listed`: the tables as the core's domain types.
-//! - `load`: demand; `usage`: what it makes tasks use; `calendar`: wall time.
+//! - `load`: demand; `usage`: what it makes tasks use, `shares` where they share a node's CPU; `calendar`: wall time.
 //! - `cloud`: Auto Scaling groups and instances.
 //! - `consul`: sessions, locks, keys.
 //! - `faults`: what the scenario's events do, `hands` those of people; `crash`: killing the leader at a call of its own.
@@ -36,6 +36,7 @@ mod ports;
 mod rollout;
 mod scheduler;
 mod settled;
+mod shares;
 mod sight;
 mod stream;
 mod usage;

@@ -8,7 +8,7 @@ use replicator::domain::{Eligibility, Holdings, JobKind};
 
 use super::World;
 use crate::kernel::random::Streams;
-use crate::search::hunt::{Told, scenario};
+use crate::search::hunt::{Told, make};
 
 /// How many states are compared.
 const STATES: usize = 10_000;
@@ -90,7 +90,7 @@ fn p31_where_the_core_says_that_work_fits_the_scheduler_finds_a_place() {
         if states == STATES {
             break;
         }
-        let plan = Rc::new(scenario(seed, Told::Truth).expect("a scenario").plan);
+        let plan = Rc::new(make(seed, Told::Truth).plan().expect("a plan"));
         let mut world = World::new(&plan);
         for _ in 0..OF_ONE_WORLD {
             for _ in 0..random.within(0..APART) {

@@ -24,10 +24,10 @@ struct Answered {
 }
 
 /// What was worked out already for the allocations of one answer: those that take load use the same, and so do those that do
-/// not.
+/// not. Where the CPU that is idle is shared, those of one node do.
 #[derive(Default)]
 struct Alike {
-    found: Vec<((usize, bool, bool), Arc<AllocationStats>)>,
+    found: Vec<((usize, bool, bool, Option<usize>), Arc<AllocationStats>)>,
 }
 
 /// As a client shows a task that it does not measure.
@@ -79,7 +79,7 @@ impl World {
         if !reachable || it.client != ClientStatus::Running {
             return Err(error(ErrorKind::Unreachable, "the client does not answer"));
         }
-        let kind = (it.group, it.serving, self.is_collected(number));
+        let kind = (it.group, it.serving, self.is_collected(number), self.is_soft(it.group).then_some(it.node));
         if let Some((_, found)) = alike.found.iter().find(|(other, _)| *other == kind) {
             return Ok(found.clone());
         }
@@ -94,22 +94,27 @@ impl World {
     }
 
     /// What the tasks of an allocation use now: an equal share of the demand on its group if it takes load, shared
-    /// among its tasks by what they ask for; at least what the task uses idle, at most what it asks for.
+    /// among its tasks by what they ask for; at least what the task uses idle, at most what it asks for, or of CPU what its
+    /// node has left where its limit is soft.
     pub(super) fn statistics(&self, allocation: usize) -> AllocationStats {
         let it = &self.nomad.allocations[allocation];
         let plan = &self.plan.groups[it.group];
         let (demand, ask) = (self.load.demands[it.group], self.load.asks[it.group]);
         let serving = if it.serving { f64::from(self.nomad.groups[it.group].serving.max(1)) } else { f64::INFINITY };
-        let cpu_share = demand.cpu_mhz / serving / ask.cpu.0 as f64;
+        let cpu_share = self.wanted_cpu(allocation);
+        let limit = if self.is_soft(it.group) { self.soft_limit(it.node) } else { 1.0 };
         let memory_share = demand.memory_mib / serving / ask.memory.0 as f64;
         let tasks = plan.tasks.iter().map(|task| {
-            let used = |share: f64, ask: u32, idle: u32| (share * f64::from(ask)).max(idle.into()).min(ask.into());
-            let memory = used(memory_share, task.memory, task.idle_memory) * BYTES_PER_MIB;
+            let used = |share: f64, ask: u32, idle: u32, limit: f64| {
+                (share * f64::from(ask)).max(idle.into()).min(f64::from(ask) * limit)
+            };
+            let memory = used(memory_share, task.memory, task.idle_memory, 1.0) * BYTES_PER_MIB;
+            let limit = if task.cpu_hard_limit { 1.0 } else { limit };
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bytes of a task fit")]
             let rss = Some(memory as u64);
             TaskUsage {
                 task: task.name.clone(),
-                cpu_mhz: Some(used(cpu_share, task.cpu, task.idle_cpu)),
+                cpu_mhz: Some(used(cpu_share, task.cpu, task.idle_cpu, limit)),
                 memory: MemoryStats { rss, usage: None },
                 unmeasured: None,
             }

@@ -1,13 +1,21 @@
 //! What happens in a scenario that is made up.
 
-use super::draft::{Draft, Feature, TROUBLE};
+use super::making::{Feature, Making, TROUBLE, seconds, small};
+use crate::plan::Toggle;
+use crate::plan::draft::{
+    ClockJump, Event, Failsafe, KillNode, KillZone, NodeMeta, OddNode, OfPool, OneNode, SetCount, SetDesired,
+    SetEligibility, Yes,
+};
 
 /// The most events.
 const MOST: u64 = 9;
 
-pub(super) fn write(draft: &mut Draft) {
-    let writers: Vec<fn(&mut Draft) -> String> = [
-        (Feature::Outages, outage as fn(&mut Draft) -> String),
+/// Says what happens in an event.
+type Writer = fn(&mut Making, &mut Event);
+
+pub(super) fn make(making: &mut Making) {
+    let writers: Vec<Writer> = [
+        (Feature::Outages, outage as Writer),
         (Feature::DyingNodes, dying_nodes),
         (Feature::DyingAgents, dying_agent),
         (Feature::Clocks, clock),
@@ -16,114 +24,124 @@ pub(super) fn write(draft: &mut Draft) {
         (Feature::People, people),
     ]
     .into_iter()
-    .filter(|(feature, _)| draft.has(*feature))
+    .filter(|(feature, _)| making.has(*feature))
     .map(|(_, writer)| writer)
     .collect();
-    for _ in 0..draft.dice.within(0..MOST) {
-        let Some(writer) = draft.dice.pick(&writers).copied() else { return };
-        let at = draft.dice.within(0..TROUBLE * 60 - 10);
-        let lasts = draft.one_of(60, &[10, 400, 2000]).min(TROUBLE * 60 - at);
-        let what = writer(draft);
-        draft.line(format_args!("[[event]]\nat = \"{at}s\"\nfor = \"{lasts}s\"\n{what}\n"));
+    for _ in 0..making.dice.within(0..MOST) {
+        let Some(writer) = making.dice.pick(&writers).copied() else { return };
+        let at = making.dice.within(0..TROUBLE * 60 - 10);
+        let lasts = making.one_of(60, &[10, 400, 2000]).min(TROUBLE * 60 - at);
+        let mut event = Event { at: seconds(at), lasting: Some(seconds(lasts)), ..Event::default() };
+        writer(making, &mut event);
+        making.draft.event.push(event);
     }
 }
 
-fn pool(draft: &mut Draft) -> usize {
-    usize::try_from(draft.dice.within(0..draft.pools.len() as u64)).unwrap_or(0)
+/// The number of one of the pools.
+fn number(making: &mut Making) -> usize {
+    usize::try_from(making.dice.within(0..making.pools.len() as u64)).unwrap_or(0)
 }
 
-fn group(draft: &mut Draft) -> (String, u64) {
-    let number = usize::try_from(draft.dice.within(0..draft.groups.len() as u64)).unwrap_or(0);
-    let group = &draft.groups[number];
+/// The name of one of the pools.
+fn pool(making: &mut Making) -> String {
+    let number = number(making);
+    making.pools[number].name.to_owned()
+}
+
+/// The name of one of the groups, and its count.
+fn group(making: &mut Making) -> (String, u64) {
+    let number = usize::try_from(making.dice.within(0..making.groups.len() as u64)).unwrap_or(0);
+    let group = &making.groups[number];
     (group.name.clone(), group.count)
 }
 
-fn outage(draft: &mut Draft) -> String {
-    match draft.dice.within(0..5) {
-        0 => "consul_outage = true".to_owned(),
-        1 => "cloud_outage = true".to_owned(),
-        2 => format!("statistics_outage = \"{}\"", group(draft).0),
-        3 => {
-            let pool = pool(draft);
-            format!("no_statistics = \"{}\"", draft.pools[pool].name)
-        }
-        _ => "nomad_outage = true".to_owned(),
+fn outage(making: &mut Making, event: &mut Event) {
+    match making.dice.within(0..5) {
+        0 => event.consul_outage = Some(Yes),
+        1 => event.cloud_outage = Some(Yes),
+        2 => event.statistics_outage = Some(group(making).0),
+        3 => event.no_statistics = Some(pool(making)),
+        _ => event.nomad_outage = Some(Yes),
     }
 }
 
-fn dying_nodes(draft: &mut Draft) -> String {
-    let of = pool(draft);
-    let (name, zones) = (draft.pools[of].name, draft.pools[of].zones.clone());
-    if draft.dice.chance(0.3) {
-        let zone = draft.dice.pick(&zones).copied().unwrap_or("a");
-        return format!("kill_zone = {{ pool = \"{name}\", zone = \"{zone}\" }}");
+fn dying_nodes(making: &mut Making, event: &mut Event) {
+    let of = number(making);
+    let (pool, zones) = (making.pools[of].name.to_owned(), making.pools[of].zones.clone());
+    if making.dice.chance(0.3) {
+        let zone = making.dice.pick(&zones).copied().unwrap_or("a").to_owned();
+        event.kill_zone = Some(KillZone { pool, zone });
+    } else {
+        event.kill_node = Some(KillNode { pool, count: Some(making.number(1..4)) });
     }
-    format!("kill_node = {{ pool = \"{name}\", count = {} }}", draft.dice.within(1..4))
 }
 
-fn agent(draft: &mut Draft) -> String {
-    if draft.dice.chance(0.6) { "leader".to_owned() } else { format!("agent-{}", draft.dice.within(0..draft.agents)) }
+fn agent(making: &mut Making) -> String {
+    if making.dice.chance(0.6) {
+        "leader".to_owned()
+    } else {
+        format!("agent-{}", making.dice.within(0..making.agents))
+    }
 }
 
-fn dying_agent(draft: &mut Draft) -> String {
-    let what = draft.one_of("kill_agent", &["stop_agent", "destroy_session"]);
-    format!("{what} = \"{}\"", agent(draft))
+fn dying_agent(making: &mut Making, event: &mut Event) {
+    let what = making.one_of(0, &[1, 2]);
+    let agent = Some(agent(making));
+    match what {
+        0 => event.kill_agent = agent,
+        1 => event.stop_agent = agent,
+        _ => event.destroy_session = agent,
+    }
 }
 
-fn clock(draft: &mut Draft) -> String {
-    let way = draft.one_of("ahead", &["back"]);
-    let seconds = draft.one_of(30, &[5, 600, 7200]);
+fn clock(making: &mut Making, event: &mut Event) {
+    let is_ahead = making.one_of(true, &[false]);
+    let by = Some(seconds(making.one_of(30, &[5, 600, 7200])));
     // The leader may be another by the time the clock is set back.
-    let agent = draft.dice.within(0..draft.agents);
-    format!("clock_jump = {{ agent = \"agent-{agent}\", {way} = \"{seconds}s\" }}")
+    let agent = format!("agent-{}", making.dice.within(0..making.agents));
+    let (ahead, back) = if is_ahead { (by, None) } else { (None, by) };
+    event.clock_jump = Some(ClockJump { agent, ahead, back });
 }
 
-fn cloud_trouble(draft: &mut Draft) -> String {
-    let of = pool(draft);
-    let name = draft.pools[of].name;
-    match draft.dice.within(0..5) {
-        0 => format!("no_capacity = \"{name}\""),
-        1 => format!("never_join = \"{name}\""),
-        2 => format!("protect = \"{name}\""),
-        3 => format!("standby = {{ pool = \"{name}\" }}"),
-        _ => format!("detach_instance = {{ pool = \"{name}\" }}"),
+fn cloud_trouble(making: &mut Making, event: &mut Event) {
+    let pool = pool(making);
+    match making.dice.within(0..5) {
+        0 => event.no_capacity = Some(pool),
+        1 => event.never_join = Some(pool),
+        2 => event.protect = Some(pool),
+        3 => event.standby = Some(OfPool { pool }),
+        _ => event.detach_instance = Some(OfPool { pool }),
     }
 }
 
-fn node_trouble(draft: &mut Draft) -> String {
-    let of = pool(draft);
-    let (name, nodes) = (draft.pools[of].name, draft.pools[of].nodes);
-    let node = draft.dice.within(0..nodes);
-    match draft.dice.within(0..6) {
-        0 => {
-            let eligible = draft.dice.chance(0.3);
-            format!("set_eligibility = {{ pool = \"{name}\", node = {node}, eligible = {eligible} }}")
-        }
-        1 => format!("drain_node = {{ pool = \"{name}\", node = {node} }}"),
-        4 => format!("silence_node = {{ pool = \"{name}\", node = {node} }}"),
-        2 => format!("cancel_drain = {{ pool = \"{name}\" }}"),
-        3 => {
-            let cpu = draft.one_of(0, &[500, 100_000]);
-            format!("odd_node = {{ pool = \"{name}\", node = {node}, cpu = {cpu} }}")
-        }
+fn node_trouble(making: &mut Making, event: &mut Event) {
+    let of = number(making);
+    let (pool, nodes) = (making.pools[of].name.to_owned(), making.pools[of].nodes);
+    let node = making.number(0..nodes);
+    match making.dice.within(0..6) {
+        0 => event.set_eligibility = Some(SetEligibility { pool, node, eligible: making.dice.chance(0.3) }),
+        1 => event.drain_node = Some(OneNode { pool, node }),
+        4 => event.silence_node = Some(OneNode { pool, node }),
+        2 => event.cancel_drain = Some(OfPool { pool }),
+        3 => event.odd_node = Some(OddNode { pool, node, cpu: making.one_of(0, &[500, 100_000]) }),
         _ => {
-            let (key, value) = draft.one_of(("rack", "r2"), &[("rack", "r1"), ("replicator_max", "12")]);
-            format!("set_meta = {{ pool = \"{name}\", node = {node}, key = \"{key}\", value = \"{value}\" }}")
+            let (key, value) = making.one_of(("rack", "r2"), &[("rack", "r1"), ("replicator_max", "12")]);
+            event.set_meta = Some(NodeMeta { pool, node, key: key.to_owned(), value: value.into() });
         }
     }
 }
 
-fn people(draft: &mut Draft) -> String {
-    let of = pool(draft);
-    let (name, max) = (draft.pools[of].name, draft.pools[of].max);
-    let set = draft.one_of("on", &["off"]);
-    match draft.dice.within(0..4) {
-        0 => format!("failsafe = {{ pool = \"{name}\", set = \"{set}\" }}"),
-        1 => format!("failsafe = {{ group = \"{}\", set = \"{set}\" }}", group(draft).0),
+fn people(making: &mut Making, event: &mut Event) {
+    let of = number(making);
+    let (pool, max) = (making.pools[of].name.to_owned(), making.pools[of].max);
+    let set = making.one_of(Toggle::On, &[Toggle::Off]);
+    match making.dice.within(0..4) {
+        0 => event.failsafe = Some(Failsafe { pool: Some(pool), group: None, set }),
+        1 => event.failsafe = Some(Failsafe { pool: None, group: Some(group(making).0), set }),
         2 => {
-            let (group, count) = group(draft);
-            format!("set_count = {{ group = \"{group}\", count = {} }}", draft.dice.within(0..count * 2 + 2))
+            let (group, count) = group(making);
+            event.set_count = Some(SetCount { group, count: small(making.dice.within(0..count * 2 + 2)) });
         }
-        _ => format!("set_desired = {{ pool = \"{name}\", desired = {} }}", draft.dice.within(0..max + 1)),
+        _ => event.set_desired = Some(SetDesired { pool, desired: making.number(0..max + 1) }),
     }
 }

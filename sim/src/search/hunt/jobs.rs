@@ -1,142 +1,148 @@
 //! The jobs of a scenario that is made up.
 
-use super::draft::{Draft, DraftGroup, Feature};
+use super::making::{Feature, MadeGroup, Making, seconds, small};
+use crate::plan::Operator;
+use crate::plan::draft::{Constraint, Group, Job, JobType, Scaling, Task, Update};
 
 /// The group that agents run in, where they do.
 pub(super) const AGENTS: &str = "replicator/agents";
 
 /// What a job is like.
-struct DraftJob {
-    name: String,
-    kind: &'static str,
+#[derive(Clone, Copy)]
+struct Kind {
+    of: JobType,
     pool: usize,
 }
 
-pub(super) fn write(draft: &mut Draft) {
-    if draft.has(Feature::RunsInside) {
-        home_of_agents(draft);
+pub(super) fn make(making: &mut Making) {
+    if making.has(Feature::RunsInside) {
+        let pool = Some(making.pools[0].name.to_owned());
+        let tasks = [("agent".to_owned(), Task::new(50, 50))].into();
+        let group = Group { count: small(making.agents), tasks, ..Group::default() };
+        making.draft.jobs.insert("replicator".to_owned(), Job { pool, ..Job::service("agents", group) });
     }
-    for number in 0..draft.dice.within(1..6) {
-        job(draft, &format!("job{number}"));
+    for number in 0..making.dice.within(1..6) {
+        let id = format!("job{number}");
+        let job = job(making, &id);
+        making.draft.jobs.insert(id, job);
     }
 }
 
-fn home_of_agents(draft: &mut Draft) {
-    let (pool, count) = (draft.pools[0].name, draft.agents);
-    draft.line(format_args!("[jobs.replicator]\npool = \"{pool}\""));
-    draft.line(format_args!("[jobs.replicator.groups.agents]\ncount = {count}"));
-    draft.line(format_args!("[jobs.replicator.groups.agents.tasks.agent]\ncpu = 50\nmemory = 50\n"));
-}
-
-fn job(draft: &mut Draft, name: &str) {
-    let kind = if draft.maybe(Feature::OtherKinds, 0.4) { draft.one_of("batch", &["system"]) } else { "service" };
-    let pool = usize::try_from(draft.dice.within(0..draft.pools.len() as u64)).unwrap_or(0);
-    let of_pool = draft.pools[pool].name;
-    draft.line(format_args!("[jobs.{name}]\ntype = \"{kind}\"\npool = \"{of_pool}\""));
-    if draft.maybe(Feature::Placement, 0.1) {
-        draft.line(format_args!("distinct_hosts = true"));
+fn job(making: &mut Making, id: &str) -> Job {
+    let of = if making.maybe(Feature::OtherKinds, 0.4) {
+        making.one_of(JobType::Batch, &[JobType::System])
+    } else {
+        JobType::Service
+    };
+    let pool = usize::try_from(making.dice.within(0..making.pools.len() as u64)).unwrap_or(0);
+    let mut job = Job { r#type: of, pool: Some(making.pools[pool].name.to_owned()), ..Job::default() };
+    job.distinct_hosts = making.maybe(Feature::Placement, 0.1);
+    if of == JobType::Service && making.maybe(Feature::Updates, 0.6) {
+        let (healthy, deadline) = (making.dice.within(1..60), making.dice.within(60..900));
+        let (healthy, deadline) = (seconds(healthy), seconds(deadline));
+        job.update = Some(Update { min_healthy_time: Some(healthy), progress_deadline: Some(deadline) });
     }
-    if kind == "service" && draft.maybe(Feature::Updates, 0.6) {
-        let (healthy, deadline) = (draft.dice.within(1..60), draft.dice.within(60..900));
-        draft.line(format_args!("[jobs.{name}.update]\nmin_healthy_time = \"{healthy}s\""));
-        draft.line(format_args!("progress_deadline = \"{deadline}s\""));
-    }
-    let job = DraftJob { name: name.to_owned(), kind, pool };
-    let groups = if draft.has(Feature::ManyGroups) { draft.dice.within(1..4) } else { 1 };
+    let groups = if making.has(Feature::ManyGroups) { making.dice.within(1..4) } else { 1 };
     for number in 0..groups {
-        group(draft, &job, &format!("g{number}"));
+        let name = format!("g{number}");
+        let group = group(making, Kind { of, pool }, format!("{id}/{name}"));
+        job.groups.insert(name, group);
     }
+    job
 }
 
-fn group(draft: &mut Draft, job: &DraftJob, name: &str) {
-    let (whole, nodes) = ((draft.pools[job.pool].cpu, draft.pools[job.pool].memory), draft.pools[job.pool].nodes);
-    let tasks = if draft.maybe(Feature::ManyGroups, 0.4) { 2 } else { 1 };
+fn group(making: &mut Making, kind: Kind, name: String) -> Group {
+    let (whole, nodes) = ((making.pools[kind.pool].cpu, making.pools[kind.pool].memory), making.pools[kind.pool].nodes);
+    let tasks = if making.maybe(Feature::ManyGroups, 0.4) { 2 } else { 1 };
     // Small work mostly, and now and then work that fills half a node or more.
-    let parts = draft.one_of(12, &[8, 4, 2]) * tasks;
-    let (cpu, memory) = (draft.dice.within(1..whole.0 / parts), draft.dice.within(1..whole.1 / parts));
-    let count = if job.kind == "system" { nodes } else { draft.dice.within(0..(nodes * parts / 2).clamp(2, 9)) };
-    let table = format!("jobs.{}.groups.{name}", job.name);
-    draft.line(format_args!("[{table}]\ncount = {count}"));
-    behaviour(draft, job);
-    wants(draft, job);
-    let cores = draft.pools[job.pool].cores > 1 && draft.maybe(Feature::Cores, 0.3) && job.kind != "system";
-    for task in 0..tasks {
-        let amount = if cores && task == 0 { "cores = 1".to_owned() } else { format!("cpu = {cpu}") };
-        draft.line(format_args!("[{table}.tasks.t{task}]\n{amount}\nmemory = {memory}"));
-        if draft.dice.chance(0.5) {
-            let (idle_cpu, idle_memory) = (cpu / draft.dice.within(2..20), memory / draft.dice.within(2..20));
-            draft.line(format_args!("idle_cpu = {idle_cpu}\nidle_memory = {idle_memory}"));
+    let parts = making.one_of(12, &[8, 4, 2]) * tasks;
+    let (cpu, memory) = (making.dice.within(1..whole.0 / parts), making.dice.within(1..whole.1 / parts));
+    let count = match kind.of {
+        JobType::System => nodes,
+        _ => making.dice.within(0..(nodes * parts / 2).clamp(2, 9)),
+    };
+    let mut group = Group { count: small(count), ..Group::default() };
+    behaviour(making, kind, &mut group);
+    wants(making, kind, &mut group);
+    let cores = making.pools[kind.pool].cores > 1 && making.maybe(Feature::Cores, 0.3) && kind.of != JobType::System;
+    for number in 0..tasks {
+        let mut task = Task::new(small(cpu), small(memory));
+        if cores && number == 0 {
+            (task.cpu, task.cores) = (0, 1);
         }
+        if making.dice.chance(0.5) {
+            task.idle_cpu = small(cpu / making.dice.within(2..20));
+            task.idle_memory = small(memory / making.dice.within(2..20));
+        }
+        group.tasks.insert(format!("t{number}"), task);
     }
-    let scaled = job.kind == "service" && draft.dice.chance(0.75);
+    let is_service = kind.of == JobType::Service;
+    let scaled = is_service && making.dice.chance(0.75);
     if scaled {
-        policy(draft, &table, count);
+        group = policy(making, group, count);
     }
-    if job.kind == "service" && draft.maybe(Feature::ScalingBlocks, 0.5) {
-        let (min, max) = (count - draft.dice.within(0..count + 1), count + draft.dice.within(0..6));
-        draft.line(format_args!("[{table}.scaling]\nmin = {min}\nmax = {max}"));
+    if is_service && making.maybe(Feature::ScalingBlocks, 0.5) {
+        let (min, max) = (count - making.dice.within(0..count + 1), count + making.dice.within(0..6));
+        group.scaling = Some(Scaling { min: Some(small(min)), max: small(max), ..Scaling::default() });
     }
-    let name = format!("{}/{name}", job.name);
-    draft.groups.push(DraftGroup { name, count, cpu: cpu * tasks, memory: memory * tasks, scaled });
+    making.groups.push(MadeGroup { name, count, cpu: cpu * tasks, memory: memory * tasks, scaled });
+    group
 }
 
-fn behaviour(draft: &mut Draft, job: &DraftJob) {
-    let (start, kill) = (draft.delay(1..60), draft.one_of(5, &[1, 60, 400]));
-    draft.line(format_args!("start = {start}\nkill_timeout = \"{kill}s\""));
-    if job.kind == "batch" {
-        let runtime = draft.delay(60..5000);
-        draft.line(format_args!("runtime = {runtime}"));
+fn behaviour(making: &mut Making, kind: Kind, group: &mut Group) {
+    let (start, kill) = (making.delay(1..60), making.one_of(5, &[1, 60, 400]));
+    (group.start, group.kill_timeout) = (Some(start), Some(seconds(kill)));
+    if kind.of == JobType::Batch {
+        group.runtime = Some(making.delay(60..5000));
     }
-    if draft.maybe(Feature::Tuning, 0.4) {
-        let parallel = draft.dice.within(1..5);
-        draft.line(format_args!("migrate_max_parallel = {parallel}"));
+    if making.maybe(Feature::Tuning, 0.4) {
+        group.migrate_max_parallel = Some(making.number(1..5));
     }
-    if draft.maybe(Feature::Poststop, 0.6) {
-        let seconds = draft.dice.within(1..300);
-        draft.line(format_args!("poststop = \"{seconds}s\""));
+    if making.maybe(Feature::Poststop, 0.6) {
+        group.poststop = Some(seconds(making.dice.within(1..300)));
     }
-    if draft.maybe(Feature::Disconnect, 0.6) {
-        let lost_after = draft.one_of(300, &[20, 3600]);
-        draft.line(format_args!("disconnect = \"{lost_after}s\""));
+    if making.maybe(Feature::Disconnect, 0.6) {
+        group.disconnect = Some(seconds(making.one_of(300, &[20, 3600])));
     }
 }
 
-fn wants(draft: &mut Draft, job: &DraftJob) {
-    if job.kind == "system" || !draft.has(Feature::Placement) {
+fn wants(making: &mut Making, kind: Kind, group: &mut Group) {
+    if kind.of == JobType::System || !making.has(Feature::Placement) {
         return;
     }
-    match draft.dice.within(0..6) {
-        0 => draft.line(format_args!("distinct_hosts = true")),
-        1 => {
-            let port = 8000 + draft.groups.len();
-            draft.line(format_args!("ports = [{port}]"));
-        }
+    match making.dice.within(0..6) {
+        0 => group.distinct_hosts = true,
+        1 => group.ports = vec![8000 + u16::try_from(making.groups.len()).unwrap_or(0)],
         2 => {
-            let zones = draft.pools[job.pool].zones.clone();
-            let zone = draft.dice.pick(&zones).copied().unwrap_or("a");
-            let attribute = "${attr.platform.aws.placement.availability-zone}";
-            draft.line(format_args!("constraint = [{{ attribute = \"{attribute}\", value = \"{zone}\" }}]"));
+            let zones = making.pools[kind.pool].zones.clone();
+            let zone = making.dice.pick(&zones).copied().unwrap_or("a");
+            let attribute = "${attr.platform.aws.placement.availability-zone}".to_owned();
+            group.constraint = vec![Constraint { attribute, value: Some(zone.to_owned()), ..Constraint::default() }];
         }
-        3 => draft.line(format_args!(
-            "constraint = [{{ attribute = \"${{meta.rack}}\", operator = \"!=\", value = \"r2\" }}]"
-        )),
+        3 => {
+            let (attribute, value) = ("${meta.rack}".to_owned(), Some("r2".to_owned()));
+            group.constraint = vec![Constraint { attribute, operator: Operator::IsNot, value }];
+        }
         _ => {}
     }
 }
 
-fn policy(draft: &mut Draft, table: &str, count: u64) {
-    let enabled = !draft.dice.chance(0.05);
-    let min = if draft.dice.chance(0.2) { draft.dice.within(0..count + 3) } else { draft.dice.within(0..count + 1) };
-    let max = min.max(count) + draft.dice.within(0..15);
-    draft.line(format_args!("[{table}.meta]\nreplicator_enabled = {enabled}\nreplicator_notification_uid = \"G\""));
-    draft.line(format_args!("replicator_min = {min}\nreplicator_max = {}", max.max(1)));
+fn policy(making: &mut Making, group: Group, count: u64) -> Group {
+    let enabled = !making.dice.chance(0.05);
+    let min = if making.dice.chance(0.2) { making.dice.within(0..count + 3) } else { making.dice.within(0..count + 1) };
+    let max = min.max(count) + making.dice.within(0..15);
+    let group = group.scaled(small(min), small(max.max(1)));
+    let mut group = group.meta("replicator_enabled", enabled).meta("replicator_notification_uid", "G");
     for resource in ["cpu", "mem"] {
-        let low = draft.dice.within(1..50);
-        let high = low + draft.dice.within(5..50);
-        draft.line(format_args!("replicator_scalein_{resource} = {low}\nreplicator_scaleout_{resource} = {high}"));
+        let low = making.number(1..50);
+        let high = low + making.number(5..50);
+        group = group
+            .meta(&format!("replicator_scalein_{resource}"), low)
+            .meta(&format!("replicator_scaleout_{resource}"), high);
     }
-    if draft.maybe(Feature::Tuning, 0.6) {
-        let (cooldown, retries) = (draft.dice.within(0..600), draft.dice.within(1..5));
-        draft.line(format_args!("replicator_cooldown = {cooldown}\nreplicator_retry_threshold = {retries}"));
+    if making.maybe(Feature::Tuning, 0.6) {
+        let (cooldown, retries) = (making.number(0..600), making.number(1..5));
+        group = group.meta("replicator_cooldown", cooldown).meta("replicator_retry_threshold", retries);
     }
+    group
 }

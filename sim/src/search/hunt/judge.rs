@@ -11,7 +11,7 @@ use crate::drive::stage::Stage;
 use crate::judge::invariants::Violation;
 use crate::judge::record::Line;
 use crate::kernel::time::Millis;
-use crate::scenario::Scenario;
+use crate::plan::Plan;
 
 /// How long a run goes on after its scenario's end, without load, so that all comes to rest.
 const SETTLES_FOR: Millis = Millis::secs(2 * 60 * 60);
@@ -71,12 +71,12 @@ pub enum Judged {
     Found(Found),
 }
 
-/// Runs a scenario to where all must be in order; what is not.
+/// Runs a plan to where all must be in order; what is not.
 #[must_use]
-pub fn judge(scenario: &Scenario) -> Judged {
+pub fn judge(plan: &Plan) -> Judged {
     let (mut stage, mut nobody_left) = (None, false);
     let judged = catching(|| {
-        let stage = stage.insert(Stage::with_settling(&scenario.plan, SETTLES_FOR));
+        let stage = stage.insert(Stage::with_settling(plan, SETTLES_FOR));
         play(stage, |_| {});
         if let Some((at, violation)) = stage.violation() {
             return Some(Finding::Broken(at, violation));
@@ -121,6 +121,7 @@ fn catching<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Scenario;
 
     #[test]
     fn where_no_agent_is_left_nothing_is_said_of_healing() {
@@ -129,7 +130,7 @@ mod tests {
             let path = std::path::Path::new("demo.toml");
             let mut scenario = Scenario::parse(demo, path, &crate::scenario::Changes::default()).unwrap();
             scenario.plan.agents.count = agents;
-            judge(&scenario)
+            judge(&scenario.plan)
         };
         assert!(matches!(judged(1), Judged::InOrder));
         assert!(matches!(judged(0), Judged::NobodyLeft));

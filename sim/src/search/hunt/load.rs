@@ -1,48 +1,54 @@
 //! The load of a scenario that is made up.
 
-use super::draft::{Draft, DraftGroup, Feature, LENGTH};
+use std::time::Duration;
 
-pub(super) fn write(draft: &mut Draft) {
-    let groups = std::mem::take(&mut draft.groups);
+use super::making::{Feature, LENGTH, MadeGroup, Making, minutes};
+use crate::plan::draft::{Diurnal, Load, Noise, Ramp, Shape, Spike, Step};
+
+pub(super) fn make(making: &mut Making) {
+    let groups = std::mem::take(&mut making.groups);
     for group in groups.iter().filter(|group| group.scaled) {
-        load(draft, group);
+        let load = load(making, group);
+        making.draft.load.push(load);
     }
-    draft.groups = groups;
+    making.groups = groups;
 }
 
-fn load(draft: &mut Draft, group: &DraftGroup) {
+fn load(making: &mut Making, group: &MadeGroup) -> Load {
     // From next to nothing to twice of what the group can take.
-    let level = |draft: &mut Draft, each: u64| draft.dice.within(0..each * (group.count + 1) * 2);
-    let (cpu, memory) = (level(draft, group.cpu), level(draft, group.memory));
-    let (cpu, memory) = (shapes(draft, cpu), shapes(draft, memory));
-    draft.line(format_args!("[[load]]\ngroup = \"{}\"\ncpu = [{cpu}]\nmemory = [{memory}]\n", group.name));
+    let level = |making: &mut Making, each: u64| making.dice.within(0..each * (group.count + 1) * 2);
+    let (cpu, memory) = (level(making, group.cpu), level(making, group.memory));
+    let cpu = shapes(making, cpu);
+    Load::cpu(&group.name, cpu).memory(shapes(making, memory))
 }
 
-fn shapes(draft: &mut Draft, level: u64) -> String {
-    let mut shapes = vec![format!("{{ constant = {} }}", level / 2)];
-    if draft.has(Feature::Load) {
-        for _ in 0..draft.dice.within(0..3) {
-            shapes.push(shape(draft, level));
+fn shapes(making: &mut Making, level: u64) -> Vec<Shape> {
+    let mut shapes = vec![Shape::Constant((level / 2) as f64)];
+    if making.has(Feature::Load) {
+        for _ in 0..making.dice.within(0..3) {
+            shapes.push(shape(making, level as f64));
         }
     }
-    shapes.join(", ")
+    shapes
 }
 
-fn shape(draft: &mut Draft, level: u64) -> String {
-    let at = draft.dice.within(0..LENGTH - 20);
-    let lasts = draft.dice.within(1..60);
-    match draft.dice.within(0..6) {
-        0 => format!("{{ step = {{ at = \"{at}m\", by = {level} }} }}"),
-        1 => format!("{{ step = {{ at = \"{at}m\", by = {level}, until = \"{}m\" }} }}", at + lasts),
-        2 => format!("{{ ramp = {{ from = \"{at}m\", to = \"{}m\", by = {level} }} }}", at + lasts),
+fn shape(making: &mut Making, by: f64) -> Shape {
+    let at = making.dice.within(0..LENGTH - 20);
+    let lasts = making.dice.within(1..60);
+    let (start, end) = (minutes(at), minutes(at + lasts));
+    match making.dice.within(0..6) {
+        0 => Shape::Step(Step { at: start, by, until: None }),
+        1 => Shape::Step(Step { at: start, by, until: Some(end) }),
+        2 => Shape::Ramp(Ramp { from: start, to: end, by }),
         3 => {
-            let every = draft.dice.within(10..90);
-            let form = format!("rise = \"1m\", hold = \"{lasts}m\", fall = \"2m\", every = \"{every}m\"");
-            format!("{{ spike = {{ at = \"{at}m\", by = {level}, {form} }} }}")
+            let every = making.dice.within(10..90);
+            let (rise, fall) = (minutes(1), minutes(2));
+            Shape::Spike(Spike { at: start, by, rise, hold: minutes(lasts), fall, every: Some(minutes(every)) })
         }
         4 => {
-            format!("{{ diurnal = {{ low = 0, high = {level}, peak_at = \"{at}m\", period = \"{}m\" }} }}", lasts + 20)
+            let period = Some(Duration::from_secs((lasts + 20) * 60).into());
+            Shape::Diurnal(Diurnal { low: 0.0, high: by, peak_at: start, period })
         }
-        _ => format!("{{ noise = {{ percent = {} }} }}", draft.dice.within(1..40)),
+        _ => Shape::Noise(Noise { percent: making.dice.within(1..40) as f64 }),
     }
 }

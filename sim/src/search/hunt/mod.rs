@@ -1,23 +1,21 @@
 //! The hunt: scenarios that are made up from a seed, run, and judged. Each draws its own few of all that a scenario can hold,
 //! as swarm testing does, so that what seldom goes together still does somewhere.
 //!
-//! A seed gives the text of a scenario, which shows the same run without the hunt.
+//! A seed gives a draft, which written as a scenario shows the same run without the hunt.
 //!
-//! - `draft`: the text, and what of all there is it draws on; `pools`, `jobs`, `load`, `events`: its parts.
+//! - `making`: the draft, and what of all there is it draws on; `pools`, `jobs`, `load`, `events`: its parts.
 //! - `judge`: what a run must not do.
 
-mod draft;
 mod events;
 mod jobs;
 mod judge;
 mod load;
+mod making;
 mod pools;
-
-use std::path::{Path, PathBuf};
 
 pub use judge::{Finding, Found, Judged, judge};
 
-use crate::scenario::{Changes, Scenario, ScenarioError};
+use crate::plan::draft::Draft;
 
 /// Whether agents are told oddities too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,40 +26,36 @@ pub enum Told {
     Oddities,
 }
 
-/// The text of the scenario that a seed gives.
-#[must_use]
-pub fn scenario_text(seed: u64, told: Told) -> String {
-    draft::draft(seed, told)
-}
-
 /// The scenario that a seed gives.
-///
-/// # Errors
-///
-/// When what was made up is no scenario, which is a fault of the hunt.
-pub fn scenario(seed: u64, told: Told) -> Result<Scenario, ScenarioError> {
-    let path = PathBuf::from(format!("seed-{seed}.toml"));
-    Scenario::parse(&scenario_text(seed, told), Path::new(&path), &Changes::default())
+#[must_use]
+pub fn make(seed: u64, told: Told) -> Draft {
+    making::make(seed, told)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::scenario::{Changes, Scenario, write};
 
     #[test]
     fn every_seed_gives_a_scenario_and_always_the_same() {
         for seed in 0..300 {
             for told in [Told::Truth, Told::Oddities] {
-                let text = scenario_text(seed, told);
-                assert_eq!(text, scenario_text(seed, told));
-                assert!(scenario(seed, told).is_ok(), "{}\n{text}", scenario(seed, told).unwrap_err());
+                let draft = make(seed, told);
+                assert_eq!(draft, make(seed, told));
+                let text = write(&draft).unwrap();
+                let plan = draft.plan().unwrap_or_else(|problem| panic!("{problem}\n{text}"));
+                let read = Scenario::parse(&text, Path::new("made.toml"), &Changes::default()).unwrap().plan;
+                assert_eq!(format!("{plan:?}"), format!("{read:?}"), "as a file it is the same:\n{text}");
             }
         }
     }
 
     #[test]
     fn everything_is_drawn_by_some_seed() {
-        let all: String = (0..300).map(|seed| scenario_text(seed, Told::Oddities)).collect();
+        let all: String = (0..300).map(|seed| write(&make(seed, Told::Oddities)).unwrap()).collect();
         for word in [
             "type = \"batch\"",
             "type = \"system\"",
@@ -120,7 +114,7 @@ mod tests {
     #[test]
     fn the_same_seed_is_the_same_run() {
         for told in [Told::Truth, Told::Oddities] {
-            let digest = || crate::drive::run::run(&scenario(3, told).unwrap().plan).record.digest();
+            let digest = || crate::drive::run::run(&make(3, told).plan().unwrap()).record.digest();
             assert_eq!(digest(), digest());
         }
     }

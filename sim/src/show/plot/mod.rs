@@ -11,6 +11,8 @@ mod events;
 mod panel;
 mod story;
 
+use std::fs::File;
+use std::io::BufWriter;
 use std::path::Path;
 use std::sync::OnceLock;
 
@@ -33,6 +35,8 @@ use story::story;
 pub const WIDTH: u32 = 1280;
 /// Height of the title above all panels.
 const TITLE_HEIGHT: i32 = 62;
+/// Red, green and blue.
+const BYTES_OF_PIXEL: usize = 3;
 
 /// What of a run is drawn, and how large.
 #[derive(Debug, Clone, PartialEq)]
@@ -90,7 +94,7 @@ pub fn plot(scenario: &Scenario, outcome: &Outcome, view: &View, path: &Path) ->
     let picture = Picture::of(scenario, outcome, view);
     match extension(path).as_str() {
         "svg" => std::fs::write(path, picture.svg()?).map_err(|error| PlotError::Drawing(error.to_string())),
-        _ => picture.draw(&BitMapBackend::new(path, picture.size).into_drawing_area()),
+        _ => picture.png(path),
     }
 }
 
@@ -173,6 +177,20 @@ impl Picture {
         let mut text = String::new();
         self.draw(&SVGBackend::with_string(&mut text, self.size).into_drawing_area())?;
         Ok(compact(&text))
+    }
+
+    fn png(&self, path: &Path) -> Result<(), PlotError> {
+        let (width, height) = self.size;
+        let mut pixels = vec![0; width as usize * height as usize * BYTES_OF_PIXEL];
+        self.draw(&BitMapBackend::with_buffer(&mut pixels, self.size).into_drawing_area())?;
+        let written = || {
+            let mut encoder = png::Encoder::new(BufWriter::new(File::create(path)?), width, height);
+            encoder.set_color(png::ColorType::Rgb);
+            let mut writer = encoder.write_header()?;
+            writer.write_image_data(&pixels)?;
+            writer.finish()
+        };
+        written().map_err(|error| PlotError::Drawing(error.to_string()))
     }
 
     fn draw<DB: DrawingBackend>(&self, root: &DrawingArea<DB, Shift>) -> Result<(), PlotError> {

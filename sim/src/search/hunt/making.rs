@@ -1,11 +1,13 @@
-//! The text of a scenario, drawn from a seed.
+//! A scenario, drawn from a seed.
 
-use std::fmt::Write as _;
+use std::time::Duration;
 
 use super::Told;
 use super::{events, jobs, load, pools};
 use crate::kernel::random::{Stream, Streams};
-use crate::plan::OddKind;
+use crate::kernel::time::Millis;
+use crate::plan::draft::{Agents, Draft, Odd};
+use crate::plan::{Delay, OddKind};
 
 /// How long a scenario is, in minutes; what goes wrong is over by [`TROUBLE`].
 pub(super) const LENGTH: u64 = 180;
@@ -80,17 +82,17 @@ const FEATURES: [Feature; 28] = [
 const SHARES: [f64; 3] = [0.15, 0.4, 0.7];
 
 /// A scenario on its way.
-pub(super) struct Draft {
-    pub(super) text: String,
+pub(super) struct Making {
+    pub(super) draft: Draft,
     pub(super) dice: Stream,
     features: Vec<Feature>,
-    pub(super) pools: Vec<DraftPool>,
-    pub(super) groups: Vec<DraftGroup>,
+    pub(super) pools: Vec<MadePool>,
+    pub(super) groups: Vec<MadeGroup>,
     pub(super) agents: u64,
 }
 
 /// What later parts must know of a pool.
-pub(super) struct DraftPool {
+pub(super) struct MadePool {
     pub(super) name: &'static str,
     pub(super) cpu: u64,
     pub(super) memory: u64,
@@ -101,7 +103,7 @@ pub(super) struct DraftPool {
 }
 
 /// What later parts must know of a group.
-pub(super) struct DraftGroup {
+pub(super) struct MadeGroup {
     pub(super) name: String,
     pub(super) count: u64,
     pub(super) cpu: u64,
@@ -109,7 +111,7 @@ pub(super) struct DraftGroup {
     pub(super) scaled: bool,
 }
 
-impl Draft {
+impl Making {
     pub(super) fn has(&self, feature: Feature) -> bool {
         self.features.contains(&feature)
     }
@@ -119,76 +121,84 @@ impl Draft {
         self.has(feature) && self.dice.chance(share)
     }
 
-    pub(super) fn line(&mut self, line: std::fmt::Arguments<'_>) {
-        // Writing to a text cannot fail.
-        let _ = writeln!(self.text, "{line}");
-    }
-
     pub(super) fn one_of<T: Copy>(&mut self, first: T, others: &[T]) -> T {
         let all = std::iter::once(first).chain(others.iter().copied()).collect::<Vec<T>>();
         self.dice.pick(&all).copied().unwrap_or(first)
     }
 
     /// A span of so many seconds, or a spread around it.
-    pub(super) fn delay(&mut self, seconds: std::ops::Range<u64>) -> String {
+    pub(super) fn delay(&mut self, seconds: std::ops::Range<u64>) -> Delay {
         let about = self.dice.within(seconds);
         if !self.has(Feature::SpreadDelays) {
-            return format!("\"{about}s\"");
+            return Delay::Constant(Millis::secs(about));
         }
         match self.dice.within(0..3) {
-            0 => format!("\"{about}s\""),
-            1 => format!("{{ min = \"{}s\", max = \"{}s\" }}", about / 2, about * 2),
-            _ => format!("{{ median = \"{}s\", p95 = \"{}s\" }}", about.max(1), about.max(1) * 2),
+            0 => Delay::Constant(Millis::secs(about)),
+            1 => Delay::Uniform { min: Millis::secs(about / 2), max: Millis::secs(about * 2) },
+            _ => Delay::LogNormal { median: Millis::secs(about.max(1)), p95: Millis::secs(about.max(1) * 2) },
         }
+    }
+
+    /// A number from a range that fits where 32 bits are asked for, as all that are drawn here do.
+    pub(super) fn number(&mut self, range: std::ops::Range<u64>) -> u32 {
+        small(self.dice.within(range))
     }
 }
 
-/// The text of the scenario that a seed gives.
-pub(super) fn draft(seed: u64, told: Told) -> String {
+/// A number that was drawn, where 32 bits are asked for.
+pub(super) fn small(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// So many seconds.
+pub(super) fn seconds<T: From<Duration>>(seconds: u64) -> T {
+    Duration::from_secs(seconds).into()
+}
+
+/// So many minutes.
+pub(super) fn minutes<T: From<Duration>>(minutes: u64) -> T {
+    seconds(minutes * 60)
+}
+
+/// The scenario that a seed gives.
+pub(super) fn make(seed: u64, told: Told) -> Draft {
     let mut dice = Streams::of(seed).hunt();
     let share = dice.pick(&SHARES).copied().unwrap_or(SHARES[0]);
     let features = FEATURES.into_iter().filter(|_| dice.chance(share)).collect();
-    let mut draft = Draft { text: String::new(), dice, features, pools: Vec::new(), groups: Vec::new(), agents: 1 };
-    draft.line(format_args!("title = \"Made up from seed {seed}\"\nseed = {seed}"));
-    draft.line(format_args!("duration = \"{LENGTH}m\"\ntick = \"10s\"\n"));
-    agents(&mut draft);
-    pools::write(&mut draft);
-    jobs::write(&mut draft);
-    load::write(&mut draft);
-    events::write(&mut draft);
+    let draft = Draft { seed, ..Draft::new(format!("Made up from seed {seed}"), minutes::<Duration>(LENGTH)) };
+    let mut making = Making { draft, dice, features, pools: Vec::new(), groups: Vec::new(), agents: 1 };
+    agents(&mut making);
+    pools::make(&mut making);
+    jobs::make(&mut making);
+    load::make(&mut making);
+    events::make(&mut making);
     if told == Told::Oddities {
-        oddities(&mut draft);
+        making.draft.odd = Some(oddities(&mut making));
     }
-    draft.text
+    making.draft
 }
 
-fn agents(draft: &mut Draft) {
-    draft.agents = if draft.has(Feature::ManyAgents) { draft.dice.within(2..4) } else { 1 };
-    let count = draft.agents;
-    draft.line(format_args!("[agents]\ncount = {count}"));
-    if draft.has(Feature::RunsInside) {
-        draft.line(format_args!("runs_in = \"{}\"", jobs::AGENTS));
+fn agents(making: &mut Making) {
+    making.agents = if making.has(Feature::ManyAgents) { making.dice.within(2..4) } else { 1 };
+    let mut agents = Agents { count: Some(small(making.agents)), ..Agents::default() };
+    agents.runs_in = making.has(Feature::RunsInside).then(|| jobs::AGENTS.to_owned());
+    if making.has(Feature::SlowCalls) {
+        agents.call_takes = Some(Duration::from_millis(making.dice.within(10..1500)).into());
     }
-    if draft.has(Feature::SlowCalls) {
-        let millis = draft.dice.within(10..1500);
-        draft.line(format_args!("call_takes = \"{millis}ms\""));
+    if making.has(Feature::FewPlaces) {
+        agents.scaling_concurrency = Some(making.number(1..4));
     }
-    if draft.has(Feature::FewPlaces) {
-        let places = draft.dice.within(1..4);
-        draft.line(format_args!("scaling_concurrency = {places}"));
+    if making.maybe(Feature::Tuning, 0.5) {
+        agents.job_interval = Some(seconds(making.dice.within(1..60)));
+        agents.cluster_interval = Some(seconds(making.dice.within(1..60)));
     }
-    if draft.maybe(Feature::Tuning, 0.5) {
-        let (job, cluster) = (draft.dice.within(1..60), draft.dice.within(1..60));
-        draft.line(format_args!("job_interval = \"{job}s\"\ncluster_interval = \"{cluster}s\""));
-    }
-    draft.line(format_args!(""));
+    making.draft.agents = agents;
 }
 
 /// Some of the kinds of oddities, seldom or often.
-fn oddities(draft: &mut Draft) {
-    let share = draft.one_of(0.2, &[0.5, 0.8]);
-    let drawn: Vec<OddKind> = OddKind::ALL.into_iter().filter(|_| draft.dice.chance(share)).collect();
-    let percent = draft.one_of(5, &[20, 60]);
-    let kinds: Vec<String> = drawn.iter().map(|kind| format!("\"{}\"", kind.as_str())).collect();
-    draft.line(format_args!("[odd]\nuntil = \"{TROUBLE}m\"\npercent = {percent}\nkinds = [{}]", kinds.join(", ")));
+fn oddities(making: &mut Making) -> Odd {
+    let share = making.one_of(0.2, &[0.5, 0.8]);
+    let kinds = OddKind::ALL.into_iter().filter(|_| making.dice.chance(share)).collect();
+    let percent = making.one_of(5.0, &[20.0, 60.0]);
+    Odd { until: minutes(TROUBLE), percent, kinds: Some(kinds) }
 }
