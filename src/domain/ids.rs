@@ -1,7 +1,9 @@
 //! Identifiers that must not be mixed up. All are cheap to clone: they share their text.
 
+use std::cmp::Ordering;
 use std::fmt::{self, Write};
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +11,34 @@ use serde::{Deserialize, Serialize};
 macro_rules! identifiers {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Eq, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
+
+        // Most of those that are the same are one text that is shared: then there is nothing to compare.
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+            }
+        }
+
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.0.hash(state);
+            }
+        }
 
         impl $name {
             /// Wraps the text of an identifier.
@@ -88,6 +115,13 @@ identifiers! {
 impl Namespace {
     /// The namespace of whoever names none.
     pub const DEFAULT: &'static str = "default";
+
+    /// The namespace of that name. That of whoever names none is one text for all.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        static DEFAULT: LazyLock<Namespace> = LazyLock::new(|| Namespace::from(Namespace::DEFAULT));
+        if name == Self::DEFAULT { DEFAULT.clone() } else { Self::from(name) }
+    }
 }
 
 /// A job's identity: its ID within its namespace (J4).

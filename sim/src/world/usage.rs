@@ -20,6 +20,7 @@ pub(super) struct Answers {
 struct Answered {
     version: u64,
     of: Arc<[Arc<Allocation>]>,
+    numbers: Vec<Option<usize>>,
     answers: Arc<[StatsAnswer]>,
 }
 
@@ -38,41 +39,47 @@ fn unmeasured(task: TaskUsage) -> TaskUsage {
 impl World {
     /// What the client of an allocation answers about it.
     pub(super) fn answer_statistics(&self, id: &AllocationId) -> Result<Arc<AllocationStats>, PortError> {
-        self.answer(id, &mut Alike::default())
+        self.answer(self.number_of(id), &mut Alike::default())
     }
 
     /// What their clients answer about all of these.
     pub(super) fn answer_all_statistics(&mut self, of: &Arc<[Arc<Allocation>]>) -> Arc<[StatsAnswer]> {
-        let group = of.first().and_then(|first| self.group_of(&first.id));
-        let Some(group) = group else { return self.work_out_answers(of) };
+        let group = of.first().and_then(|first| Some(self.nomad.allocations[self.number_of(&first.id)?].group));
+        let Some(group) = group else { return self.work_out_answers(&self.numbers_of(of)) };
         let version = self.version;
-        if let Some(Some(known)) = self.answers.of_groups.get(group)
-            && known.version == version
-            && Arc::ptr_eq(&known.of, of)
-        {
-            debug_assert_eq!(known.answers, self.work_out_answers(of), "nothing changed unnoticed");
-            return known.answers.clone();
-        }
-        let answers = self.work_out_answers(of);
+        let known = self.answers.of_groups.get_mut(group).and_then(Option::take);
+        let (numbers, known) = match known.filter(|known| Arc::ptr_eq(&known.of, of)) {
+            Some(known) => (known.numbers, Some(known.answers).filter(|_| known.version == version)),
+            None => (self.numbers_of(of), None),
+        };
+        debug_assert!(
+            known.as_ref().is_none_or(|known| *known == self.work_out_answers(&numbers)),
+            "nothing changed unnoticed"
+        );
+        let answers = known.unwrap_or_else(|| self.work_out_answers(&numbers));
         if self.answers.of_groups.len() <= group {
             self.answers.of_groups.resize_with(self.plan.groups.len(), || None);
         }
-        self.answers.of_groups[group] = Some(Answered { version, of: of.clone(), answers: answers.clone() });
+        self.answers.of_groups[group] = Some(Answered { version, of: of.clone(), numbers, answers: answers.clone() });
         answers
     }
 
-    fn work_out_answers(&self, of: &[Arc<Allocation>]) -> Arc<[StatsAnswer]> {
+    fn work_out_answers(&self, numbers: &[Option<usize>]) -> Arc<[StatsAnswer]> {
         let mut alike = Alike::default();
-        of.iter().map(|allocation| Some(self.answer(&allocation.id, &mut alike))).collect()
+        numbers.iter().map(|number| Some(self.answer(*number, &mut alike))).collect()
     }
 
-    fn group_of(&self, id: &AllocationId) -> Option<usize> {
-        Some(self.nomad.allocations.get(number_of(id.as_str())?)?.group)
+    fn numbers_of(&self, of: &[Arc<Allocation>]) -> Vec<Option<usize>> {
+        of.iter().map(|allocation| self.number_of(&allocation.id)).collect()
     }
 
-    fn answer(&self, id: &AllocationId, alike: &mut Alike) -> Result<Arc<AllocationStats>, PortError> {
+    /// The number of an allocation that there is, or was.
+    fn number_of(&self, id: &AllocationId) -> Option<usize> {
+        number_of(id.as_str()).filter(|number| *number < self.nomad.allocations.len())
+    }
+
+    fn answer(&self, number: Option<usize>, alike: &mut Alike) -> Result<Arc<AllocationStats>, PortError> {
         let error = |kind, message: &str| PortError::new(Service::Nomad, "read statistics", kind, message);
-        let number = number_of(id.as_str()).filter(|number| *number < self.nomad.allocations.len());
         let number = number.ok_or_else(|| error(ErrorKind::NotFound, "there is no such thing"))?;
         let it = &self.nomad.allocations[number];
         let reachable = self.client_answers(it.node) && self.outages.statistics[it.group] == 0;

@@ -34,12 +34,11 @@ const POOL_FEEDS: [Feed; 5] = [Feed::Jobs, Feed::Nodes, Feed::Allocations, Feed:
 pub(in crate::agent) async fn of_groups<P: Ports, O: Observer>(term: &Term<'_, P, O>) -> Infallible {
     let interval = |config: &AgentConfig| (config.job_scaling, config.job_interval);
     let resources = || {
-        let mut resources = BTreeSet::new();
-        if term.sees(&GROUP_FEEDS) {
-            resources.extend(term.views.borrow().groups().cloned().map(Resource::Group));
-            resources.extend(term.store.unfinished().into_iter().filter(|it| matches!(it, Resource::Group(_))));
+        if !term.sees(&GROUP_FEEDS) {
+            return Vec::new();
         }
-        resources
+        let groups = term.views.borrow().groups().cloned().map(Resource::Group).collect();
+        with(groups, term.store.unfinished().into_iter().filter(|it| matches!(it, Resource::Group(_))))
     };
     run(term, interval, resources, &GROUP_FEEDS).await
 }
@@ -48,14 +47,23 @@ pub(in crate::agent) async fn of_groups<P: Ports, O: Observer>(term: &Term<'_, P
 pub(in crate::agent) async fn of_pools<P: Ports, O: Observer>(term: &Term<'_, P, O>) -> Infallible {
     let interval = |config: &AgentConfig| (config.cluster_scaling, config.cluster_interval);
     let resources = || {
-        let mut resources = BTreeSet::new();
-        if term.sees(&POOL_FEEDS) {
-            resources.extend(term.views.borrow_mut().pools().keys().cloned().map(Resource::Pool));
-            resources.extend(term.store.unfinished().into_iter().filter(|it| matches!(it, Resource::Pool(_))));
+        if !term.sees(&POOL_FEEDS) {
+            return Vec::new();
         }
-        resources
+        let pools = term.views.borrow_mut().pools().keys().cloned().map(Resource::Pool).collect();
+        with(pools, term.store.unfinished().into_iter().filter(|it| matches!(it, Resource::Pool(_))))
     };
     run(term, interval, resources, &POOL_FEEDS).await
+}
+
+/// Resources in their order, and others that may be among them.
+fn with(mut resources: Vec<Resource>, others: impl Iterator<Item = Resource>) -> Vec<Resource> {
+    for other in others {
+        if let Err(place) = resources.binary_search(&other) {
+            resources.insert(place, other);
+        }
+    }
+    resources
 }
 
 impl<P: Ports, O: Observer> Term<'_, P, O> {
@@ -68,7 +76,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 async fn run<P: Ports, O: Observer>(
     term: &Term<'_, P, O>,
     interval: impl Fn(&AgentConfig) -> (Switch, Duration),
-    resources: impl Fn() -> BTreeSet<Resource>,
+    resources: impl Fn() -> Vec<Resource>,
     feeds: &[Feed],
 ) -> Infallible {
     let clock = term.ports.clock();

@@ -297,7 +297,7 @@ fn job(
     let of_job =
         Wants { constraints: constraints(&job.constraint, false)?, job_apart: job.distinct_hosts, ..Wants::default() };
     let namespace = job.namespace.as_deref().unwrap_or(Namespace::DEFAULT);
-    let key = JobKey { namespace: namespace.into(), id: id.into() };
+    let key = JobKey { namespace: Namespace::of(namespace), id: id.into() };
     let group = |(name, group): (&String, &Group)| {
         let key = GroupKey { job: key.clone(), group: name.as_str().into() };
         group.check(key, number, &pools[pool], &of_job).under(name).under("groups")
