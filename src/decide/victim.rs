@@ -1,6 +1,7 @@
 //! Which node leaves when a pool scales in: rules P9, P21 and P36.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -15,7 +16,7 @@ pub struct Candidate {
     /// The instance it runs on, or why it must stay.
     pub instance: Result<InstanceId, Unfit>,
     /// The zone it is in, where the provider tells.
-    pub zone: Option<String>,
+    pub zone: Option<Arc<str>>,
     /// Whether it was tried of late, and the attempt failed.
     pub spared: bool,
 }

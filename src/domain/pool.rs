@@ -1,7 +1,9 @@
 //! Worker pools as the cloud provider sees them: Auto Scaling groups and instances.
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -93,6 +95,13 @@ impl PoolSnapshot {
         self.instances.iter().filter(|member| member.lifecycle.counts())
     }
 
+    /// All members by their IDs, for whoever looks for many.
+    #[must_use]
+    pub fn members(&self) -> BTreeMap<&InstanceId, &PoolInstance> {
+        // Of twins the first counts, as for whoever looks for one.
+        self.instances.iter().rev().map(|instance| (&instance.id, instance)).collect()
+    }
+
     /// The member of that ID.
     #[must_use]
     pub fn member(&self, id: &InstanceId) -> Option<&PoolInstance> {
@@ -139,7 +148,7 @@ pub struct PoolInstance {
     pub protected: bool,
     /// Its availability zone, where the provider tells.
     #[serde(default)]
-    pub zone: Option<String>,
+    pub zone: Option<Arc<str>>,
 }
 
 /// The state of an instance.

@@ -1,6 +1,7 @@
 //! Taking a node out of a pool: rules P21 to P23, P25, P26 and P31.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -132,7 +133,7 @@ impl fmt::Display for CallOff {
 #[allow(clippy::struct_excessive_bools, reason = "each is a question with its own answer")]
 pub struct ScaleInSight {
     /// The Auto Scaling group, if it still exists.
-    pub group: Option<PoolSnapshot>,
+    pub group: Option<Arc<PoolSnapshot>>,
     /// Whether one node fewer would be below what policy and group allow.
     pub at_floor: bool,
     /// The node, if Nomad still knows it.
@@ -306,7 +307,7 @@ impl ScaleIn {
             // Somebody let work in again. It is not ours to kill.
             Move::Finish(Outcome::Abandoned(Abandonment::DrainCancelled(self.node.clone())))
         } else if sight.in_phase < CONFIRM_AFTER
-            || sight.in_phase < UNLISTED_AFTER && sight.group.as_ref().is_some_and(lists_nobody)
+            || sight.in_phase < UNLISTED_AFTER && sight.group.as_deref().is_some_and(lists_nobody)
         {
             // That it is no member any more is to be seen twice.
             Move::Wait
@@ -472,7 +473,7 @@ mod tests {
         fn next(&self, phase: ScaleInPhase) -> Move<ScaleIn> {
             operation(phase).next(&ScaleInSight {
                 drained_by_another: self.drained_by_another,
-                group: self.group.clone(),
+                group: self.group.clone().map(Arc::new),
                 at_floor: self.at_floor,
                 node: self.node.clone(),
                 occupants: self.occupants,

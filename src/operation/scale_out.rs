@@ -1,6 +1,7 @@
 //! Adding a node to a pool: rules P18 to P20, P26 and P29.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -100,7 +101,7 @@ impl ScaleOutPhase {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScaleOutSight {
     /// The Auto Scaling group.
-    pub group: PoolSnapshot,
+    pub group: Arc<PoolSnapshot>,
     /// Instances that have a ready, eligible node.
     pub joined: BTreeSet<InstanceId>,
     /// New ready nodes of the pool, by name, that cannot be told to run on any member.
@@ -347,7 +348,7 @@ mod tests {
 
         fn next(&self, phase: ScaleOutPhase) -> Move<ScaleOut> {
             operation(phase).next(&ScaleOutSight {
-                group: self.group.clone(),
+                group: Arc::new(self.group.clone()),
                 joined: self.joined.clone(),
                 unmatched: self.unmatched.clone(),
                 withdrawn: self.withdrawn,

@@ -39,7 +39,7 @@ fn member(instance: &Member) -> Result<PoolInstance, String> {
         id: id.into(),
         lifecycle: instance.lifecycle_state().map_or(Lifecycle::Other, |state| lifecycle(state.as_str())),
         protected: instance.protected_from_scale_in().unwrap_or(false),
-        zone: instance.availability_zone().filter(|zone| !zone.is_empty()).map(str::to_owned),
+        zone: instance.availability_zone().filter(|zone| !zone.is_empty()).map(Into::into),
     })
 }
 

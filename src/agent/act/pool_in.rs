@@ -1,7 +1,6 @@
 //! What can be seen of taking a node out of a pool. Node and occupants are read from the servers' leader each time: what is
 //! watched may be a minute old, and what is done here cannot be undone (P22).
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::agent::tell::Observer;
@@ -96,7 +95,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             refusals,
             in_phase,
             failures,
-            group: group.map(Arc::unwrap_or_clone),
+            group,
         })
     }
 

@@ -54,16 +54,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let is_joining = matches!(work.phase, ScaleOutPhase::Joining { .. });
         let unmatched = if is_joining { self.unmatched(work, &group, &joined, operation).await? } else { vec![] };
         let withdrawn = managed.is_some_and(|managed| !managed.policy.enabled);
-        Ok(ScaleOutSight {
-            group: Arc::unwrap_or_clone(group),
-            joined,
-            unmatched,
-            withdrawn,
-            states,
-            setback,
-            in_phase,
-            failures,
-        })
+        Ok(ScaleOutSight { group, joined, unmatched, withdrawn, states, setback, in_phase, failures })
     }
 
     /// New nodes of the pool that cannot be told to run on any member, by name. Where the operation began before this term,

@@ -85,9 +85,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             (Some(_), Some(node)) => OwnNode::On(node),
         };
         let views = self.views.borrow();
+        let members = group.members();
         let candidate = |load: &NodeLoad| {
             let node = views.node(&load.node).map(AsRef::as_ref);
-            let member = node.and_then(|node| member_of(node, group, &addresses));
+            let member = node.and_then(|node| member_of(node, &members, &addresses));
             let instance = if views.is_opaque(&load.node) {
                 Err(Unfit::Opaque)
             } else if managed.is_odd(&load.node) {
@@ -132,13 +133,14 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 /// of one that does may be another's by now.
 fn member_of<'g>(
     node: &Node,
-    group: &'g PoolSnapshot,
+    members: &BTreeMap<&InstanceId, &'g PoolInstance>,
     addresses: &BTreeMap<String, InstanceId>,
 ) -> Option<&'g PoolInstance> {
-    match &node.instance {
-        Some(id) => group.member(id),
-        None => group.member(addresses.get(node.address.as_ref()?)?),
-    }
+    let id = match &node.instance {
+        Some(id) => id,
+        None => addresses.get(node.address.as_ref()?)?,
+    };
+    members.get(id).copied()
 }
 
 /// The instance of a node that may leave, or why it must stay (P21).
@@ -193,7 +195,7 @@ mod tests {
             address: Some("10.0.0.1".into()),
             ..node("a")
         };
-        let matched = |node: &Node| member_of(node, &group, &addresses).map(|member| member.id.to_string());
+        let matched = |node: &Node| member_of(node, &group.members(), &addresses).map(|member| member.id.to_string());
         assert_eq!(matched(&at(Some("i-a"))).as_deref(), Some("i-a"));
         assert_eq!(matched(&at(None)).as_deref(), Some("i-b"));
         assert_eq!(matched(&at(Some("i-gone"))), None, "its address is another's by now");

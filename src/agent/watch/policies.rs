@@ -4,6 +4,7 @@
 //! The order in which policies were seen is part of the pool's state, so that the next leader goes by the same one.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::domain::{Meta, NodeId, PoolName};
 use crate::policy::KEY_PREFIX;
@@ -13,7 +14,7 @@ const MOST_REMEMBERED: usize = 8;
 
 /// Stands for a policy as it is written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Fingerprint(String);
+pub(super) struct Fingerprint(Arc<str>);
 
 impl Fingerprint {
     /// Of the keys of ours in a node's `meta`, those from Consul included (FNV-1a, 64 bits).
@@ -22,7 +23,8 @@ impl Fingerprint {
         const PRIME: u64 = 0x0100_0000_01b3;
         let ours = meta.iter().filter(|(key, _)| key.starts_with(KEY_PREFIX));
         let bytes = ours.flat_map(|(key, value)| key.bytes().chain([0]).chain(value.bytes()).chain([0]));
-        Self(format!("{:016x}", bytes.fold(BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))))
+        let hash = bytes.fold(BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
+        Self(format!("{hash:016x}").into())
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -42,7 +44,7 @@ impl Seen {
     /// Takes over what an earlier leader saw: it comes before what was seen since.
     pub(super) fn recall(&mut self, pool: &PoolName, remembered: &[String]) {
         let since = self.order.remove(pool).unwrap_or_default();
-        let mut order: Vec<Fingerprint> = remembered.iter().cloned().map(Fingerprint).collect();
+        let mut order: Vec<Fingerprint> = remembered.iter().map(|it| Fingerprint(it.as_str().into())).collect();
         let news: Vec<Fingerprint> = since.into_iter().filter(|it| !order.contains(it)).collect();
         order.extend(news);
         self.order.insert(pool.clone(), order);
@@ -57,7 +59,10 @@ impl Seen {
         let order = self.order.entry(pool.clone()).or_default();
         let mut present = Vec::new();
         for (node, says) in nodes {
-            let before = self.said.insert(node.clone(), says.clone());
+            let before = match self.said.get_mut(node) {
+                Some(said) => Some(std::mem::replace(said, says.clone())),
+                None => self.said.insert(node.clone(), says.clone()),
+            };
             // A node that says something else than before has changed its policy; a new node only brings one if nobody
             // said that before.
             let changed = before.is_some_and(|before| before != says);

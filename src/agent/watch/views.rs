@@ -1,5 +1,7 @@
 //! What is known of the cluster, and the policies found in it: rules J2 to J4, J22, P1, P3, P4 and P34.
 
+mod nodes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,6 +119,8 @@ pub(in crate::agent) struct Views {
     first_seen: BTreeMap<NodeId, Monotonic>,
     pool_policies: BTreeMap<String, Vec<u8>>,
     seen_policies: Seen,
+    /// What stands for each node's policy, as long as the node is the same.
+    fingerprints: BTreeMap<NodeId, (Arc<Node>, Fingerprint)>,
     groups: BTreeMap<GroupKey, ManagedGroup>,
     policies: BTreeMap<PoolName, (Arc<PoolPolicy>, Arc<[PoolPolicy]>)>,
     /// The pool of each node that takes work.
@@ -312,6 +316,7 @@ impl Views {
 
     pub(super) fn set_pool_policies(&mut self, policies: BTreeMap<String, Vec<u8>>) -> Vec<Event> {
         self.pool_policies = policies;
+        self.fingerprints.clear();
         self.discover_pools()
     }
 
@@ -338,48 +343,6 @@ impl Views {
         }
         self.groups = managed;
         self.replace_problems(problems, |resource| matches!(resource, Resource::Group(_)))
-    }
-
-    /// Takes over all nodes as they are listed, and what only their own pages tell as it was, or as `read` afresh. One that is
-    /// listed and could not be read is not gone: gone is only what a whole list lacks (S4).
-    pub(in crate::agent) fn set_nodes(
-        &mut self,
-        listed: &[NodeSummary],
-        read: BTreeMap<NodeId, Arc<Node>>,
-        now: Monotonic,
-    ) -> Vec<Event> {
-        self.listed_nodes = listed.iter().map(|node| (node.id.clone(), node.clone())).collect();
-        let listed_nodes = &self.listed_nodes;
-        self.nodes.retain(|id, _| listed_nodes.contains_key(id));
-        self.nodes.extend(read);
-        for (id, node) in &mut self.nodes {
-            // Its state is what the list says, even where its page could not be read again.
-            if let Some(summary) =
-                listed_nodes.get(id).filter(|summary| node.summary.modify_index < summary.modify_index)
-            {
-                let mut newer = Node::clone(node);
-                // Its page is still of before, and is to be read.
-                let modify_index = newer.summary.modify_index;
-                newer.summary = NodeSummary { modify_index, ..summary.clone() };
-                *node = Arc::new(newer);
-            }
-        }
-        self.unread_nodes.retain(|id| listed_nodes.contains_key(id));
-        self.seen_policies.retain(|id| listed_nodes.contains_key(id));
-        self.first_seen.retain(|id, _| listed_nodes.contains_key(id));
-        for id in self.listed_nodes.keys() {
-            self.first_seen.entry(id.clone()).or_insert(now);
-        }
-        self.on_instance.clear();
-        for node in self.nodes.values() {
-            if let Some(instance) = &node.instance {
-                self.on_instance.entry(instance.clone()).or_default().push(node.summary.id.clone());
-            }
-        }
-        let unread = self.listed_nodes.values().filter(|node| node.takes_work() && !self.nodes.contains_key(&node.id));
-        self.never_read = unread.map(|node| node.id.clone()).collect();
-        self.nodes_version += 1;
-        self.discover_pools()
     }
 
     /// Takes over what waits for room. The jobs of it whose groups are not known, or not as they are now.
@@ -475,15 +438,18 @@ impl Views {
         self.pools = None;
         self.policies.clear();
         self.pool_of.clear();
+        let mut names: BTreeMap<&str, PoolName> = BTreeMap::new();
         let mut members: BTreeMap<PoolName, Vec<Arc<Node>>> = BTreeMap::new();
         for node in self.nodes.values().filter(|node| node.summary.takes_work()) {
-            if let Some(name) = node.meta.get(POOL_KEY) {
-                members.entry(PoolName::from(name.as_str())).or_default().push(node.clone());
+            if let Some(name) = node.meta.get(POOL_KEY).map(String::as_str) {
+                let name = names.entry(name).or_insert_with(|| PoolName::from(name)).clone();
+                members.entry(name).or_default().push(node.clone());
             }
         }
         let mut problems = self.pools_out_of_work(&members);
         for (name, mut nodes) in members {
-            nodes.sort_by_key(|node| (node.summary.modify_index, node.summary.id.clone()));
+            let age = |node: &Arc<Node>| node.summary.modify_index;
+            nodes.sort_by(|a, b| age(a).cmp(&age(b)).then_with(|| a.summary.id.cmp(&b.summary.id)));
             let Settled { policy, others, mut problem } = self.settle_pool(&name, &nodes);
             if let Some(policy) = policy {
                 self.pool_of.extend(nodes.iter().map(|node| (node.summary.id.clone(), name.clone())));
@@ -500,11 +466,11 @@ impl Views {
 
     /// Pools of which there are nodes, and none that takes work: there is no policy to go by.
     fn pools_out_of_work(&self, working: &BTreeMap<PoolName, Vec<Arc<Node>>>) -> BTreeMap<Resource, String> {
+        let working: BTreeSet<&str> = working.keys().map(PoolName::as_str).collect();
         let mut idle: BTreeMap<PoolName, usize> = BTreeMap::new();
         for name in self.nodes.values().filter_map(|node| node.meta.get(POOL_KEY)) {
-            let name = PoolName::from(name.as_str());
-            if !working.contains_key(&name) {
-                *idle.entry(name).or_default() += 1;
+            if !working.contains(name.as_str()) {
+                *idle.entry(name.as_str().into()).or_default() += 1;
             }
         }
         let word = |nodes| format!("none of its {nodes} nodes takes work: nothing is decided about it until one does");
@@ -513,29 +479,25 @@ impl Views {
 
     /// The policy that changed last among the nodes of a pool, and what of the others (P4).
     fn settle_pool(&mut self, name: &PoolName, nodes: &[Arc<Node>]) -> Settled {
-        let metas: Vec<(NodeId, Result<Meta, crate::policy::PolicyError>)> =
-            nodes.iter().map(|node| (node.summary.id.clone(), self.whole_meta(node))).collect();
-        // A policy in Consul that makes no sense is one like any other: the same for all nodes that rest on it.
-        let print = |node: &Arc<Node>, meta: &Result<Meta, _>| Fingerprint::of(meta.as_ref().unwrap_or(&node.meta));
-        let prints: Vec<Fingerprint> = nodes.iter().zip(&metas).map(|(node, (_, meta))| print(node, meta)).collect();
-        let said = metas.iter().map(|(id, _)| id).zip(prints.iter().cloned());
+        let prints: Vec<Fingerprint> = nodes.iter().map(|node| self.fingerprint(node)).collect();
+        let said = nodes.iter().map(|node| &node.summary.id).zip(prints.iter().cloned());
         let Some(holds) = self.seen_policies.settle(name, said) else { return Settled::default() };
         let mut settled = Settled::default();
         let mut heard: BTreeSet<&Fingerprint> = BTreeSet::new();
         let mut dissent: Vec<&str> = Vec::new();
         let mut example = None;
-        for ((node, (_, meta)), print) in nodes.iter().zip(&metas).zip(&prints) {
+        for (node, print) in nodes.iter().zip(&prints) {
             let is_first = heard.insert(print);
             if *print == holds {
                 example = example.or(Some(node.summary.name.as_str()));
                 if is_first {
-                    (settled.policy, settled.problem) = settle(read_pool_policy(meta));
+                    (settled.policy, settled.problem) = settle(read_pool_policy(&self.whole_meta(node)));
                 }
                 continue;
             }
             dissent.push(node.summary.name.as_str());
             if is_first {
-                settled.others.extend(settle(read_pool_policy(meta)).0);
+                settled.others.extend(settle(read_pool_policy(&self.whole_meta(node))).0);
             }
         }
         if let Some(example) = example.filter(|_| !dissent.is_empty()) {
@@ -546,6 +508,18 @@ impl Views {
     }
 
     /// A node's `meta`, completed from Consul where it leaves the rest to that (P3).
+    /// What stands for the policy of a node. One in Consul that makes no sense is one like any other: the same for all nodes that
+    /// rest on it.
+    fn fingerprint(&mut self, node: &Arc<Node>) -> Fingerprint {
+        if let Some((_, print)) = self.fingerprints.get(&node.summary.id).filter(|(known, _)| Arc::ptr_eq(known, node))
+        {
+            return print.clone();
+        }
+        let print = Fingerprint::of(self.whole_meta(node).as_ref().unwrap_or(&node.meta));
+        self.fingerprints.insert(node.summary.id.clone(), (node.clone(), print.clone()));
+        print
+    }
+
     fn whole_meta(&self, node: &Node) -> Result<Meta, crate::policy::PolicyError> {
         match wants_stored_policy(&node.meta).and_then(|pool| self.pool_policies.get(pool)) {
             None => Ok(node.meta.clone()),
@@ -602,8 +576,13 @@ impl Views {
         let mut pools: BTreeMap<PoolName, ManagedPool> = self.policies.iter().map(pool).collect();
         for (key, managed) in &self.groups {
             let (Some(group), Some(of_group)) = (managed.group(key), self.allocations.get(key)) else { continue };
-            let in_pools: BTreeSet<&PoolName> =
-                of_group.nodes.iter().filter_map(|node| self.pool_of.get(node)).collect();
+            let mut in_pools: BTreeSet<&PoolName> = BTreeSet::new();
+            for node in &of_group.nodes {
+                in_pools.extend(self.pool_of.get(node));
+                if in_pools.len() == pools.len() {
+                    break;
+                }
+            }
             for name in in_pools {
                 if let Some(pool) = pools.get_mut(name) {
                     pool.reserve += self.asks(key, group);

@@ -99,13 +99,14 @@ impl World {
 
     fn snapshot(&self, pool: usize) -> PoolSnapshot {
         let (plan, group) = (&self.plan.pools[pool], &self.cloud.groups[pool]);
+        let zones: Vec<Arc<str>> = plan.zones.iter().map(|zone| zone.as_str().into()).collect();
         let member = |instance: &usize| {
             let it = &self.cloud.instances[*instance];
             PoolInstance {
                 id: it.id.clone(),
                 lifecycle: it.lifecycle,
                 protected: it.protected,
-                zone: plan.zones.get(it.zone).cloned(),
+                zone: zones.get(it.zone).cloned(),
             }
         };
         PoolSnapshot {
