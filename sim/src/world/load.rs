@@ -13,6 +13,8 @@ pub(super) struct Load {
     pub(super) demands: Vec<Demand>,
     noise: Vec<Stream>,
     pub(super) asks: Vec<Resources>,
+    /// Of each group, whether one of its tasks may have more CPU than it asks for.
+    pub(super) soft: Vec<bool>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,6 +29,7 @@ impl Load {
             demands: vec![Demand::default(); plan.groups.len()],
             noise: (0..plan.groups.len()).map(|group| streams.load(group)).collect(),
             asks: plan.groups.iter().map(GroupPlan::resources).collect(),
+            soft: plan.groups.iter().map(|group| group.tasks.iter().any(|task| !task.cpu_hard_limit)).collect(),
         }
     }
 }

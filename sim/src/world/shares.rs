@@ -32,7 +32,7 @@ fn multiple(mut idle: f64, mut wishes: Vec<Wish>) -> f64 {
 impl World {
     /// Whether a task of a group may have more CPU than it asks for.
     pub(super) fn is_soft(&self, group: usize) -> bool {
-        self.plan.groups[group].tasks.iter().any(|task| !task.cpu_hard_limit)
+        self.load.soft[group]
     }
 
     /// The share of what an allocation asks for that its part of the load wants, of CPU: 1 is all of it.

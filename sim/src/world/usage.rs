@@ -82,11 +82,13 @@ impl World {
         let error = |kind, message: &str| PortError::new(Service::Nomad, "read statistics", kind, message);
         let number = number.ok_or_else(|| error(ErrorKind::NotFound, "there is no such thing"))?;
         let it = &self.nomad.allocations[number];
+        let pool = self.nomad.nodes[it.node].pool;
         let reachable = self.client_answers(it.node) && self.outages.statistics[it.group] == 0;
         if !reachable || it.client != ClientStatus::Running {
             return Err(error(ErrorKind::Unreachable, "the client does not answer"));
         }
-        let kind = (it.group, it.serving, self.is_collected(number), self.is_soft(it.group).then_some(it.node));
+        let is_collected = self.outages.uncollected[pool] == 0;
+        let kind = (it.group, it.serving, is_collected, self.is_soft(it.group).then_some(it.node));
         if let Some((_, found)) = alike.found.iter().find(|(other, _)| *other == kind) {
             return Ok(found.clone());
         }

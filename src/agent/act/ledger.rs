@@ -164,7 +164,9 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             return false;
         }
         state.last_updated = stamp(state.last_updated, self.ports.clock().wall());
-        let written = self.store.write(self.ports.consul(), subject.path, subject.stored.index, state).await;
+        // In a box of its own: writes are rare, and every evaluation would carry the room for one.
+        let (consul, index) = (self.ports.consul(), subject.stored.index);
+        let written = Box::pin(self.store.write(consul, subject.path, index, state)).await;
         match written {
             Ok(stored) => {
                 self.see_times(subject.path, &stored.state);

@@ -19,7 +19,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let mut subject = Subject { resource, path: &path, stored, need: Need::UNDER_WAY };
         self.tend_alert(&mut subject).await;
         if subject.stored.state.operation.is_some() {
-            self.advance(Ground::Group(key), &mut subject).await;
+            // Boxes for what is rare: every evaluation would carry the room for it.
+            Box::pin(self.advance(Ground::Group(key), &mut subject)).await;
         } else if let Some(managed) = managed {
             self.consider_group(key, &managed, &mut subject).await;
         }
@@ -50,8 +51,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         match decision.verdict {
             Verdict::Act(step) => {
                 subject.need = Need::of(&decision);
-                if self.begin_on_group(managed, &decision, step, subject).await {
-                    self.advance(Ground::Group(key), subject).await;
+                if Box::pin(self.begin_on_group(managed, &decision, step, subject)).await {
+                    Box::pin(self.advance(Ground::Group(key), subject)).await;
                 }
             }
             Verdict::WouldAct(_) => self.note_in_shadow(subject, &decision),

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::{Either, LocalBoxFuture, select};
+use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use crate::agent::tell::{Feed, Observer};
@@ -80,7 +80,7 @@ async fn run<P: Ports, O: Observer>(
     feeds: &[Feed],
 ) -> Infallible {
     let clock = term.ports.clock();
-    let mut under_way: FuturesUnordered<LocalBoxFuture<'_, Resource>> = FuturesUnordered::new();
+    let mut under_way = FuturesUnordered::new();
     let mut busy: BTreeSet<Resource> = BTreeSet::new();
     let mut next = clock.monotonic() + FIRST_ROUND_AFTER;
     loop {
@@ -104,7 +104,7 @@ async fn run<P: Ports, O: Observer>(
         let all = resources.len();
         for (number, resource) in resources.into_iter().enumerate() {
             if busy.insert(resource.clone()) {
-                under_way.push(Box::pin(evaluate(term, resource, turn(number, all, interval), feeds)));
+                under_way.push(evaluate(term, resource, turn(number, all, interval), feeds));
             }
         }
     }
@@ -135,7 +135,8 @@ async fn evaluate<P: Ports, O: Observer>(
     }
     match &resource {
         Resource::Group(key) => term.evaluate_group(key, &resource).await,
-        Resource::Pool(name) => term.evaluate_pool(name, &resource).await,
+        // In a box of its own: there are many groups, and each would carry the room for a pool.
+        Resource::Pool(name) => Box::pin(term.evaluate_pool(name, &resource)).await,
     }
     resource
 }

@@ -55,12 +55,18 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let answers = self.ports.nomad().statistics(running, self).await;
         self.note_silent_clients(running, &answers);
         let group = managed.group(key)?;
-        let known = self.seen.borrow().get(key).filter(|seen| seen.is_of(&managed.job, running, &answers)).cloned();
-        let Seen { observation, failed, .. } = known.unwrap_or_else(|| {
-            let fresh = Seen::of(managed.job.clone(), group, running.clone(), answers);
-            self.seen.borrow_mut().insert(key.clone(), fresh.clone());
-            fresh
-        });
+        let mut all_seen = self.seen.borrow_mut();
+        let fresh = || Seen::of(managed.job.clone(), group, running.clone(), answers.clone());
+        let seen = match all_seen.get_mut(key) {
+            Some(seen) if seen.is_of(&managed.job, running, &answers) => seen,
+            Some(seen) => {
+                *seen = fresh();
+                seen
+            }
+            None => all_seen.entry(key.clone()).or_insert_with(fresh),
+        };
+        let (observation, failed) = (seen.observation.clone(), seen.failed.clone());
+        drop(all_seen);
         if let Some(error) = failed {
             // One that fails is nothing unusual: its allocation may just be stopping.
             let resource = Resource::Group(key.clone());
@@ -109,7 +115,7 @@ impl<P: Ports, O: Observer> InTurn for Term<'_, P, O> {
 }
 
 /// What was seen of a group, and of what: where nothing of that is new, nothing needs to be worked out.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(in crate::agent) struct Seen {
     job: Arc<Job>,
     running: Arc<[Arc<Allocation>]>,
