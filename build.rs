@@ -1,6 +1,10 @@
 //! Tells the binary what it was built from: revision, date and target, for `replicator version`.
 
-#![allow(clippy::disallowed_methods, reason = "a build script knows its environment and the date")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a build script knows its environment and the date"
+)]
 
 use std::env;
 use std::path::Path;

@@ -147,14 +147,3 @@ fn a_picture_names_events_bounds_and_what_made_it() {
     let bound = picture(&load("spike.toml", &[change]), &View::default());
     assert!(bound.contains("at its most, and more is asked for") && bound.contains(&format!("set {change}")));
 }
-
-/// They are made by `replicator-sim scenarios/NAME.toml --plot book/src/images/NAME.svg`.
-#[test]
-fn the_books_pictures_are_todays() {
-    for name in ["spike", "drain", "never-join"] {
-        let scenario = Scenario::load(&shipped().join(format!("{name}.toml")), &Changes::default()).unwrap();
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../book/src/images/{name}.svg"));
-        let kept = std::fs::read_to_string(path).unwrap();
-        assert!(picture(&scenario, &View::default()) == kept, "{name}: make the book's picture anew");
-    }
-}

@@ -28,8 +28,12 @@ struct Answered {
 /// not. Where the CPU that is idle is shared, those of one node do.
 #[derive(Default)]
 struct Alike {
-    found: Vec<((usize, bool, bool, Option<usize>), Arc<AllocationStats>)>,
+    found: Vec<(Kind, Arc<AllocationStats>)>,
 }
+
+/// What makes allocations use the same: their group, whether they take load, whether their client collects, and the node
+/// where that matters.
+type Kind = (usize, bool, bool, Option<usize>);
 
 /// As a client shows a task that it does not measure.
 fn unmeasured(task: TaskUsage) -> TaskUsage {

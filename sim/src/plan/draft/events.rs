@@ -250,7 +250,7 @@ impl Names<'_> {
 
     /// All that an event says to happen.
     fn faults(&self, event: &Event, agents: usize) -> Result<Vec<Fault>, Problem> {
-        let mut faults = self.of_agents(event, agents)?;
+        let mut faults = Self::of_agents(event, agents)?;
         faults.extend(self.of_pools(event)?);
         faults.extend(self.of_nodes(event)?);
         if let Some(name) = &event.statistics_outage {
@@ -269,7 +269,7 @@ impl Names<'_> {
         Ok(faults)
     }
 
-    fn of_agents(&self, event: &Event, agents: usize) -> Result<Vec<Fault>, Problem> {
+    fn of_agents(event: &Event, agents: usize) -> Result<Vec<Fault>, Problem> {
         let mut faults = Vec::new();
         if let Some(jump) = &event.clock_jump {
             let signed = |span: Option<Span>| span.map_or(0, |span| i64::try_from(span.0.0).unwrap_or(i64::MAX));

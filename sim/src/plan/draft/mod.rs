@@ -333,7 +333,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_with_the_way_to_it() {
-        let cases: [(fn(&mut Draft), &str); 8] = [
+        type Spoil = fn(&mut Draft);
+        let cases: [(Spoil, &str); 8] = [
             (|it| it.tick = Span(Millis(1)), "tick: tick must be at least 100ms"),
             (|it| it.pools.clear(), "pools: there must be at least one pool"),
             (|it| it.pools.get_mut("workers").unwrap().nodes = 9, "pools.workers.nodes: 9 is out of range: 2 to 6"),
@@ -353,7 +354,7 @@ mod tests {
                 |it| {
                     *it = it
                         .clone()
-                        .job("b", Job::service("c", Group::new(1, Task::new(1, 1)).meta("replicator_min", "x")))
+                        .job("b", Job::service("c", Group::new(1, Task::new(1, 1)).meta("replicator_min", "x")));
                 },
                 "jobs.b.groups.c.meta.replicator_enabled: replicator_enabled",
             ),

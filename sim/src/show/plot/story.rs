@@ -95,8 +95,11 @@ impl Teller<'_> {
             });
             Line { name: name.to_owned(), colour, look: Look::Dotted, points: changes(points) }
         };
+        // What an agent outside allows itself is not known here.
+        let is_known = self.record.allowed[pool].iter().any(Option::is_some);
+        let allowed = if is_known { ", and allowed by the rules" } else { "" };
         Panel {
-            title: format!("pool {}: allocated, and allowed by the rules", self.plan.pools[pool].name),
+            title: format!("pool {}: allocated{allowed}", self.plan.pools[pool].name),
             unit: "% of capacity",
             height: 90,
             lines: vec![

@@ -18,8 +18,11 @@ impl Views {
         now: Monotonic,
     ) -> Vec<Event> {
         let touched = self.take_list(listed);
-        let read: Vec<NodeId> = read.into_iter().map(|(id, node)| self.take_page(id, node)).collect();
-        for id in touched.iter().chain(&read) {
+        let pages: Vec<NodeId> = read.keys().cloned().collect();
+        for (id, node) in read {
+            self.take_page(&id, node);
+        }
+        for id in touched.iter().chain(&pages) {
             self.follow_list(id);
         }
         for id in &touched {
@@ -71,18 +74,18 @@ impl Views {
     }
 
     /// Takes a node's page.
-    fn take_page(&mut self, id: NodeId, node: Arc<Node>) -> NodeId {
+    fn take_page(&mut self, id: &NodeId, node: Arc<Node>) {
         if let Some(instance) = &node.instance {
             let on_it = self.on_instance.entry(instance.clone()).or_default();
-            if let Err(place) = on_it.binary_search(&id) {
+            if let Err(place) = on_it.binary_search(id) {
                 on_it.insert(place, id.clone());
             }
         }
-        let before = self.nodes.insert(id.clone(), node.clone());
-        if let Some(before) = before.filter(|before| before.instance != node.instance) {
+        let instance = node.instance.clone();
+        let before = self.nodes.insert(id.clone(), node);
+        if let Some(before) = before.filter(|before| before.instance != instance) {
             self.leaves_instance(&before);
         }
-        id
     }
 
     /// The state of a node is what the list says, even where its page could not be read again.
