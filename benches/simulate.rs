@@ -1,11 +1,13 @@
 //! How fast a day of a middling cluster is simulated: 100 nodes, 20 jobs with 400 allocations, evaluations every
 //! 10 seconds. And how the cost of an hour grows with the cluster: where it grows as its nodes do, as many nodes are
-//! simulated a second at each size.
+//! simulated a second at each size, and the exponents that are printed are 1.
+
+#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "this is about real time")]
 
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use replicator_sim::drive::run::run;
@@ -89,5 +91,37 @@ fn simulate(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, simulate);
+/// Prints to which power the cost of a run grows, with the cluster and with the time that is simulated.
+fn growth(_: &mut Criterion) {
+    let exponent = |scenarios: [(f64, Scenario); 3]| {
+        let points = scenarios.map(|(size, scenario)| (size.ln(), cost(&scenario).ln()));
+        slope(&points)
+    };
+    let with_nodes = exponent([20, 60, 180].map(|jobs| (f64::from(jobs), cluster(jobs, "30m"))));
+    let with_hours = exponent([1, 3, 9].map(|hours| (f64::from(hours), cluster(20, &format!("{hours}h")))));
+    println!(
+        "the cost grows with nodes and allocations to the power of {with_nodes:.2}, with hours of {with_hours:.2}"
+    );
+}
+
+/// How long a run takes, in seconds, at the best of three times: others work on the same machine.
+fn cost(scenario: &Scenario) -> f64 {
+    let once = |_| {
+        let began = Instant::now();
+        black_box(run(&scenario.plan));
+        began.elapsed().as_secs_f64()
+    };
+    (0..3).map(once).fold(f64::INFINITY, f64::min)
+}
+
+/// The slope of the line through these points that is nearest to them by least squares.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let count = points.len() as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
+    let (x, y) = (mean(|it| it.0), mean(|it| it.1));
+    let along = points.iter().map(|it| (it.0 - x) * (it.1 - y)).sum::<f64>();
+    along / points.iter().map(|it| (it.0 - x).powi(2)).sum::<f64>()
+}
+
+criterion_group!(benches, simulate, growth);
 criterion_main!(benches);

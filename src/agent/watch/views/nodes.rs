@@ -110,3 +110,83 @@ impl Views {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::{Eligibility, InstanceId};
+
+    /// A node as it is listed, and whether its page is read: its number, its index, whether work may be placed on it, and the
+    /// number of its instance.
+    type Listed = (u8, u64, bool, Option<u8>, bool);
+
+    fn summary(&(number, modify_index, eligible, ..): &Listed) -> NodeSummary {
+        let eligibility = if eligible { Eligibility::Eligible } else { Eligibility::Ineligible };
+        NodeSummary { modify_index, eligibility, ..crate::testing::node(&format!("n{number}")).summary }
+    }
+
+    fn page(listed: &Listed) -> Arc<Node> {
+        let summary = summary(listed);
+        let instance = listed.3.map(|number| InstanceId::from(format!("i{number}").as_str()));
+        Arc::new(Node { summary, instance, ..crate::testing::node("n") })
+    }
+
+    /// What all of it comes to, worked out from the whole list.
+    #[derive(Default)]
+    struct Whole {
+        nodes: BTreeMap<NodeId, Arc<Node>>,
+    }
+
+    impl Whole {
+        fn set(&mut self, listed: &BTreeMap<NodeId, NodeSummary>, read: BTreeMap<NodeId, Arc<Node>>) {
+            self.nodes.retain(|id, _| listed.contains_key(id));
+            self.nodes.extend(read);
+            for (id, node) in &mut self.nodes {
+                let modify_index = node.summary.modify_index;
+                if let Some(summary) = listed.get(id).filter(|summary| modify_index < summary.modify_index) {
+                    let summary = NodeSummary { modify_index, ..summary.clone() };
+                    *node = Arc::new(Node { summary, ..Node::clone(node) });
+                }
+            }
+        }
+
+        fn on_instance(&self) -> BTreeMap<InstanceId, Vec<NodeId>> {
+            let mut on_instance: BTreeMap<InstanceId, Vec<NodeId>> = BTreeMap::new();
+            for (id, node) in &self.nodes {
+                if let Some(instance) = &node.instance {
+                    on_instance.entry(instance.clone()).or_default().push(id.clone());
+                }
+            }
+            on_instance
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn s4_what_is_known_bit_by_bit_is_what_the_whole_list_says(
+            lists in prop::collection::vec(
+                prop::collection::vec((0..5_u8, 1..9_u64, any::<bool>(), prop::option::of(0..3_u8), any::<bool>()), 0..6),
+                1..8,
+            )
+        ) {
+            let (mut views, mut whole) = (Views::default(), Whole::default());
+            for (second, list) in lists.iter().enumerate() {
+                let listed: Vec<NodeSummary> = list.iter().map(summary).collect();
+                let by_id: BTreeMap<NodeId, NodeSummary> =
+                    listed.iter().map(|node| (node.id.clone(), node.clone())).collect();
+                let read = || list.iter().filter(|it| it.4).map(|it| (summary(it).id, page(it))).collect::<BTreeMap<_, _>>();
+                let now = Monotonic::at(std::time::Duration::from_secs(second as u64));
+                views.set_nodes(&listed, read(), now);
+                whole.set(&by_id, read());
+                prop_assert_eq!(&views.nodes, &whole.nodes);
+                prop_assert_eq!(&views.listed_nodes, &by_id);
+                prop_assert_eq!(&views.on_instance, &whole.on_instance());
+                let unread = by_id.values().filter(|node| node.takes_work() && !whole.nodes.contains_key(&node.id));
+                prop_assert_eq!(&views.never_read, &unread.map(|node| node.id.clone()).collect::<Vec<_>>());
+                prop_assert!(views.first_seen.keys().eq(by_id.keys()));
+            }
+        }
+    }
+}
