@@ -188,8 +188,8 @@ impl Group {
         Self { count, tasks: [("main".to_owned(), task)].into(), ..Self::default() }
     }
 
-    /// With a policy that keeps the count within these bounds and is enabled, and has the rest as the core reads it where
-    /// nothing is said.
+    /// With a policy that is enabled and keeps the count within these bounds. Its thresholds are still to be said, by
+    /// [`Group::meta`]: `replicator_scaleout_cpu`, `…_scalein_cpu`, `…_scaleout_mem` and `…_scalein_mem`.
     #[must_use]
     pub fn scaled(self, min: u32, max: u32) -> Self {
         self.meta("replicator_enabled", true)

@@ -124,7 +124,7 @@ mod tests {
 
     fn summary(&(number, modify_index, eligible, ..): &Listed) -> NodeSummary {
         let eligibility = if eligible { Eligibility::Eligible } else { Eligibility::Ineligible };
-        NodeSummary { modify_index, eligibility, ..crate::testing::node(&format!("n{number}")).summary }
+        NodeSummary { eligibility, modify_index, ..crate::testing::node(&format!("n{number}")).summary }
     }
 
     fn page(listed: &Listed) -> Arc<Node> {
