@@ -25,7 +25,7 @@ pub(crate) fn node(id: &str) -> Node {
             eligibility: Eligibility::Eligible,
             modify_index: 1,
         },
-        meta: Meta::new(),
+        meta: Arc::default(),
         capacity: Resources::new(1000, 2000, 0),
         instance: Some(InstanceId::from(format!("i-{id}"))),
         address: None,

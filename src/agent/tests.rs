@@ -73,7 +73,7 @@ fn servers() -> Servers {
     servers.clock.wall.set(1_000_000);
     servers.clock.monotonic.set(100);
     for id in ["a", "b", "c"] {
-        let node = Node { meta: pool_meta(), ..node(id) };
+        let node = Node { meta: Arc::new(pool_meta()), ..node(id) };
         servers.nodes.borrow_mut().insert(id.into(), Arc::new(node));
         let instance = Instance { id: format!("i-{id}").into(), state: InstanceState::Running, addresses: vec![] };
         servers.instances.borrow_mut().push(instance);

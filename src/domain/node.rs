@@ -73,7 +73,7 @@ pub struct Node {
     /// The node as lists show it.
     pub summary: NodeSummary,
     /// The client's `meta`, which names its pool.
-    pub meta: Meta,
+    pub meta: Arc<Meta>,
     /// What the node offers to allocations: its resources less what it reserves for itself (P6).
     pub capacity: Resources,
     /// The instance it runs on (`unique.platform.aws.instance-id`), where the client knows it.

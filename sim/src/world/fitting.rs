@@ -2,13 +2,13 @@
 //! must stay apart, static ports. This is the simulator's own; it knows nothing of what the core takes for a fit.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use replicator::domain::{Meta, Resources};
-use replicator::policy::POOL_KEY;
 
 use super::World;
 use super::listed::DATACENTER;
-use crate::plan::{Constraint, Operator, PolicyHome};
+use crate::plan::{Constraint, Operator};
 
 /// What keeps work from a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +74,9 @@ impl World {
     }
 
     /// A node's meta: its pool's, with what was changed on this one.
-    pub(super) fn meta_of(&self, node: usize) -> Meta {
-        self.meta_with(node, &self.nomad.nodes[node].meta)
+    pub(super) fn meta_of(&self, node: usize) -> Arc<Meta> {
+        let it = &self.nomad.nodes[node];
+        if it.meta.is_empty() { self.fixed.metas[it.pool].clone() } else { Arc::new(self.meta_with(node, &it.meta)) }
     }
 
     /// A node's meta as its client's configuration has it.
@@ -84,10 +85,7 @@ impl World {
     }
 
     pub(super) fn meta_with(&self, node: usize, changed: &BTreeMap<String, Option<String>>) -> Meta {
-        let pool = &self.plan.pools[self.nomad.nodes[node].pool];
-        let shown = |key: &str| pool.policy_in == PolicyHome::Meta || key == POOL_KEY;
-        let mut meta: Meta =
-            pool.meta.iter().filter(|(key, _)| shown(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+        let mut meta = Meta::clone(&self.fixed.metas[self.nomad.nodes[node].pool]);
         for (key, value) in changed {
             match value {
                 Some(value) => meta.insert(key.clone(), value.clone()),

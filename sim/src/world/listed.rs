@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use replicator::domain::{
-    Allocation, BlockedWork, Constraint, DrainOwner, Holdings, Job, JobSummary, MebiBytes, MegaHertz, Node,
+    Allocation, BlockedWork, Constraint, DrainOwner, Holdings, Job, JobSummary, Meta, MebiBytes, MegaHertz, Node,
     NodeSummary, Place, Requirements, ScalingBlock, Task, TaskGroup, TaskShare, TaskSpan,
 };
 
@@ -11,7 +11,7 @@ use replicator::policy::POOL_KEY;
 use replicator::ports::DRAIN_OPERATION;
 
 use super::World;
-use crate::plan::{GroupPlan, Plan};
+use crate::plan::{GroupPlan, Plan, PolicyHome, PoolPlan};
 
 /// The datacenter of all nodes and jobs.
 pub(super) const DATACENTER: &str = "dc1";
@@ -23,6 +23,8 @@ pub(super) struct Fixed {
     /// By pool and zone.
     places: Vec<Vec<Arc<Place>>>,
     holdings: Vec<Option<Arc<Holdings>>>,
+    /// The meta of each pool's nodes, as long as nothing is changed about it.
+    pub(super) metas: Vec<Arc<Meta>>,
 }
 
 impl Fixed {
@@ -45,8 +47,15 @@ impl Fixed {
             shares: shares.collect(),
             places: places.collect(),
             holdings: holdings.collect(),
+            metas: plan.pools.iter().map(|pool| Arc::new(shown_meta(pool))).collect(),
         }
     }
+}
+
+/// What of a pool's meta its nodes have: where the policy is in Consul they only name their pool.
+fn shown_meta(pool: &PoolPlan) -> Meta {
+    let is_shown = |key: &str| pool.policy_in == PolicyHome::Meta || key == POOL_KEY;
+    pool.meta.iter().filter(|(key, _)| is_shown(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// What a group asks of its nodes beside amounts: its pool, first of all.

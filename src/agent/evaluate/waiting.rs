@@ -103,7 +103,7 @@ mod tests {
             ])
         };
         let nodes: Vec<Arc<Node>> = [("a", "big"), ("b", "small")]
-            .map(|(id, pool)| Arc::new(Node { meta: pool_meta(pool), ..node(id) }))
+            .map(|(id, pool)| Arc::new(Node { meta: Arc::new(pool_meta(pool)), ..node(id) }))
             .into();
         let mut views = Views::default();
         let listed: Vec<_> = nodes.iter().map(|node| node.summary.clone()).collect();

@@ -410,7 +410,7 @@ impl Views {
         Some(Site {
             node: load.node.clone(),
             name: node.summary.name.clone(),
-            meta: Arc::new(node.meta.clone()),
+            meta: node.meta.clone(),
             place: node.place.clone(),
             free: load.capacity.less(load.used),
             taken,
@@ -520,10 +520,10 @@ impl Views {
         print
     }
 
-    fn whole_meta(&self, node: &Node) -> Result<Meta, crate::policy::PolicyError> {
+    fn whole_meta(&self, node: &Node) -> Result<Arc<Meta>, crate::policy::PolicyError> {
         match wants_stored_policy(&node.meta).and_then(|pool| self.pool_policies.get(pool)) {
             None => Ok(node.meta.clone()),
-            Some(stored) => with_stored_policy(&node.meta, stored),
+            Some(stored) => with_stored_policy(&node.meta, stored).map(Arc::new),
         }
     }
 
@@ -601,7 +601,7 @@ struct Settled {
     problem: Option<String>,
 }
 
-fn read_pool_policy(meta: &Result<Meta, crate::policy::PolicyError>) -> Reading<PoolPolicy> {
+fn read_pool_policy(meta: &Result<Arc<Meta>, crate::policy::PolicyError>) -> Reading<PoolPolicy> {
     match meta {
         Ok(meta) => PoolPolicy::read(meta),
         Err(error) => Reading::Invalid(error.clone()),
@@ -673,7 +673,7 @@ mod tests {
     }
 
     fn node(id: &str, modify_index: u64, meta: Meta) -> Arc<Node> {
-        let mut node = Node { meta, ..crate::testing::node(id) };
+        let mut node = Node { meta: Arc::new(meta), ..crate::testing::node(id) };
         node.summary.modify_index = modify_index;
         Arc::new(node)
     }

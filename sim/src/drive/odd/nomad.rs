@@ -46,7 +46,7 @@ impl<P: Ports> OddPorts<P> {
             (node.instance, node.address) = (None, None);
         }
         if self.strikes(OddKind::Empty) {
-            node.meta.clear();
+            node.meta = Arc::default();
         }
         if *node != before {
             *self.lists.ahead.borrow_mut().entry(node.summary.id.clone()).or_default() += 1;

@@ -101,7 +101,7 @@ impl Node {
         Ok(domain::Node {
             instance: attribute(INSTANCE_ATTRIBUTE).map(Into::into),
             address: attribute("unique.network.ip-address").or(text(of_http)),
-            meta: meta(self.meta),
+            meta: Arc::new(meta(self.meta)),
             capacity,
             place: place.clone(),
             drained_by: self.last_drain.map(LastDrain::owner).unwrap_or_default(),
