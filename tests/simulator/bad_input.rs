@@ -94,7 +94,11 @@ fn events_and_expectations_are_checked_before_the_run() {
         ),
         (
             "[[expect]]\nmeasure = \"pool.workers.ready\"\nat_least = 1\n",
-            "there is no measure (without at) \"pool.workers.ready\"; did you mean pool.workers.ready_",
+            "pool.workers.ready changes over time: say of which moment it is, by at = \"…\"",
+        ),
+        (
+            "[[expect]]\nmeasure = \"run.alerts\"\nat = \"5m\"\nat_least = 1\n",
+            "run.alerts is of the whole run, and of no moment: leave at out",
         ),
         ("[[expect]]\nmeasure = \"run.alerts\"\n", "at_least, at_most or both, or else equals"),
         ("[[expect]]\nmeasure = \"run.alerts\"\nat_least = 2\nat_most = 1\n", "at_least, at_most or both"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use replicator::domain::{
-    Allocation, BlockedWork, Constraint, DrainOwner, Holdings, Job, JobSummary, Meta, MebiBytes, MegaHertz, Node,
+    Allocation, BlockedWork, Constraint, DrainOwner, Holdings, Job, JobSummary, MebiBytes, MegaHertz, Meta, Node,
     NodeSummary, Place, Requirements, ScalingBlock, Task, TaskGroup, TaskShare, TaskSpan,
 };
 

@@ -260,15 +260,28 @@ impl Expect {
         if at.is_some_and(|at| at > plan.duration) {
             return Err(Problem::new(format!("at must not be after the end, {}", plan.duration))).under("at");
         }
-        let (known, kind) = if at.is_some() {
-            (measures::series_names(plan), "series (with at)")
-        } else {
-            (measures::measure_names(plan), "measure (without at)")
-        };
-        if !known.contains(&self.measure) {
-            return Err(Problem::unknown(&self.measure, kind, known.into_iter())).under("measure");
-        }
+        self.check_name(plan).under("measure")?;
         Ok(Expectation { measure: self.measure.clone(), at, limit, line: None })
+    }
+}
+
+impl Expect {
+    /// Whether there is such a measure or, at a moment, such a series.
+    fn check_name(&self, plan: &Plan) -> Result<(), Problem> {
+        let (measures, series) = (measures::measure_names(plan), measures::series_names(plan));
+        let name = &self.measure;
+        match self.at {
+            None if measures.contains(name) => Ok(()),
+            Some(_) if series.contains(name) => Ok(()),
+            None if series.contains(name) => {
+                Err(Problem::new(format!("{name} changes over time: say of which moment it is, by at = \"…\"")))
+            }
+            Some(_) if measures.contains(name) => {
+                Err(Problem::new(format!("{name} is of the whole run, and of no moment: leave at out")))
+            }
+            None => Err(Problem::unknown(name, "measure (without at)", measures.into_iter())),
+            Some(_) => Err(Problem::unknown(name, "series (with at)", series.into_iter())),
+        }
     }
 }
 
