@@ -43,7 +43,7 @@ impl World {
         Site {
             node: detail.summary.id.clone(),
             name: detail.summary.name.clone(),
-            meta: detail.meta.clone().into(),
+            meta: detail.meta.clone(),
             place: detail.place.clone(),
             free: listed.iter().fold(detail.capacity, |left, it| left.less(it.resources)),
             taken,
