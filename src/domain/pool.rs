@@ -1,7 +1,6 @@
 //! Worker pools as the cloud provider sees them: Auto Scaling groups and instances.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 

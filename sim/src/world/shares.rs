@@ -35,11 +35,16 @@ impl World {
         self.load.soft[group]
     }
 
+    /// Among how many allocations the load is shared of which this one takes a part; endlessly many where it takes none.
+    pub(super) fn sharers(&self, allocation: usize) -> f64 {
+        let it = &self.nomad.allocations[allocation];
+        if it.serving { f64::from(self.nomad.groups[it.group].serving.max(1)) } else { f64::INFINITY }
+    }
+
     /// The share of what an allocation asks for that its part of the load wants, of CPU: 1 is all of it.
     pub(super) fn wanted_cpu(&self, allocation: usize) -> f64 {
         let it = &self.nomad.allocations[allocation];
-        let serving = if it.serving { f64::from(self.nomad.groups[it.group].serving.max(1)) } else { f64::INFINITY };
-        self.load.demands[it.group].cpu_mhz / serving / self.load.asks[it.group].cpu.0 as f64
+        self.load.demands[it.group].cpu_mhz / self.sharers(allocation) / self.load.asks[it.group].cpu.0 as f64
     }
 
     /// The multiple of what it asks for that a task on this node may have now, where its limit is soft.

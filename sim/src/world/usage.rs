@@ -86,13 +86,11 @@ impl World {
         let error = |kind, message: &str| PortError::new(Service::Nomad, "read statistics", kind, message);
         let number = number.ok_or_else(|| error(ErrorKind::NotFound, "there is no such thing"))?;
         let it = &self.nomad.allocations[number];
-        let pool = self.nomad.nodes[it.node].pool;
         let reachable = self.client_answers(it.node) && self.outages.statistics[it.group] == 0;
         if !reachable || it.client != ClientStatus::Running {
             return Err(error(ErrorKind::Unreachable, "the client does not answer"));
         }
-        let is_collected = self.outages.uncollected[pool] == 0;
-        let kind = (it.group, it.serving, is_collected, self.is_soft(it.group).then_some(it.node));
+        let kind = (it.group, it.serving, self.is_collected(number), self.is_soft(it.group).then_some(it.node));
         if let Some((_, found)) = alike.found.iter().find(|(other, _)| *other == kind) {
             return Ok(found.clone());
         }
@@ -113,10 +111,9 @@ impl World {
         let it = &self.nomad.allocations[allocation];
         let plan = &self.plan.groups[it.group];
         let (demand, ask) = (self.load.demands[it.group], self.load.asks[it.group]);
-        let serving = if it.serving { f64::from(self.nomad.groups[it.group].serving.max(1)) } else { f64::INFINITY };
         let cpu_share = self.wanted_cpu(allocation);
         let limit = if self.is_soft(it.group) { self.soft_limit(it.node) } else { 1.0 };
-        let memory_share = demand.memory_mib / serving / ask.memory.0 as f64;
+        let memory_share = demand.memory_mib / self.sharers(allocation) / ask.memory.0 as f64;
         let tasks = plan.tasks.iter().map(|task| {
             let used = |share: f64, ask: u32, idle: u32, limit: f64| {
                 (share * f64::from(ask)).max(idle.into()).min(f64::from(ask) * limit)

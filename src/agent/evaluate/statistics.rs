@@ -57,14 +57,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let group = managed.group(key)?;
         let mut all_seen = self.seen.borrow_mut();
         let fresh = || Seen::of(managed.job.clone(), group, running.clone(), answers.clone());
-        let seen = match all_seen.get_mut(key) {
-            Some(seen) if seen.is_of(&managed.job, running, &answers) => seen,
-            Some(seen) => {
-                *seen = fresh();
-                seen
-            }
-            None => all_seen.entry(key.clone()).or_insert_with(fresh),
-        };
+        let seen = all_seen.entry(key.clone()).or_insert_with(fresh);
+        if !seen.is_of(&managed.job, running, &answers) {
+            *seen = fresh();
+        }
         let (observation, failed) = (seen.observation.clone(), seen.failed.clone());
         drop(all_seen);
         if let Some(error) = failed {

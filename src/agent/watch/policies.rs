@@ -59,10 +59,7 @@ impl Seen {
         let order = self.order.entry(pool.clone()).or_default();
         let mut present = Vec::new();
         for (node, says) in nodes {
-            let before = match self.said.get_mut(node) {
-                Some(said) => Some(std::mem::replace(said, says.clone())),
-                None => self.said.insert(node.clone(), says.clone()),
-            };
+            let before = self.said.insert(node.clone(), says.clone());
             // A node that says something else than before has changed its policy; a new node only brings one if nobody
             // said that before.
             let changed = before.is_some_and(|before| before != says);

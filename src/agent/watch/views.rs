@@ -507,7 +507,6 @@ impl Views {
         settled
     }
 
-    /// A node's `meta`, completed from Consul where it leaves the rest to that (P3).
     /// What stands for the policy of a node. One in Consul that makes no sense is one like any other: the same for all nodes that
     /// rest on it.
     fn fingerprint(&mut self, node: &Arc<Node>) -> Fingerprint {
@@ -520,6 +519,7 @@ impl Views {
         print
     }
 
+    /// A node's `meta`, completed from Consul where it leaves the rest to that (P3).
     fn whole_meta(&self, node: &Node) -> Result<Arc<Meta>, crate::policy::PolicyError> {
         match wants_stored_policy(&node.meta).and_then(|pool| self.pool_policies.get(pool)) {
             None => Ok(node.meta.clone()),

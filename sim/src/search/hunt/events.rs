@@ -1,6 +1,6 @@
 //! What happens in a scenario that is made up.
 
-use super::making::{Feature, Making, TROUBLE, seconds, small};
+use super::making::{Feature, Making, TROUBLE, seconds};
 use crate::plan::Toggle;
 use crate::plan::draft::{
     ClockJump, Event, Failsafe, KillNode, KillZone, NodeMeta, OddNode, OfPool, OneNode, SetCount, SetDesired,
@@ -140,7 +140,7 @@ fn people(making: &mut Making, event: &mut Event) {
         1 => event.failsafe = Some(Failsafe { pool: None, group: Some(group(making).0), set }),
         2 => {
             let (group, count) = group(making);
-            event.set_count = Some(SetCount { group, count: small(making.dice.within(0..count * 2 + 2)) });
+            event.set_count = Some(SetCount { group, count: making.number(0..count * 2 + 2) });
         }
         _ => event.set_desired = Some(SetDesired { pool, desired: making.number(0..max + 1) }),
     }

@@ -1,7 +1,5 @@
 //! The load of a scenario that is made up.
 
-use std::time::Duration;
-
 use super::making::{Feature, LENGTH, MadeGroup, Making, minutes};
 use crate::plan::draft::{Diurnal, Load, Noise, Ramp, Shape, Spike, Step};
 
@@ -45,10 +43,7 @@ fn shape(making: &mut Making, by: f64) -> Shape {
             let (rise, fall) = (minutes(1), minutes(2));
             Shape::Spike(Spike { at: start, by, rise, hold: minutes(lasts), fall, every: Some(minutes(every)) })
         }
-        4 => {
-            let period = Some(Duration::from_secs((lasts + 20) * 60).into());
-            Shape::Diurnal(Diurnal { low: 0.0, high: by, peak_at: start, period })
-        }
+        4 => Shape::Diurnal(Diurnal { low: 0.0, high: by, peak_at: start, period: Some(minutes(lasts + 20)) }),
         _ => Shape::Noise(Noise { percent: making.dice.within(1..40) as f64 }),
     }
 }
