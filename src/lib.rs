@@ -15,7 +15,8 @@
 //!
 //! - `adapters`: the ports, bound to real servers.
 //! - `config`: flags, files and environment, settled into one configuration.
-//! - `daemon`: the agent under a runtime: signals, reloading, logs.
+//! - `outlet`: who hears what the agent tells: logs, recordings, alerts.
+//! - `daemon`: the agent under a runtime: signals, reloading.
 //! - `command`: the commands that a person types.
 //!
 //! Rules cited as J1, P1, L1 or S1 are the numbered statements of the book's chapter "The rules".
@@ -37,6 +38,8 @@ pub mod daemon;
 pub mod decide;
 pub mod domain;
 pub mod operation;
+#[cfg(feature = "agent")]
+pub mod outlet;
 pub mod policy;
 pub mod ports;
 pub mod recording;

@@ -6,6 +6,7 @@
 //! - [`nomad`], [`consul`]: their APIs.
 //! - [`providers`]: cloud providers, by the name that pools give.
 //! - `aws`: Auto Scaling groups and EC2 instances; only in a build with the feature `aws`.
+//! - [`notify`]: services that are told of alerts.
 //! - [`ports`]: all of them, bundled for the agent.
 
 #[cfg(feature = "aws")]
@@ -14,5 +15,6 @@ pub mod clock;
 pub mod consul;
 pub mod http;
 pub mod nomad;
+pub mod notify;
 pub mod ports;
 pub mod providers;

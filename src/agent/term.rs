@@ -11,7 +11,7 @@ use futures_util::future::{join, join3};
 use jiff::Timestamp;
 
 use super::AgentConfig;
-use super::act::{CallingOff, Places};
+use super::act::{CallingOff, Places, Subject};
 use super::evaluate::clients::SilentClients;
 use super::evaluate::statistics::{DeafClients, Seen};
 use super::evaluate::{housekeeping, rounds};
@@ -29,7 +29,7 @@ use crate::state::{ResourceState, path_of};
 pub(super) struct Term<'a, P, O> {
     pub(super) ports: &'a P,
     pub(super) config: &'a RefCell<AgentConfig>,
-    observer: &'a O,
+    pub(super) observer: &'a O,
     pub(super) lease: &'a Lease,
     pub(super) views: RefCell<Views>,
     pub(super) store: Store,
@@ -41,6 +41,8 @@ pub(super) struct Term<'a, P, O> {
     elapsed: &'a RefCell<Elapsed>,
     pub(super) arrivals: RefCell<Arrivals>,
     vigil: RefCell<Vigil>,
+    /// Alerts that this leader has told of, by ID, so that each is told once.
+    pub(super) alerted: RefCell<BTreeSet<String>>,
     /// Pools of which it is known in which order an earlier leader saw their policies.
     pub(super) recalled: RefCell<BTreeSet<PoolName>>,
     /// Places for calls that change something (J21).
@@ -84,6 +86,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             elapsed,
             arrivals: RefCell::default(),
             vigil: RefCell::default(),
+            alerted: RefCell::default(),
             recalled: RefCell::default(),
             calls: Places::default(),
             statistics: Places::default(),
@@ -129,6 +132,12 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
         next
     }
 
+    /// Shows where a resource stands.
+    pub(super) fn show_state(&self, subject: &Subject<'_>) {
+        let Subject { resource, path, stored, .. } = subject;
+        self.observer.see_state(self.ports.clock().wall(), resource, path, &stored.state);
+    }
+
     pub(super) fn trouble(&self, resource: &Resource, problem: impl Display) {
         self.tell(&Event::Trouble { resource: resource.clone(), problem: problem.to_string() });
     }
@@ -154,6 +163,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
 
     /// Forgets what is only remembered of resources and states that are gone (S15).
     pub(super) fn forget_all_but(&self, kept: &BTreeSet<Resource>) {
+        self.observer.retain(kept);
         let paths: BTreeSet<Rc<str>> = kept.iter().map(|resource| self.path_of(resource)).collect();
         self.elapsed.borrow_mut().retain(|path| paths.contains(path) || self.store.knows(path));
         self.shadows.borrow_mut().retain(|path, _| paths.contains(path.as_str()));

@@ -512,8 +512,8 @@ fn s9_an_alert_is_told_once_and_noted() {
     for (_, value) in servers.keys.borrow_mut().values_mut() {
         let mut state = ResourceState::from_json(value).unwrap();
         state.failsafe_mode = true;
-        let (uid, resource) = ("U".into(), pool());
-        state.alert = Some(crate::state::Alert { stage: crate::state::AlertStage::Pending, uid, resource });
+        let alert = serde_json::json!({"stage": "pending", "uid": "U", "resource": pool()});
+        state.alert = serde_json::from_value(alert).unwrap();
         *value = state.to_json();
     }
     let heard = Heard::default();

@@ -1,9 +1,11 @@
 //! `replicator agent`: the daemon.
 
+use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
 
 use anyhow::Context;
+use futures_util::future::{Either, select};
 use futures_util::stream::{self, Stream};
 use tracing::{error, info, warn};
 
@@ -13,14 +15,16 @@ use crate::adapters::clock::TokioClock;
 use crate::adapters::consul::ConsulClient;
 use crate::adapters::http::{Endpoint, Verify};
 use crate::adapters::nomad::NomadClient;
+use crate::adapters::notify::Receiver;
 use crate::adapters::ports::RealPorts;
 use crate::adapters::providers::Providers;
-use crate::agent::{Agent, Switch};
+use crate::agent::{Agent, Both, Switch};
 use crate::config::{self, Config, ConfigError, Mode};
-use crate::daemon::log::{self, LogControl, LogObserver};
-use crate::daemon::record::Recorder;
 use crate::daemon::{Order, Signal, Signals, serve};
 use crate::domain::{AgentName, AllocationId};
+use crate::outlet::alerts::Alerts;
+use crate::outlet::log::{self, LogControl, LogObserver};
+use crate::outlet::record::Recorder;
 use crate::recording::{self, Header};
 
 pub(super) fn run(arguments: AgentArguments) -> anyhow::Result<ExitCode> {
@@ -47,15 +51,18 @@ struct Daemon {
     consul: Rc<ConsulClient>,
     name: AgentName,
     own_allocation: Option<AllocationId>,
+    alerts: Rc<Alerts>,
 }
 
 impl Daemon {
     fn new(arguments: AgentArguments, config: Config, log: LogControl) -> anyhow::Result<Self> {
-        let host = gethostname::gethostname();
+        let name = super::agent_name();
+        let alerts = Alerts::new(name.clone(), &config.cluster_identifier, config.notify.clone())?;
         Ok(Self {
+            alerts: Rc::new(alerts),
             nomad: Rc::new(NomadClient::new(config.nomad.clone())?),
             consul: Rc::new(ConsulClient::new(config.consul.clone())?),
-            name: AgentName::from(format!("{}-{}", host.to_string_lossy(), std::process::id())),
+            name,
             own_allocation: variable("NOMAD_ALLOC_ID").map(AllocationId::from),
             arguments,
             config,
@@ -74,9 +81,15 @@ impl Daemon {
             cloud: Providers::built_in(),
         };
         let config = self.config.agent(&self.name, self.own_allocation.as_ref());
-        let observer = self.observer()?;
+        let observer = Both(self.observer()?, self.alerts.clone());
+        let alerts = self.alerts.clone();
         let agent = Agent::new(ports, observer, config);
-        Box::pin(serve(&agent, self.orders(signals))).await;
+        let serving = pin!(serve(&agent, self.orders(signals)));
+        match select(serving, pin!(alerts.run())).await {
+            Either::Left(((), _)) => {}
+            Either::Right((never, _)) => match never {},
+        }
+        alerts.say_farewell().await;
         info!("stopped");
         Ok(ExitCode::SUCCESS)
     }
@@ -135,6 +148,7 @@ impl Daemon {
         NomadClient::new(fresh.nomad.clone())?;
         self.consul.reconnect(fresh.consul.clone())?;
         self.nomad.reconnect(fresh.nomad.clone())?;
+        self.alerts.reconfigure(&fresh.cluster_identifier, fresh.notify.clone());
         self.log.set_level(fresh.log_level);
         if fresh.root != self.config.root {
             warn!("consul_key_root changed to {}: that takes a restart; {} stays", fresh.root, self.config.root);
@@ -164,6 +178,10 @@ fn introduce(config: &Config) {
     info!("evaluates task groups {groups}, worker pools {pools}; at most {} operations at once", config.concurrency);
     for (name, endpoint) in [("Consul", consul), ("Nomad", nomad)] {
         warn_about(name, endpoint);
+    }
+    let receivers: Vec<&str> = config.notify.receivers.iter().map(Receiver::name).collect();
+    if !receivers.is_empty() {
+        info!("alerts go to {}", receivers.join(", "));
     }
     for unused in &config.unused {
         warn!("{} is set: {}", unused.key, unused.meaning);

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
-use crate::config::{ConsulLayer, Layer};
+use crate::adapters::notify::Receiver;
+use crate::config::{ConsulLayer, Layer, NotificationLayer};
 
 /// An autoscaler for HashiCorp Nomad: it scales the groups of jobs by their CPU and memory, and worker pools by what is
 /// allocated on them.
@@ -26,6 +27,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     Agent(Box<AgentArguments>),
     Failsafe(Box<FailsafeArguments>),
+    Notify(Box<NotifyArguments>),
     Init(InitArguments),
     /// Prints the version, the revision and the date of the build, and the target
     Version,
@@ -122,6 +124,28 @@ pub(super) struct FailsafeArguments {
 
     #[command(flatten)]
     pub(super) consul: ConsulLayer,
+}
+
+/// Tries whether alerts arrive
+///
+/// Sends a test, and then that it is over, to every receiver that the configuration names, once each, and says what became
+/// of it. Exit code 1 where one was not taken.
+#[derive(Debug, Args)]
+pub(super) struct NotifyArguments {
+    /// Send a test
+    #[arg(long, required = true)]
+    pub(super) test: bool,
+
+    /// Only to this one: pagerduty, opsgenie, slack or webhook
+    #[arg(long, value_name = "NAME", value_parser = Receiver::NAMES)]
+    pub(super) receiver: Option<String>,
+
+    /// A configuration file, or a folder of them
+    #[arg(long, value_name = "PATH")]
+    pub(super) config: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) notification: NotificationLayer,
 }
 
 /// Writes example policies into the current folder

@@ -2,13 +2,14 @@
 //!
 //! - `arguments`: what can be typed; help, man pages and completions come from there.
 //! - `dashes`: flags with one dash, as the Go daemon had them.
-//! - `agent`, `failsafe`, `init`, `version`, `papers`: one file a command.
+//! - `agent`, `failsafe`, `notify`, `init`, `version`, `papers`: one file a command.
 
 mod agent;
 mod arguments;
 mod dashes;
 mod failsafe;
 mod init;
+mod notify;
 mod papers;
 mod version;
 
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 
+use crate::domain::AgentName;
 use arguments::{Arguments, Command};
 
 /// Runs the command that the arguments name.
@@ -28,6 +30,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let done = match parsed.command {
         Command::Agent(arguments) => agent::run(*arguments),
         Command::Failsafe(arguments) => failsafe::run(&arguments),
+        Command::Notify(arguments) => notify::run(*arguments),
         Command::Init(arguments) => init::run(arguments),
         Command::Version => version::run(),
         Command::Completions(arguments) => papers::completions(arguments),
@@ -40,6 +43,12 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What an agent in this process is called.
+fn agent_name() -> AgentName {
+    let host = gethostname::gethostname();
+    AgentName::from(format!("{}-{}", host.to_string_lossy(), std::process::id()))
 }
 
 /// Looks an environment variable up: the one place where the environment is read.

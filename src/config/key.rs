@@ -7,6 +7,7 @@ use super::error::{ConfigError, Place};
 use super::layer::Layer;
 use super::value::{self, Level};
 use crate::adapters::http::Address;
+use crate::adapters::notify::Severity;
 
 /// Every key at the top of a file.
 const KEYS: [&str; 25] = [
@@ -37,8 +38,20 @@ const KEYS: [&str; 25] = [
     "telemetry",
 ];
 const TELEMETRY_KEYS: [&str; 1] = ["statsd_address"];
-const NOTIFICATION_KEYS: [&str; 4] =
-    ["cluster_identifier", "opsgenie_api_key", "opsgenie_service_key", "pagerduty_service_key"];
+const NOTIFICATION_KEYS: [&str; 12] = [
+    "alert_on",
+    "alert_severity",
+    "cluster_identifier",
+    "notification_uid",
+    "opsgenie_api_key",
+    "opsgenie_service_key",
+    "opsgenie_url",
+    "pagerduty_service_key",
+    "pagerduty_url",
+    "slack_webhook_url",
+    "webhook_secret",
+    "webhook_url",
+];
 /// How alike a key must be to be suggested, from 0 to 1.
 const ALIKE: f64 = 0.75;
 
@@ -125,9 +138,21 @@ fn assign_telemetry(layer: &mut Layer, path: &Path, entry: Entry) -> Result<(), 
 fn assign_notification(layer: &mut Layer, path: &Path, entry: Entry) -> Result<(), ConfigError> {
     let notification = &mut layer.notification;
     each(path, block(path, entry)?, |entry| {
+        // As at the top: nothing is nothing.
+        if entry.value == Value::Scalar(String::new()) && NOTIFICATION_KEYS.contains(&entry.key.as_str()) {
+            return Ok(());
+        }
         let given = Given { path, entry: &entry };
         match entry.key.as_str() {
             "cluster_identifier" => notification.cluster_identifier = Some(given.text()?),
+            "notification_uid" => notification.notification_uid = Some(given.text()?),
+            "alert_on" => notification.alert_on = Some(given.parse(value::kinds)?),
+            "alert_severity" => notification.alert_severity = Some(given.parse(str::parse::<Severity>)?),
+            "pagerduty_url" => notification.pagerduty_url = Some(given.parse(value::url)?),
+            "opsgenie_url" => notification.opsgenie_url = Some(given.parse(value::url)?),
+            "slack_webhook_url" => notification.slack_webhook_url = Some(given.parse(value::secret_url)?),
+            "webhook_url" => notification.webhook_url = Some(given.parse(value::secret_url)?),
+            "webhook_secret" => notification.webhook_secret = Some(given.secret()?),
             "pagerduty_service_key" => notification.pagerduty_service_key = Some(given.secret()?),
             // The Go daemon's flag and its file key have different names.
             "opsgenie_service_key" | "opsgenie_api_key" => notification.opsgenie_api_key = Some(given.secret()?),

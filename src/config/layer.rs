@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use clap::Args;
 use secrecy::SecretString;
 
-use super::value::{self, Level};
+use super::value::{self, Kinds, Level};
+use crate::adapters::notify::Severity;
 
 /// Merges two structs of options, field by field; the compiler sees to it that none is left out.
 macro_rules! merge {
@@ -175,15 +176,47 @@ pub struct NotificationLayer {
     #[arg(long, value_name = "NAME", help_heading = "Alerts")]
     pub cluster_identifier: Option<String>,
 
-    /// The PagerDuty key that alerts are sent with. Accepted; this version only logs alerts
-    #[arg(long, value_name = "KEY", value_parser = value::secret, allow_hyphen_values = true,
-          help_heading = "Accepted for later")]
+    /// What alerts are named by whose policy has no replicator_notification_uid
+    #[arg(long, value_name = "UID", help_heading = "Alerts")]
+    pub notification_uid: Option<String>,
+
+    /// What is told beside failsafe, with commas between: scaling, failure, policy, leadership, or all
+    #[arg(long, value_name = "KINDS", value_parser = value::kinds, help_heading = "Alerts")]
+    pub alert_on: Option<Kinds>,
+
+    /// How bad a failsafe is: critical, error, warning or info [default: critical]
+    #[arg(long, value_name = "SEVERITY", value_parser = str::parse::<Severity>, help_heading = "Alerts")]
+    pub alert_severity: Option<Severity>,
+
+    /// The integration key of PagerDuty's Events API that alerts are sent with
+    ///
+    /// Anybody on this machine can see a key on the command line. Better is the file key notification { pagerduty_service_key }.
+    #[arg(long, value_name = "KEY", value_parser = value::secret, allow_hyphen_values = true, help_heading = "Alerts")]
     pub pagerduty_service_key: Option<SecretString>,
 
-    /// The OpsGenie key that alerts are sent with. Accepted; this version only logs alerts
-    #[arg(long, value_name = "KEY", value_parser = value::secret, allow_hyphen_values = true,
-          help_heading = "Accepted for later")]
+    /// PagerDuty's address [default: https://events.pagerduty.com]
+    #[arg(long, value_name = "URL", value_parser = value::url, help_heading = "Alerts")]
+    pub pagerduty_url: Option<String>,
+
+    /// The API key of OpsGenie that alerts are sent with
+    #[arg(long, value_name = "KEY", value_parser = value::secret, allow_hyphen_values = true, help_heading = "Alerts")]
     pub opsgenie_api_key: Option<SecretString>,
+
+    /// OpsGenie's address; https://api.eu.opsgenie.com for accounts in the EU [default: https://api.opsgenie.com]
+    #[arg(long, value_name = "URL", value_parser = value::url, help_heading = "Alerts")]
+    pub opsgenie_url: Option<String>,
+
+    /// The address of an incoming webhook of Slack
+    #[arg(long, value_name = "URL", value_parser = value::secret_url, help_heading = "Alerts")]
+    pub slack_webhook_url: Option<SecretString>,
+
+    /// The address of a webhook of your own
+    #[arg(long, value_name = "URL", value_parser = value::secret_url, help_heading = "Alerts")]
+    pub webhook_url: Option<SecretString>,
+
+    /// What messages to that webhook are signed with
+    #[arg(long, value_name = "SECRET", value_parser = value::secret, allow_hyphen_values = true, help_heading = "Alerts")]
+    pub webhook_secret: Option<SecretString>,
 }
 
 /// TLS, as the environment of the Nomad and Consul tools gives it.
@@ -271,7 +304,8 @@ impl NomadLayer {
 
 impl NotificationLayer {
     fn over(self, under: Self) -> Self {
-        merge!(self, under; cluster_identifier pagerduty_service_key opsgenie_api_key)
+        merge!(self, under; cluster_identifier notification_uid alert_on alert_severity pagerduty_service_key pagerduty_url
+            opsgenie_api_key opsgenie_url slack_webhook_url webhook_url webhook_secret)
     }
 }
 

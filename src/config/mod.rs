@@ -24,4 +24,4 @@ pub use error::{ConfigError, Place};
 pub use file::from_path;
 pub use layer::{ConsulLayer, Layer, NomadLayer, NotificationLayer, TlsLayer};
 pub use settle::{Config, LogFormat, Mode, Unused, load, load_consul};
-pub use value::{Level, boolean};
+pub use value::{Kinds, Level, boolean};

@@ -6,11 +6,12 @@ use std::time::Duration;
 use super::environment::{consul_from_environment, from_environment};
 use super::error::{ConfigError, Place};
 use super::file::from_path;
-use super::layer::{ConsulLayer, Layer, NomadLayer, TlsLayer};
+use super::layer::{ConsulLayer, Layer, NomadLayer, NotificationLayer, TlsLayer};
 use super::value::Level;
 use crate::adapters::consul::ConsulSettings;
 use crate::adapters::http::{Address, Endpoint, Tls, Verify};
 use crate::adapters::nomad::NomadSettings;
+use crate::adapters::notify::{NotifySettings, OpsGenie, PagerDuty, Receiver, Slack, Webhook};
 use crate::agent::{AgentConfig, Switch};
 use crate::domain::{AgentName, AllocationId};
 
@@ -66,6 +67,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The name of the cluster in alerts.
     pub cluster_identifier: String,
+    /// Who is told of alerts, and of what.
+    pub notify: NotifySettings,
     /// What was set and does nothing.
     pub unused: Vec<Unused>,
 }
@@ -125,7 +128,8 @@ fn settle(layer: Layer, mode: Mode) -> Result<Config, ConfigError> {
         concurrency: usize::try_from(layer.scaling_concurrency.unwrap_or(10)).unwrap_or(usize::MAX),
         log_level: layer.log_level.unwrap_or(level),
         log_format: if layer.log_json == Some(true) { LogFormat::Json } else { LogFormat::Human },
-        cluster_identifier: layer.notification.cluster_identifier.unwrap_or_default(),
+        cluster_identifier: layer.notification.cluster_identifier.clone().unwrap_or_default(),
+        notify: notify(layer.notification)?,
         consul: consul(layer.consul)?,
         nomad: nomad(layer.nomad)?,
         unused,
@@ -181,12 +185,48 @@ fn tls(layer: TlsLayer) -> Tls {
     }
 }
 
+fn notify(layer: NotificationLayer) -> Result<NotifySettings, ConfigError> {
+    let of_nobody = |key: &str, whose: &str| ConfigError::Value {
+        place: Place::Settled,
+        key: key.to_owned(),
+        problem: format!("it is of no use without {whose}"),
+    };
+    for (set, key, owner, whose) in [
+        (
+            layer.pagerduty_url.is_some(),
+            "pagerduty_url",
+            layer.pagerduty_service_key.is_some(),
+            "pagerduty_service_key",
+        ),
+        (layer.opsgenie_url.is_some(), "opsgenie_url", layer.opsgenie_api_key.is_some(), "opsgenie_service_key"),
+        (layer.webhook_secret.is_some(), "webhook_secret", layer.webhook_url.is_some(), "webhook_url"),
+    ] {
+        if set && !owner {
+            return Err(of_nobody(key, whose));
+        }
+    }
+    let pagerduty_url = layer.pagerduty_url.unwrap_or_else(|| "https://events.pagerduty.com".to_owned());
+    let opsgenie_url = layer.opsgenie_url.unwrap_or_else(|| "https://api.opsgenie.com".to_owned());
+    let receivers = [
+        layer
+            .pagerduty_service_key
+            .map(|routing_key| PagerDuty { routing_key, url: pagerduty_url })
+            .map(Receiver::PagerDuty),
+        layer.opsgenie_api_key.map(|api_key| OpsGenie { api_key, url: opsgenie_url }).map(Receiver::OpsGenie),
+        layer.slack_webhook_url.map(|url| Slack { url }).map(Receiver::Slack),
+        layer.webhook_url.map(|url| Webhook { url, secret: layer.webhook_secret }).map(Receiver::Webhook),
+    ];
+    Ok(NotifySettings {
+        receivers: receivers.into_iter().flatten().collect(),
+        kinds: layer.alert_on.unwrap_or_default().0,
+        uid: layer.notification_uid.unwrap_or_default(),
+        severity: layer.alert_severity.unwrap_or_default(),
+    })
+}
+
 fn unused(layer: &Layer) -> Vec<Unused> {
-    let alerts = "alerts are logged, and not delivered by this version";
     let api = "this version has no HTTP API";
     let set = [
-        (layer.notification.pagerduty_service_key.is_some(), "pagerduty_service_key", alerts),
-        (layer.notification.opsgenie_api_key.is_some(), "opsgenie_service_key (opsgenie-api-key)", alerts),
         (layer.statsd_address.is_some(), "statsd_address", "this version sends no metrics"),
         (layer.bind_address.is_some(), "bind_address", api),
         (layer.http_port.is_some(), "http_port", api),

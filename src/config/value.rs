@@ -1,11 +1,13 @@
 //! Text to values, as Go's weak decoding reads it (C4).
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 
 use secrecy::SecretString;
 
+use crate::adapters::notify::Kind;
 use crate::policy::weak;
 
 /// How much is logged.
@@ -86,6 +88,41 @@ pub(super) fn key_root(text: &str) -> Result<String, String> {
     if root.is_empty() { Err("the root of the keys is empty".to_owned()) } else { Ok(root.to_owned()) }
 }
 
+/// Kinds of alerts: a type of its own, since clap takes a set for a list of flags.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kinds(pub BTreeSet<Kind>);
+
+/// Kinds of alerts, with commas between.
+pub(super) fn kinds(text: &str) -> Result<Kinds, String> {
+    let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+    let mut kinds = BTreeSet::new();
+    for name in names {
+        match name {
+            "all" => kinds.extend(Kind::ON_REQUEST),
+            // Always told, so that it may stand there for completeness.
+            "failsafe" => {}
+            _ => drop(kinds.insert(name.parse()?)),
+        }
+    }
+    Ok(Kinds(kinds))
+}
+
+/// The address of a web service.
+pub(super) fn url(text: &str) -> Result<String, String> {
+    let is_web = is_web(text);
+    is_web.then(|| text.to_owned()).ok_or_else(|| format!("{text:?} is no address like https://host/path"))
+}
+
+/// The same where it holds a secret: nothing of it is shown.
+pub(super) fn secret_url(text: &str) -> Result<SecretString, String> {
+    is_web(text).then(|| text.into()).ok_or_else(|| "it is no address like https://host/path".to_owned())
+}
+
+fn is_web(text: &str) -> bool {
+    let parsed = reqwest::Url::parse(text);
+    parsed.is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+}
+
 /// A secret: any text, since an error could show it.
 #[expect(clippy::unnecessary_wraps, reason = "a parser of values has this form")]
 pub(super) fn secret(text: &str) -> Result<SecretString, Infallible> {
@@ -112,5 +149,10 @@ mod tests {
             (Ok(Level::Warn), Ok(Level::Warn), Ok(Level::Error))
         );
         assert!("SILLY".parse::<Level>().is_err());
+        assert_eq!(kinds("policy, scaling,failsafe"), Ok(Kinds([Kind::Scaling, Kind::Policy].into())));
+        assert_eq!(kinds("all").unwrap().0.len(), Kind::ON_REQUEST.len());
+        assert!(kinds("everything").is_err());
+        assert!(url("https://events.eu.pagerduty.com").is_ok() && url("events.pagerduty.com").is_err());
+        assert_eq!(secret_url("hooks/T0KEN").unwrap_err(), "it is no address like https://host/path");
     }
 }

@@ -2,10 +2,7 @@
 //!
 //! - `serve`: the loop: an agent that obeys orders.
 //! - `signals`: the orders that a process gets.
-//! - `log`: what the agent tells, as log lines; `record`: the same and what it decided from, as JSON lines.
 
-pub mod log;
-pub mod record;
 mod serve;
 mod signals;
 

@@ -80,7 +80,7 @@ impl PoolPolicy {
         let policy = Self {
             target: PoolTarget { provider: provider.into(), region: region.into(), name },
             enabled,
-            notification_uid: reader.text("replicator_notification_uid"),
+            notification_uid: reader.text_or("replicator_notification_uid", ""),
             min: reader.count_or_absent("replicator_min"),
             max: reader.count_or_absent("replicator_max"),
             cooldown: reader.seconds_or("replicator_cooldown", DEFAULT_COOLDOWN),
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn p24_what_is_wrong_is_named() {
-        for key in ["replicator_enabled", "replicator_region", "replicator_notification_uid"] {
+        for key in ["replicator_enabled", "replicator_region"] {
             let mut lacking = least();
             lacking.remove(key);
             assert_eq!(problems(&lacking), [format!("{key} is missing")]);
@@ -318,7 +318,6 @@ mod tests {
         let expected = [
             "replicator_enabled = null is not a text, a number or a boolean",
             "replicator_region = [\"us-east-1\"] is not a text, a number or a boolean",
-            "replicator_notification_uid is missing",
             "replicator_min = {\"a\":1} is not a text, a number or a boolean",
             "replicator_max = \"-3\" is not a count (a whole number from 0 to 4294967295)",
             "replicator_cooldown = \"1.5\" is not a number of seconds (a whole number from 0 to 4294967295)",

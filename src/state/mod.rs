@@ -12,4 +12,4 @@ mod transition;
 
 pub use path::{leader_key, nodes_prefix, path_of, pool_policy_key, state_prefix};
 pub use record::{Alert, AlertStage, Failsafe, ResourceState, ResourceType};
-pub use transition::{AlertDue, stamp};
+pub use transition::{AlertDue, Delivery, Told, stamp};

@@ -37,15 +37,27 @@ pub struct Alert {
     pub uid: String,
     /// What it is about.
     pub resource: Resource,
+    /// When failsafe was entered; what an older version wrote doesn't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// Why: how the last of the failures came about.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub why: String,
+    /// The receivers that have been told that it was entered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
+    /// The receivers that have been told that it was lifted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resolved: Vec<String>,
 }
 
 /// Where an alert stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertStage {
-    /// Failsafe was entered, and nobody was told yet.
+    /// Failsafe was entered, and not everybody has been told yet.
     Pending,
-    /// Somebody was told; a resolve is owed when failsafe is lifted.
+    /// Everybody was told; a resolve is owed when failsafe is lifted.
     Raised,
 }
 

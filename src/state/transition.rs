@@ -23,8 +23,41 @@ pub enum AlertDue {
     Trigger,
     /// Somebody has to be told that it was lifted.
     Resolve,
-    /// It was lifted before anybody was told.
-    Nothing,
+}
+
+/// Who has been told of a failsafe, as far as it was noted: somebody may have told others, and been unable to note it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told<'a>(&'a Alert);
+
+impl Told<'_> {
+    /// Whether a receiver was told that it was entered.
+    #[must_use]
+    pub fn was_entered(self, receiver: &str) -> bool {
+        self.0.stage == AlertStage::Raised || self.0.told.iter().any(|it| it == receiver)
+    }
+
+    /// Whether a receiver was told that it was lifted.
+    #[must_use]
+    pub fn was_lifted(self, receiver: &str) -> bool {
+        self.0.resolved.iter().any(|it| it == receiver)
+    }
+}
+
+impl Alert {
+    /// Who has been told.
+    #[must_use]
+    pub fn told(&self) -> Told<'_> {
+        Told(self)
+    }
+}
+
+/// How far an alert has got with those whom it is for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Delivery {
+    /// Receivers that have it, or will not have it any more.
+    pub done: Vec<String>,
+    /// Whether there are others that are still to get it.
+    pub goes_on: bool,
 }
 
 /// The time to note for something that happens now: by the wall clock, but always after the time that stands there, even
@@ -76,7 +109,7 @@ impl ResourceState {
                     state.spared.clear();
                 }
             }
-            Outcome::Failed(_) => state.count_last_failure(&operation, now),
+            Outcome::Failed(failure) => state.count_last_failure(&operation, &failure.to_string(), now),
             Outcome::Abandoned(_) => {}
         }
         let refused = matches!(outcome, Outcome::Abandoned(crate::operation::Abandonment::Refused(_)));
@@ -95,23 +128,39 @@ impl ResourceState {
         news.then(|| Self { scalein_requests, scaleout_requests, ..self.clone() })
     }
 
-    /// What is owed about a failsafe that was entered or lifted since somebody was last told, and the state once that is done
-    /// (S9).
+    /// What is owed about a failsafe that was entered or lifted (S9). What was begun is told to the end: a failsafe that is
+    /// lifted before everybody was told is told all the same.
     #[must_use]
-    pub fn alert_due(&self, now: Timestamp) -> Option<(AlertDue, Self)> {
+    pub fn alert_due(&self) -> Option<AlertDue> {
         let alert = self.alert.as_ref()?;
+        match (alert.stage, self.failsafe_mode) {
+            (AlertStage::Raised, true) => None,
+            (AlertStage::Pending, true) => Some(AlertDue::Trigger),
+            (_, false) => Some(AlertDue::Resolve),
+        }
+    }
+
+    /// The state once what is owed has got so far; nothing where that is what stands there (S9).
+    #[must_use]
+    pub fn delivered(&self, due: AlertDue, delivery: &Delivery, now: Timestamp) -> Option<Self> {
         let mut state = self.clone();
-        let due = match (alert.stage, self.failsafe_mode) {
-            (AlertStage::Raised, true) => return None,
-            (AlertStage::Pending, true) => AlertDue::Trigger,
-            (AlertStage::Raised, false) => AlertDue::Resolve,
-            (AlertStage::Pending, false) => AlertDue::Nothing,
-        };
-        state.alert = (due == AlertDue::Trigger).then(|| Alert { stage: AlertStage::Raised, ..alert.clone() });
-        if due != AlertDue::Nothing {
+        let alert = state.alert.as_mut()?;
+        let list = if due == AlertDue::Trigger { &mut alert.told } else { &mut alert.resolved };
+        let before = list.len();
+        for receiver in &delivery.done {
+            if !list.contains(receiver) {
+                list.push(receiver.clone());
+            }
+        }
+        if delivery.goes_on && list.len() == before {
+            return None;
+        }
+        if !delivery.goes_on {
+            alert.stage = AlertStage::Raised;
+            state.alert = state.alert.filter(|_| due == AlertDue::Trigger);
             state.last_notification_event = stamp(state.last_notification_event, now);
         }
-        Some((due, state))
+        Some(state)
     }
 
     /// How long no scale-in is tried after the last one failed: each time twice as long (P36).
@@ -138,7 +187,7 @@ impl ResourceState {
 
     /// Counts the failure that ended an operation. At the threshold the resource enters failsafe, and an alert is owed (J18,
     /// P20, S9). A scale-in that failed never does: only scaling in pauses, and another node is tried next (P36).
-    fn count_last_failure(&mut self, operation: &Operation, now: Timestamp) {
+    fn count_last_failure(&mut self, operation: &Operation, why: &str, now: Timestamp) {
         if let Work::ScaleIn(work) = &operation.work {
             self.scalein_failures = self.scalein_failures.saturating_add(1);
             self.last_scalein_failure = stamp(self.last_scalein_failure, now);
@@ -152,6 +201,10 @@ impl ResourceState {
                 stage: AlertStage::Pending,
                 uid: operation.notification_uid.clone(),
                 resource: operation.resource.clone(),
+                since: Some(now),
+                why: why.to_owned(),
+                told: vec![],
+                resolved: vec![],
             });
         }
     }
@@ -278,11 +331,13 @@ mod tests {
         let first = begin(&ResourceState::default()).finished(&failed(), at(1)).unwrap();
         assert_eq!((first.failure_count, first.failsafe_mode, &first.alert), (1, false, &None));
         let second = begin(&first).finished(&failed(), at(2)).unwrap();
-        let pending = Alert { stage: AlertStage::Pending, uid: "REP2".into(), resource: pool() };
+        let why = Failure::EvaluationFailed.to_string();
+        let pending = Alert { since: Some(at(2)), why, ..alert(AlertStage::Pending, "REP2") };
         assert_eq!((second.failure_count, second.failsafe_mode, &second.alert), (2, true, &Some(pending)));
-        let (due, told) = second.alert_due(at(3)).unwrap();
-        assert_eq!((due, told.last_notification_event), (AlertDue::Trigger, Some(at(3))));
-        assert_eq!(told.alert_due(at(4)), None, "told once");
+        assert_eq!(second.alert_due(), Some(AlertDue::Trigger));
+        let told = second.delivered(AlertDue::Trigger, &Delivery::default(), at(3)).unwrap();
+        assert_eq!(told.last_notification_event, Some(at(3)));
+        assert_eq!(told.alert_due(), None, "told once");
         let third = begin(&told).finished(&failed(), at(4)).unwrap();
         assert_eq!(third.alert, told.alert, "a failure in failsafe raises no second one");
         let read = ResourceState::from_json(&third.to_json()).unwrap();
@@ -291,15 +346,39 @@ mod tests {
         assert_eq!(success.failure_count, 0);
     }
 
+    fn alert(stage: AlertStage, uid: &str) -> Alert {
+        let (told, resolved) = (vec![], vec![]);
+        Alert { stage, uid: uid.into(), resource: pool(), since: None, why: String::new(), told, resolved }
+    }
+
+    fn to(done: &[&str], goes_on: bool) -> Delivery {
+        Delivery { done: done.iter().map(|name| (*name).to_owned()).collect(), goes_on }
+    }
+
     #[test]
-    fn s9_a_failsafe_that_is_lifted_owes_a_resolve_if_somebody_was_told() {
-        let alert = |stage| Some(Alert { stage, uid: "U".into(), resource: pool() });
-        let lifted = |stage| ResourceState { alert: alert(stage), ..ResourceState::default() };
-        let (due, state) = lifted(AlertStage::Raised).alert_due(at(8)).unwrap();
-        assert_eq!((due, state.alert, state.last_notification_event), (AlertDue::Resolve, None, Some(at(8))));
-        let (due, state) = lifted(AlertStage::Pending).alert_due(at(8)).unwrap();
-        assert_eq!((due, state.alert, state.last_notification_event), (AlertDue::Nothing, None, None));
-        assert_eq!(ResourceState::default().alert_due(at(8)), None);
+    fn s9_a_failsafe_that_is_lifted_owes_a_resolve() {
+        let lifted = |stage| ResourceState { alert: Some(alert(stage, "U")), ..ResourceState::default() };
+        for stage in [AlertStage::Raised, AlertStage::Pending] {
+            assert_eq!(lifted(stage).alert_due(), Some(AlertDue::Resolve), "what was begun is told to the end");
+            let state = lifted(stage).delivered(AlertDue::Resolve, &to(&["log"], false), at(8)).unwrap();
+            assert_eq!((state.alert, state.last_notification_event), (None, Some(at(8))));
+        }
+        assert_eq!(ResourceState::default().alert_due(), None);
+    }
+
+    #[test]
+    fn s9_who_has_been_told_is_noted_one_by_one() {
+        let entered =
+            ResourceState { alert: Some(alert(AlertStage::Pending, "U")), failsafe_mode: true, ..Default::default() };
+        assert_eq!(entered.delivered(AlertDue::Trigger, &to(&[], true), at(1)), None, "nothing to note");
+        let some = entered.delivered(AlertDue::Trigger, &to(&["slack"], true), at(1)).unwrap();
+        assert_eq!((some.alert_due(), some.last_notification_event), (Some(AlertDue::Trigger), None));
+        assert_eq!(some.alert.as_ref().unwrap().told, ["slack"]);
+        assert_eq!(some.delivered(AlertDue::Trigger, &to(&["slack"], true), at(2)), None, "noted already");
+        let lifted = ResourceState { failsafe_mode: false, ..some };
+        let half = lifted.delivered(AlertDue::Resolve, &to(&["slack"], true), at(3)).unwrap();
+        assert_eq!(half.alert.as_ref().unwrap().resolved, ["slack"]);
+        assert_eq!(half.delivered(AlertDue::Resolve, &to(&["webhook"], false), at(4)).unwrap().alert, None);
     }
 
     #[test]

@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use crate::cluster::Cluster;
 
 /// The chapters that have commands to run.
-const CHAPTERS: [&str; 6] = ["command-line", "failsafe", "job-scaling", "permissions", "running", "upgrading"];
+const CHAPTERS: [&str; 7] =
+    ["alerts", "command-line", "failsafe", "job-scaling", "permissions", "running", "upgrading"];
 
 const STATES: [(&str, &str); 2] = [
     (

@@ -12,6 +12,7 @@
 mod acl;
 mod adapter;
 mod agent;
+mod alerts;
 #[cfg(feature = "aws")]
 mod aws;
 mod between;
@@ -23,6 +24,7 @@ mod leadership;
 mod nomad;
 mod nomad_acl;
 mod outage;
+mod receiver;
 mod reload;
 mod served;
 mod served_today;
@@ -117,6 +119,10 @@ const CONSUL_TESTS: &[Test] = &[
     ("blocking_queries_wake_up", adapter::blocking_queries_wake_up),
     ("s7_failsafe_is_seen_by_all_agents", failsafe::s7_failsafe_is_seen_by_all_agents),
     ("s3_failsafe_against_a_running_evaluation", failsafe::s3_failsafe_against_a_running_evaluation),
+    ("s9_an_alert_is_seen_though_leaders_are_killed", alerts::s9_an_alert_is_seen_though_leaders_are_killed),
+    ("s9_a_receiver_in_trouble_costs_only_its_own", alerts::s9_a_receiver_in_trouble_costs_only_its_own),
+    ("s9_notify_tries_whether_alerts_arrive", alerts::s9_notify_tries_whether_alerts_arrive),
+    ("s9_nobody_leads", alerts::s9_nobody_leads),
     ("c11_failsafe_asks_and_lists", failsafe::c11_failsafe_asks_and_lists),
     ("the_printed_acl_policy_is_enough", acl::the_printed_acl_policy_is_enough),
     ("s4_without_a_token_nothing_is_done_and_it_is_said", acl::s4_without_a_token_nothing_is_done_and_it_is_said),

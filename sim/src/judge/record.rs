@@ -217,7 +217,7 @@ impl Record {
                     return;
                 }
             }
-            Event::Began { resource, direction, from, to, why } => {
+            Event::Began { resource, direction, from, to, why, .. } => {
                 self.holds.began(at, resource);
                 self.actions.push(Action {
                     at,

@@ -18,7 +18,7 @@ pub use endpoint::{Address, AddressError, Endpoint, Tls, Verify};
 pub(super) use request::{Answer, Refusal, Request};
 
 /// An error of reqwest with its causes, without the address that it puts in: that may hold a password.
-fn without_address(error: reqwest::Error) -> String {
+pub(super) fn without_address(error: reqwest::Error) -> String {
     with_causes(&error.without_url())
 }
 

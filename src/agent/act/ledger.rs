@@ -11,7 +11,7 @@ use crate::decide::Step;
 use crate::domain::Resource;
 use crate::operation::{Failure, Move, Operation, Outcome, Work};
 use crate::ports::{Clock, Ports};
-use crate::state::{AlertDue, ResourceState, ResourceType, stamp};
+use crate::state::{Alert, AlertDue, ResourceState, ResourceType, stamp};
 
 /// A resource whose state is at hand.
 pub(in crate::agent) struct Subject<'a> {
@@ -49,7 +49,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let begun = self.write(subject, subject.stored.state.begun(operation)).await;
         if begun {
             let resource = subject.resource.clone();
-            self.tell(&Event::Began { resource, direction, from: step.from, to: step.to, why });
+            let uid = uid.to_owned();
+            self.tell(&Event::Began { resource, direction, from: step.from, to: step.to, why, uid });
         }
         begun
     }
@@ -111,7 +112,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let direction = operation.work.direction();
         let (about, step) = (operation.work.about(), operation.step);
         let reason = outcome.to_string();
-        self.tell(&Event::Finished { resource, direction, outcome, step, about, took });
+        let uid = operation.notification_uid;
+        self.tell(&Event::Finished { resource, direction, outcome, step, about, took, uid });
         if enters_failsafe {
             let (subject, by) = (subject.resource.to_string(), Some("the agent itself".to_owned()));
             self.tell(&Event::Failsafe { subject, entered: true, by, reason: Some(reason) });
@@ -125,35 +127,41 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         }
     }
 
-    /// Tells about a failsafe that was entered, or lifted, since the last look (S9). First told, then noted: a crash
-    /// in between repeats the alert, with the same state path, rather than losing it.
+    /// Hands on what is owed about a failsafe that was entered, or lifted, until everybody has it (S9). First told, then
+    /// noted: a crash in between repeats the alert, by the same ID, rather than losing it.
     pub(in crate::agent) async fn tend_alert(&self, subject: &mut Subject<'_>) {
+        let Some(due) = subject.stored.state.alert_due() else { return };
         let Some(alert) = subject.stored.state.alert.clone() else { return };
-        let Some((due, state)) = subject.stored.state.alert_due(self.ports.clock().wall()) else { return };
-        let action = match due {
-            AlertDue::Trigger => Some(AlertAction::Trigger),
-            AlertDue::Resolve => Some(AlertAction::Resolve),
-            AlertDue::Nothing => None,
-        };
-        if let Some(action) = action {
-            self.tell(&Event::Alert(self.notice(subject, action, &alert.uid)));
+        let notice = self.notice(subject, due, &alert);
+        if self.alerted.borrow_mut().insert(notice.id()) {
+            self.tell(&Event::Alert(notice.clone()));
         }
-        self.write(subject, state).await;
+        let delivery = self.observer.deliver(&notice, alert.told());
+        let Some(state) = subject.stored.state.delivered(due, &delivery, self.ports.clock().wall()) else { return };
+        if self.write(subject, state).await && !delivery.goes_on {
+            self.alerted.borrow_mut().remove(&notice.id());
+        }
     }
 
-    fn notice(&self, subject: &Subject<'_>, action: AlertAction, uid: &str) -> AlertNotice {
+    fn notice(&self, subject: &Subject<'_>, due: AlertDue, alert: &Alert) -> AlertNotice {
         let (resource_type, reason) = match subject.resource {
             Resource::Pool(_) => (ResourceType::WorkerPool, "cluster_failsafe_mode"),
             Resource::Group(_) => (ResourceType::JobGroup, "job_group_failsafe_mode"),
         };
         AlertNotice {
-            action,
-            uid: uid.to_owned(),
+            action: match due {
+                AlertDue::Trigger => AlertAction::Trigger,
+                AlertDue::Resolve => AlertAction::Resolve,
+            },
+            uid: alert.uid.clone(),
             cluster_identifier: self.config.borrow().cluster_identifier.clone(),
             resource: subject.resource.clone(),
             resource_type,
             reason,
             state_path: subject.path.to_owned(),
+            since: alert.since,
+            failures: subject.stored.state.failure_count,
+            why: alert.why.clone(),
         }
     }
 

@@ -18,6 +18,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let managed = self.views.borrow().group(key).cloned();
         let mut subject = Subject { resource, path: &path, stored, need: Need::UNDER_WAY };
         self.tend_alert(&mut subject).await;
+        self.show_state(&subject);
         if subject.stored.state.operation.is_some() {
             // Boxes for what is rare: every evaluation would carry the room for it.
             Box::pin(self.advance(Ground::Group(key), &mut subject)).await;

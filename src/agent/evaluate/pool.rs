@@ -24,6 +24,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let managed = self.views.borrow_mut().pools().get(name).cloned();
         let mut subject = Subject { resource, path: &path, stored, need: Need::UNDER_WAY };
         self.tend_alert(&mut subject).await;
+        self.show_state(&subject);
         if subject.stored.state.operation.is_some() {
             self.advance(Ground::Pool(managed.as_ref()), &mut subject).await;
             if let Some(managed) = managed.filter(|_| subject.stored.state.operation.is_some()) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::spans::Spoken;
@@ -67,6 +68,8 @@ pub enum Event {
         to: u32,
         /// Why.
         why: String,
+        /// Names the resource's alerts; empty where the policy says nothing.
+        uid: String,
     },
     /// An operation entered its next phase.
     Entered {
@@ -100,6 +103,8 @@ pub enum Event {
         about: String,
         /// How long it took.
         took: Duration,
+        /// Names the resource's alerts; empty where the policy said nothing.
+        uid: String,
     },
     /// Somebody entered or lifted a failsafe, or the agent entered one by itself.
     Failsafe {
@@ -207,6 +212,30 @@ pub struct AlertNotice {
     pub reason: &'static str,
     /// The key of its state.
     pub state_path: String,
+    /// When failsafe was entered, where that is known.
+    pub since: Option<Timestamp>,
+    /// How many operations in a row had failed.
+    pub failures: u32,
+    /// How the last of them came to fail; empty where that is not known.
+    pub why: String,
+}
+
+impl AlertNotice {
+    /// What tells this word from every other, whoever says it again: about which resource, since when, and which word.
+    #[must_use]
+    pub fn id(&self) -> String {
+        let since = self.since.map_or_else(String::new, |since| format!("@{since}"));
+        format!("{}{since}/{}", self.state_path, self.action)
+    }
+}
+
+impl fmt::Display for AlertAction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Trigger => "trigger",
+            Self::Resolve => "resolve",
+        })
+    }
 }
 
 impl fmt::Display for Leadership {
@@ -250,7 +279,7 @@ impl fmt::Display for Event {
             Self::Policy { resource, problem: None } => write!(f, "{resource}: policy is in order again"),
             Self::Decided(decision) => decision.fmt(f),
             Self::Undecided { resource, why } => write!(f, "{resource}: {why}"),
-            Self::Began { resource, direction, from, to, why } => {
+            Self::Began { resource, direction, from, to, why, .. } => {
                 write!(f, "{resource}: begins to scale {direction} {from} -> {to}: {why}")
             }
             Self::Entered { resource, phase, failure: None } => write!(f, "{resource}: {phase}"),
@@ -259,7 +288,7 @@ impl fmt::Display for Event {
             }
             Self::Called { resource, call, error: None } => write!(f, "{resource}: {call}"),
             Self::Called { resource, call, error: Some(error) } => write!(f, "{resource}: {call}: {error}"),
-            Self::Finished { resource, direction, outcome, step, about, took } => {
+            Self::Finished { resource, direction, outcome, step, about, took, .. } => {
                 write!(f, "{resource}: scaling {direction} {outcome}")?;
                 if let Some(Step { from, to }) = step {
                     write!(f, "; {from} -> {to}")?;

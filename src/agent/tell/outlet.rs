@@ -1,11 +1,14 @@
 //! Who hears what an agent tells.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
-use super::event::Event;
+use super::event::{AlertNotice, Event};
 use crate::decide::Case;
 use crate::domain::Resource;
 use crate::operation::{Move, Situation, Work};
+use crate::state::{Delivery, ResourceState, Told};
 
 /// Takes what an agent tells.
 pub trait Observer {
@@ -17,6 +20,18 @@ pub trait Observer {
 
     /// Takes what the next move of an operation came from, and the move.
     fn move_on(&self, _at: Timestamp, _resource: &Resource, _situation: &Situation, _next: &Move<Work>) {}
+
+    /// Takes the state of a resource, as it stands at the beginning of an evaluation, and where it is kept.
+    fn see_state(&self, _at: Timestamp, _resource: &Resource, _path: &str, _state: &ResourceState) {}
+
+    /// Takes which resources there still are: what is kept of others is of no use any more (S15).
+    fn retain(&self, _kept: &BTreeSet<Resource>) {}
+
+    /// Takes an alert that is owed, again and again until everybody has it (S9): only then is it noted that they do, so that
+    /// whoever leads next goes on with what was left. Answers at once how far it has got; who passes nothing on has nobody left to tell.
+    fn deliver(&self, _notice: &AlertNotice, _told: Told<'_>) -> Delivery {
+        Delivery::default()
+    }
 }
 
 /// Two hearers of the same agent, the first of which hears first; each may be such a pair itself.
@@ -38,6 +53,22 @@ impl<A: Observer, B: Observer> Observer for Both<A, B> {
         self.0.move_on(at, resource, situation, next);
         self.1.move_on(at, resource, situation, next);
     }
+
+    fn see_state(&self, at: Timestamp, resource: &Resource, path: &str, state: &ResourceState) {
+        self.0.see_state(at, resource, path, state);
+        self.1.see_state(at, resource, path, state);
+    }
+
+    fn retain(&self, kept: &BTreeSet<Resource>) {
+        self.0.retain(kept);
+        self.1.retain(kept);
+    }
+
+    fn deliver(&self, notice: &AlertNotice, told: Told<'_>) -> Delivery {
+        let (mut all, more) = (self.0.deliver(notice, told), self.1.deliver(notice, told));
+        all.done.extend(more.done);
+        Delivery { goes_on: all.goes_on || more.goes_on, ..all }
+    }
 }
 
 /// A hearer that is shared with whoever asks it.
@@ -52,6 +83,18 @@ impl<O: Observer> Observer for std::rc::Rc<O> {
 
     fn move_on(&self, at: Timestamp, resource: &Resource, situation: &Situation, next: &Move<Work>) {
         (**self).move_on(at, resource, situation, next);
+    }
+
+    fn see_state(&self, at: Timestamp, resource: &Resource, path: &str, state: &ResourceState) {
+        (**self).see_state(at, resource, path, state);
+    }
+
+    fn retain(&self, kept: &BTreeSet<Resource>) {
+        (**self).retain(kept);
+    }
+
+    fn deliver(&self, notice: &AlertNotice, told: Told<'_>) -> Delivery {
+        (**self).deliver(notice, told)
     }
 }
 

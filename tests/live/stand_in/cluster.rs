@@ -20,6 +20,8 @@ pub(super) struct Job {
     /// What each allocation uses, in MHz of the 1000 that it asks for.
     pub(super) uses: f64,
     pub(super) deployed: Option<(u64, Instant)>,
+    /// Its deployments fail.
+    pub(super) fails: bool,
     /// Its allocations, and the node of each.
     pub(super) allocations: Vec<(String, String)>,
 }
@@ -147,7 +149,8 @@ impl Job {
 
     pub(super) fn deployment(&self, id: &str) -> Option<Value> {
         let (index, began) = self.deployed?;
-        let status = if began.elapsed() < DEPLOYS_FOR { "running" } else { "successful" };
+        let end = if self.fails { "failed" } else { "successful" };
+        let status = if began.elapsed() < DEPLOYS_FOR { "running" } else { end };
         Some(json!({
             "ID": format!("d-{id}-{index}"), "JobID": id, "Namespace": "default", "Status": status,
             "JobModifyIndex": index, "JobSpecModifyIndex": index, "CreateIndex": index,

@@ -52,6 +52,7 @@ impl StandIn {
             .route("/v1/job/{id}", get(job))
             .route("/v1/job/{id}/deployment", get(latest_deployment))
             .route("/v1/job/{id}/scale", post(scale))
+            .route("/v1/job/{id}/allocations", get(job_allocations))
             .route("/v1/nodes", get(nodes))
             .route("/v1/node/{id}", get(node))
             .route("/v1/node/{id}/allocations", get(occupants))
@@ -85,7 +86,15 @@ impl StandIn {
             meta[format!("replicator_{key}")] = (*value).into();
         }
         self.change(|cluster| {
-            let job = Job { count, modify_index: cluster.index, meta, uses, deployed: None, allocations: Vec::new() };
+            let job = Job {
+                count,
+                modify_index: cluster.index,
+                meta,
+                uses,
+                deployed: None,
+                fails: false,
+                allocations: Vec::new(),
+            };
             cluster.jobs.insert(id.to_owned(), job);
         });
     }
@@ -93,6 +102,11 @@ impl StandIn {
     /// What each allocation of a job uses from now on, in percent of its CPU.
     pub(crate) fn load(&self, id: &str, percent: f64) {
         self.shared.cluster.lock().unwrap().jobs.get_mut(id).unwrap().uses = percent * 10.0;
+    }
+
+    /// From now on its deployments fail.
+    pub(crate) fn fail(&self, id: &str) {
+        self.change(|cluster| cluster.jobs.get_mut(id).unwrap().fails = true);
     }
 
     pub(crate) fn scaled(&self) -> Vec<Scaled> {
@@ -293,6 +307,11 @@ async fn drain(State(shared): Shares, Path(id): Path<String>, Json(body): Json<V
 
 async fn allocations(State(shared): Shares, Query(query): Queries) -> Response {
     shared.answer(&query, |cluster| cluster.jobs.iter().flat_map(|(id, job)| job.stubs(id)).collect()).await
+}
+
+async fn job_allocations(State(shared): Shares, Path(id): Path<String>) -> Response {
+    let cluster = shared.cluster.lock().unwrap();
+    Json(cluster.jobs.get(&id).map(|job| job.stubs(&id))).into_response()
 }
 
 /// Everything finds its place here, so that no evaluation waits.

@@ -275,6 +275,7 @@ fn failures_that_outlive_a_success_are_caught() {
         step: None,
         about: String::new(),
         took: std::time::Duration::ZERO,
+        uid: String::new(),
     };
     let again = ResourceState { failure_count: 1, ..operating(50) };
     let other = Act::ReadStates { agent: 0 };

@@ -189,7 +189,7 @@ impl Observer for LogObserver {
             Event::Policy { resource, problem: None } => info!(%resource, "{event}"),
             Event::Decided(decision) => self.decided(decision, event, at),
             Event::Undecided { resource, .. } => debug!(%resource, "{event}"),
-            Event::Began { resource, direction, from, to, why } => {
+            Event::Began { resource, direction, from, to, why, .. } => {
                 self.forget(resource, Topic::Trouble);
                 info!(%resource, %direction, from, to, why, "{event}");
             }

@@ -4,6 +4,7 @@
 //! an operation ([`Moved`]), and one for everything that the agent tells.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -12,14 +13,15 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tracing::error;
 
-use crate::agent::{Event, Observer};
+use crate::agent::{AlertNotice, Event, Observer};
 use crate::decide::Case;
 use crate::domain::Resource;
 use crate::operation::{Move, Situation, Work};
 use crate::recording::{Decided, Header, Moved};
+use crate::state::{Delivery, ResourceState, Told};
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct Heard<'a> {
     at: Timestamp,
     event: &'a Event,
 }
@@ -63,7 +65,7 @@ impl<O> Recorder<O> {
 impl<O: Observer> Observer for Recorder<O> {
     fn observe(&self, at: Timestamp, event: &Event) {
         self.inner.observe(at, event);
-        self.write(&Told { at, event });
+        self.write(&Heard { at, event });
     }
 
     fn weigh(&self, at: Timestamp, case: &dyn Fn() -> Case) {
@@ -78,5 +80,17 @@ impl<O: Observer> Observer for Recorder<O> {
     fn move_on(&self, at: Timestamp, resource: &Resource, situation: &Situation, next: &Move<Work>) {
         self.inner.move_on(at, resource, situation, next);
         self.write(&Moved { at, resource, situation, next });
+    }
+
+    fn see_state(&self, at: Timestamp, resource: &Resource, path: &str, state: &ResourceState) {
+        self.inner.see_state(at, resource, path, state);
+    }
+
+    fn retain(&self, kept: &BTreeSet<Resource>) {
+        self.inner.retain(kept);
+    }
+
+    fn deliver(&self, notice: &AlertNotice, told: Told<'_>) -> Delivery {
+        self.inner.deliver(notice, told)
     }
 }

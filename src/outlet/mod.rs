@@ -1,0 +1,9 @@
+//! Who hears what the agent tells: one observer, many hearers. None of them decides anything, and none can hold the core up.
+//!
+//! - `log`: as log lines.
+//! - `record`: the same, and what was decided from, as JSON lines.
+//! - `alerts`: as messages to services that people are called by.
+
+pub mod alerts;
+pub mod log;
+pub mod record;
