@@ -14,6 +14,7 @@
 //! With the feature `agent`, the daemon as well:
 //!
 //! - `adapters`: the ports, bound to real servers.
+//! - `api`: what the agent is doing, over HTTP.
 //! - `config`: flags, files and environment, settled into one configuration.
 //! - `outlet`: who hears what the agent tells: logs, recordings, alerts.
 //! - `daemon`: the agent under a runtime: signals, reloading.
@@ -29,6 +30,8 @@ pub const REVISION: &str = env!("REPLICATOR_REVISION");
 #[cfg(feature = "agent")]
 pub mod adapters;
 pub mod agent;
+#[cfg(feature = "agent")]
+pub mod api;
 #[cfg(feature = "agent")]
 pub mod command;
 #[cfg(feature = "agent")]

@@ -1,12 +1,15 @@
 //! `replicator agent`: the daemon.
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use anyhow::Context;
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, join3, select};
 use futures_util::stream::{self, Stream};
+use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use super::arguments::AgentArguments;
@@ -19,13 +22,20 @@ use crate::adapters::notify::Receiver;
 use crate::adapters::ports::RealPorts;
 use crate::adapters::providers::Providers;
 use crate::agent::{Agent, Both, Switch};
+use crate::api::peers::{Peers, Presence};
+use crate::api::{self, ApiSettings, Site};
 use crate::config::{self, Config, ConfigError, Mode};
 use crate::daemon::{Order, Signal, Signals, serve};
 use crate::domain::{AgentName, AllocationId};
 use crate::outlet::alerts::Alerts;
+use crate::outlet::board::Board;
 use crate::outlet::log::{self, LogControl, LogObserver};
 use crate::outlet::record::Recorder;
+use crate::ports::Clock;
 use crate::recording::{self, Header};
+
+/// How long it may take to be forgotten by the other agents.
+const FAREWELL: std::time::Duration = std::time::Duration::from_secs(1);
 
 pub(super) fn run(arguments: AgentArguments) -> anyhow::Result<ExitCode> {
     let config = load(&arguments)?;
@@ -81,17 +91,60 @@ impl Daemon {
             cloud: Providers::built_in(),
         };
         let config = self.config.agent(&self.name, self.own_allocation.as_ref());
-        let observer = Both(self.observer()?, self.alerts.clone());
-        let alerts = self.alerts.clone();
+        let (alerts, board, consul) = (self.alerts.clone(), Board::default(), self.consul.clone());
+        let observer = Both(Both(self.observer()?, alerts.clone()), board.clone());
+        let site = self.site(&ports.clock, board);
+        let presence = self.presence(&consul, &site);
         let agent = Agent::new(ports, observer, config);
         let serving = pin!(serve(&agent, self.orders(signals)));
-        match select(serving, pin!(alerts.run())).await {
+        let beside = pin!(join3(alerts.run(), show_receivers(&alerts, &site), presence.keep()));
+        match select(serving, beside).await {
             Either::Left(((), _)) => {}
-            Either::Right((never, _)) => match never {},
+            Either::Right(((never, ..), _)) => match never {},
         }
-        alerts.say_farewell().await;
+        join(alerts.say_farewell(), timeout(FAREWELL, presence.leave())).await.1.ok();
         info!("stopped");
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// What the API answers from.
+    fn site(&self, clock: &TokioClock, board: Board) -> Site {
+        Site {
+            agent: self.name.clone(),
+            started: clock.wall(),
+            interval: self.config.job_interval.max(self.config.cluster_interval),
+            board,
+            peers: Peers::default(),
+            receivers: Arc::default(),
+        }
+    }
+
+    /// Opens the API. An agent that cannot do so scales all the same.
+    fn presence<'a>(&self, consul: &'a ConsulClient, site: &Site) -> Presence<'a> {
+        let ApiSettings { address, port } = self.config.api;
+        let opened = port.map(|port| api::serve(site.clone(), SocketAddr::new(address, port)));
+        let address = match opened {
+            None => None,
+            Some(Ok(bound)) => {
+                info!("HTTP API at http://{bound}");
+                Some(format!("http://{}", reachable(bound)))
+            }
+            Some(Err(error)) => {
+                let port = port.unwrap_or_default();
+                warn!(
+                    "no HTTP API at {address}:{port}: {error}; http_port names another port, 0 none. Scaling goes on"
+                );
+                None
+            }
+        };
+        Presence {
+            consul,
+            root: self.config.root.clone(),
+            agent: self.name.clone(),
+            address,
+            board: site.board.clone(),
+            peers: site.peers.clone(),
+        }
     }
 
     /// The log, and the recording where one is asked for.
@@ -153,11 +206,36 @@ impl Daemon {
         if fresh.root != self.config.root {
             warn!("consul_key_root changed to {}: that takes a restart; {} stays", fresh.root, self.config.root);
         }
+        if fresh.api != self.config.api {
+            warn!("bind_address or http_port changed: that takes a restart");
+        }
         if fresh.log_format != self.config.log_format {
             warn!("log_json changed: that takes a restart");
         }
-        self.config = Config { root: self.config.root.clone(), log_format: self.config.log_format, ..fresh };
+        self.config = Config {
+            root: self.config.root.clone(),
+            log_format: self.config.log_format,
+            api: self.config.api,
+            ..fresh
+        };
         Ok(())
+    }
+}
+
+/// Lets the API see how those are doing whom alerts go to.
+async fn show_receivers(alerts: &Alerts, site: &Site) -> std::convert::Infallible {
+    loop {
+        *site.receivers.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = alerts.standings();
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
+}
+
+/// How others reach an address: where it is all of this machine's, by the machine's name.
+fn reachable(bound: SocketAddr) -> String {
+    if bound.ip().is_unspecified() {
+        format!("{}:{}", gethostname::gethostname().to_string_lossy(), bound.port())
+    } else {
+        bound.to_string()
     }
 }
 

@@ -27,6 +27,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     Agent(Box<AgentArguments>),
     Failsafe(Box<FailsafeArguments>),
+    Status(Box<StatusArguments>),
+    Explain(Box<ExplainArguments>),
     Notify(Box<NotifyArguments>),
     Init(InitArguments),
     /// Prints the version, the revision and the date of the build, and the target
@@ -124,6 +126,57 @@ pub(super) struct FailsafeArguments {
 
     #[command(flatten)]
     pub(super) consul: ConsulLayer,
+}
+
+/// Which agent is asked.
+#[derive(Debug, Args)]
+pub(super) struct AskArguments {
+    /// The agent's HTTP API [default: what bind_address and http_port say, or http://127.0.0.1:1313]
+    ///
+    /// Any agent will do: one that stands by names the leader, and that one is asked.
+    #[arg(long, value_name = "URL")]
+    pub(super) api: Option<String>,
+
+    /// The agent's configuration file, or a folder of them; only bind_address and http_port matter here
+    #[arg(long, value_name = "PATH")]
+    pub(super) config: Vec<PathBuf>,
+
+    /// Print what the agent answered, as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Shows what is going on, at a glance
+///
+/// Asks an agent. Exit code 2 where something needs a person: a failsafe, a policy that is wrong, a server out of reach, a
+/// receiver that takes no alerts. Where no agent answers, `replicator failsafe -list` shows what stands in Consul.
+#[derive(Debug, Args)]
+pub(super) struct StatusArguments {
+    #[command(flatten)]
+    pub(super) ask: AskArguments,
+}
+
+/// Explains why something is scaled, or why not
+///
+/// All that the last decision rests on, for both directions: each comparison with its number, its limit, and by how much
+/// the number would have to change; and all that stops a step.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").required(true).args(["pool", "job"]))]
+pub(super) struct ExplainArguments {
+    /// The worker pool
+    #[arg(long, value_name = "NAME", help_heading = "Which resource")]
+    pub(super) pool: Option<String>,
+
+    /// The ID of the job; <job>@<namespace> outside the default namespace
+    #[arg(long, value_name = "ID", requires = "group", help_heading = "Which resource")]
+    pub(super) job: Option<String>,
+
+    /// The task group of the job
+    #[arg(long, value_name = "NAME", requires = "job", help_heading = "Which resource")]
+    pub(super) group: Option<String>,
+
+    #[command(flatten)]
+    pub(super) ask: AskArguments,
 }
 
 /// Tries whether alerts arrive

@@ -2,15 +2,19 @@
 //!
 //! - `arguments`: what can be typed; help, man pages and completions come from there.
 //! - `dashes`: flags with one dash, as the Go daemon had them.
-//! - `agent`, `failsafe`, `notify`, `init`, `version`, `papers`: one file a command.
+//! - `ask`: asking an agent's API.
+//! - `agent`, `status`, `explain`, `failsafe`, `notify`, `init`, `version`, `papers`: one file a command.
 
 mod agent;
 mod arguments;
+mod ask;
 mod dashes;
+mod explain;
 mod failsafe;
 mod init;
 mod notify;
 mod papers;
+mod status;
 mod version;
 
 use std::ffi::OsString;
@@ -30,6 +34,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let done = match parsed.command {
         Command::Agent(arguments) => agent::run(*arguments),
         Command::Failsafe(arguments) => failsafe::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Notify(arguments) => notify::run(*arguments),
         Command::Init(arguments) => init::run(arguments),
         Command::Version => version::run(),

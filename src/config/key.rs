@@ -110,7 +110,7 @@ fn assign(layer: &mut Layer, path: &Path, entry: Entry) -> Result<(), ConfigErro
         "log_level" => layer.log_level = Some(given.parse(str::parse::<Level>)?),
         "log_json" => layer.log_json = Some(given.parse(value::boolean)?),
         "bind_address" => layer.bind_address = Some(given.text()?),
-        "http_port" => layer.http_port = Some(given.parse(value::port)?),
+        "http_port" => layer.http_port = Some(given.parse(value::port_or_none)?),
         "rpc_port" => layer.rpc_port = Some(given.parse(value::port)?),
         "telemetry" => return assign_telemetry(layer, path, entry),
         "notification" => return assign_notification(layer, path, entry),

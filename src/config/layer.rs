@@ -61,12 +61,12 @@ pub struct Layer {
           value_parser = value::boolean, help_heading = "Logs")]
     pub log_json: Option<bool>,
 
-    /// The address that the HTTP API listens on. Accepted; this version has no API yet
-    #[arg(long, value_name = "ADDRESS", help_heading = "Accepted for later")]
+    /// The IP address that the HTTP API listens on [default: 127.0.0.1]
+    #[arg(long, value_name = "ADDRESS", help_heading = "HTTP API")]
     pub bind_address: Option<String>,
 
-    /// The port that the HTTP API listens on. Accepted; this version has no API yet
-    #[arg(long, value_name = "PORT", value_parser = value::port, help_heading = "Accepted for later")]
+    /// The port that the HTTP API listens on; 0: none [default: 1313]
+    #[arg(long, value_name = "PORT", value_parser = value::port_or_none, help_heading = "HTTP API")]
     pub http_port: Option<u16>,
 
     /// A port of the Go daemon's 1.1. Accepted; it was never of use

@@ -13,6 +13,7 @@ use crate::adapters::http::{Address, Endpoint, Tls, Verify};
 use crate::adapters::nomad::NomadSettings;
 use crate::adapters::notify::{NotifySettings, OpsGenie, PagerDuty, Receiver, Slack, Webhook};
 use crate::agent::{AgentConfig, Switch};
+use crate::api::ApiSettings;
 use crate::domain::{AgentName, AllocationId};
 
 /// What the defaults are for.
@@ -69,6 +70,8 @@ pub struct Config {
     pub cluster_identifier: String,
     /// Who is told of alerts, and of what.
     pub notify: NotifySettings,
+    /// Where the HTTP API listens.
+    pub api: ApiSettings,
     /// What was set and does nothing.
     pub unused: Vec<Unused>,
 }
@@ -130,6 +133,7 @@ fn settle(layer: Layer, mode: Mode) -> Result<Config, ConfigError> {
         log_format: if layer.log_json == Some(true) { LogFormat::Json } else { LogFormat::Human },
         cluster_identifier: layer.notification.cluster_identifier.clone().unwrap_or_default(),
         notify: notify(layer.notification)?,
+        api: api(layer.bind_address.as_deref(), layer.http_port)?,
         consul: consul(layer.consul)?,
         nomad: nomad(layer.nomad)?,
         unused,
@@ -224,12 +228,23 @@ fn notify(layer: NotificationLayer) -> Result<NotifySettings, ConfigError> {
     })
 }
 
+/// Where the API listens where nobody says otherwise: as the Go daemon's.
+const DEFAULT_PORT: u16 = 1313;
+
+fn api(address: Option<&str>, port: Option<u16>) -> Result<ApiSettings, ConfigError> {
+    let given = address.unwrap_or("127.0.0.1");
+    let address = if given == "localhost" { Ok(std::net::Ipv4Addr::LOCALHOST.into()) } else { given.parse() };
+    let address = address.map_err(|_| ConfigError::Value {
+        place: Place::Settled,
+        key: "bind_address".to_owned(),
+        problem: format!("{given:?} is no IP address; 127.0.0.1 is this machine only, 0.0.0.0 all that it has"),
+    })?;
+    Ok(ApiSettings { address, port: Some(port.unwrap_or(DEFAULT_PORT)).filter(|port| *port > 0) })
+}
+
 fn unused(layer: &Layer) -> Vec<Unused> {
-    let api = "this version has no HTTP API";
     let set = [
         (layer.statsd_address.is_some(), "statsd_address", "this version sends no metrics"),
-        (layer.bind_address.is_some(), "bind_address", api),
-        (layer.http_port.is_some(), "http_port", api),
         (layer.rpc_port.is_some(), "rpc_port", "there is no such thing any more"),
     ];
     set.into_iter().filter(|(is_set, ..)| *is_set).map(|(_, key, meaning)| Unused { key, meaning }).collect()

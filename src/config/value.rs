@@ -78,6 +78,11 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
     port.ok_or_else(|| format!("{text:?} is no port; use a number from 1 to 65535"))
 }
 
+/// A port, or 0 for none.
+pub(super) fn port_or_none(text: &str) -> Result<u16, String> {
+    if weak::count(text) == Some(0) { Ok(0) } else { port(text) }
+}
+
 fn at_least_one(text: &str) -> Option<u32> {
     weak::count(text).filter(|number| *number >= 1)
 }

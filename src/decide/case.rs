@@ -1,9 +1,11 @@
 //! A decision's whole input, as data: what a recording keeps, and what the decision can be repeated from.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Decision, GroupObservation, PoolObservation, Standing, decide_group, decide_pool};
-use crate::domain::GroupKey;
+use crate::domain::{GroupKey, Resource};
 use crate::policy::{GroupPolicy, PoolPolicy};
 
 /// What a decision came from. Nothing else has a say in it.
@@ -36,6 +38,25 @@ pub enum Case {
 }
 
 impl Case {
+    /// What it is about.
+    #[must_use]
+    pub fn resource(&self) -> Resource {
+        match self {
+            Self::Group { key, .. } => Resource::Group(key.clone()),
+            Self::Pool { policy, .. } => Resource::Pool(policy.target.name.clone()),
+        }
+    }
+
+    /// How much of the cooldown is left, if any (J19, P16).
+    #[must_use]
+    pub fn cooldown_left(&self) -> Option<Duration> {
+        let (standing, span) = match self {
+            Self::Group { standing, policy, .. } => (standing, policy.cooldown),
+            Self::Pool { standing, policy, .. } => (standing, policy.cooldown),
+        };
+        super::cooldown_left(standing, span)
+    }
+
     /// The decision; the same every time.
     pub fn decide(&self) -> Decision {
         match self {

@@ -30,7 +30,8 @@ pub enum Rule {
 
 impl Rule {
     /// Whether the rule is a reason to go that way.
-    pub(super) fn speaks_for(self, direction: Direction) -> bool {
+    #[must_use]
+    pub fn speaks_for(self, direction: Direction) -> bool {
         match self {
             Self::J8 | Self::P10 | Self::P30 => direction == Direction::Out,
             Self::J9 | Self::P11 | Self::P12 => direction == Direction::In,
@@ -64,7 +65,9 @@ pub enum Quantity {
 }
 
 impl Quantity {
-    fn unit(&self) -> &'static str {
+    /// Its unit, with a space before it where it has one.
+    #[must_use]
+    pub fn unit(&self) -> &'static str {
         match self {
             Self::TaskCpu(_) | Self::TaskMemory(_) | Self::RemainingCpu | Self::RemainingMemory => " %",
             Self::PoolCpu => " MHz",

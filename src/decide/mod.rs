@@ -343,9 +343,12 @@ impl fmt::Display for Decision {
 
 /// What is left of a cooldown, as a reason to stop.
 fn cooldown(standing: &Standing, cooldown: Duration) -> Option<Stop> {
-    let elapsed = standing.since_last_event?;
-    let left = cooldown.checked_sub(elapsed).filter(|left| !left.is_zero())?;
-    Some(Stop::Cooldown { seconds_left: seconds_up(left) })
+    cooldown_left(standing, cooldown).map(|left| Stop::Cooldown { seconds_left: seconds_up(left) })
+}
+
+/// What is left of a cooldown, if anything.
+fn cooldown_left(standing: &Standing, cooldown: Duration) -> Option<Duration> {
+    cooldown.checked_sub(standing.since_last_event?).filter(|left| !left.is_zero())
 }
 
 /// A span in whole seconds, rounded up.

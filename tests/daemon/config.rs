@@ -31,6 +31,7 @@ fn c2_what_nobody_says_is_the_default() {
     assert_eq!((config.job_interval, config.cluster_interval), (Duration::from_secs(10), Duration::from_secs(10)));
     assert_eq!((config.job_scaling, config.cluster_scaling), (Switch::On, Switch::On));
     assert_eq!((config.concurrency, config.log_level, config.log_format), (10, Level::Info, LogFormat::Human));
+    assert_eq!((config.api.address.to_string().as_str(), config.api.port), ("127.0.0.1", Some(1313)));
     assert!(config.unused.is_empty() && config.consul.endpoint.token.is_none());
     let development = load(Layer::default(), &[], Mode::Development, |_| None).unwrap();
     assert_eq!(development.log_level, Level::Debug);
@@ -51,7 +52,8 @@ fn c4_every_key_of_the_go_daemon_is_read_in_both_languages() {
         assert_eq!(config.nomad.endpoint.token.unwrap().expose_secret(), "nomad-hunter2");
         assert_eq!(config.nomad.endpoint.tls.server_name.as_deref(), Some("server.global.nomad"));
         let unused: Vec<&str> = config.unused.iter().map(|unused| unused.key).collect();
-        assert_eq!(unused, ["statsd_address", "bind_address", "http_port"], "what does nothing is said");
+        assert_eq!(unused, ["statsd_address"], "what does nothing is said");
+        assert_eq!((config.api.address.to_string().as_str(), config.api.port), ("0.0.0.0", Some(1414)));
         let receivers: Vec<&str> = config.notify.receivers.iter().map(Receiver::name).collect();
         assert_eq!(receivers, ["pagerduty", "opsgenie"]);
     }

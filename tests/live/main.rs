@@ -13,6 +13,7 @@ mod acl;
 mod adapter;
 mod agent;
 mod alerts;
+mod api;
 #[cfg(feature = "aws")]
 mod aws;
 mod between;
@@ -68,8 +69,12 @@ struct Servers {
 
 impl Servers {
     fn find() -> Self {
-        let known =
-            [("consul", "CONSUL_BIN", "consul"), ("nomad", "NOMAD_BIN", "nomad"), ("moto", "MOTO_BIN", "moto_server")];
+        let known = [
+            ("consul", "CONSUL_BIN", "consul"),
+            ("nomad", "NOMAD_BIN", "nomad"),
+            ("moto", "MOTO_BIN", "moto_server"),
+            ("schemathesis", "SCHEMATHESIS_BIN", "schemathesis"),
+        ];
         let found = known.into_iter().filter(|(_, variable, file)| binary(variable, file).is_some());
         let simulator = served::binary().map(|_| "simulator");
         let strangers = strangers::python().map(|_| "strangers");
@@ -99,6 +104,7 @@ type Test = (&'static str, fn());
 const SUITES: &[(&[&str], &[Test])] = &[
     (&["consul"], CONSUL_TESTS),
     (&["consul", "nomad"], NOMAD_TESTS),
+    (&["consul", "schemathesis"], SCHEMA_TESTS),
     (&["simulator"], SERVED_TESTS),
     (&["consul", "simulator"], SIDE_BY_SIDE_TESTS),
     (&["simulator", "strangers"], STRANGERS_TESTS),
@@ -108,7 +114,12 @@ const SUITES: &[(&[&str], &[Test])] = &[
     (&["simulator"], SERVED_AWS_TESTS),
 ];
 
+const SCHEMA_TESTS: &[Test] = &[("the_api_is_what_its_document_says", api::the_api_is_what_its_document_says)];
+
 const CONSUL_TESTS: &[Test] = &[
+    ("api_agents_tell_what_they_do_and_why", api::api_agents_tell_what_they_do_and_why),
+    ("api_what_needs_somebody_is_said", api::api_what_needs_somebody_is_said),
+    ("api_bad_requests_cost_nothing", api::api_bad_requests_cost_nothing),
     ("l1_three_agents_one_leads_and_kill_9_hands_over", leadership::l1_three_agents_one_leads_and_kill_9_hands_over),
     ("c8_a_stopped_agent_hands_over_at_once", leadership::c8_a_stopped_agent_hands_over_at_once),
     ("l6_a_session_destroyed_behind_its_back", leadership::l6_a_session_destroyed_behind_its_back),

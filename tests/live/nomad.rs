@@ -180,7 +180,7 @@ pub(crate) fn a_job_that_burns_cpu_is_scaled_out_and_back() {
     fs::write(&switch, "").unwrap();
     nomad.call("PUT", "/v1/jobs", &burner(switch.to_str().unwrap()));
     let mut command = Command::new(env!("CARGO_BIN_EXE_replicator"));
-    command.args(["agent", "-job-scaling-interval=2", "-log-level=DEBUG"]);
+    command.args(["agent", "-job-scaling-interval=2", "-log-level=DEBUG", "-http-port=0"]);
     command.env("CONSUL_HTTP_ADDR", consul.address()).env("NOMAD_ADDR", nomad.address());
     let mut agent = AgentProcess::start(command);
     agent.await_word("begins to scale out 1 -> 2", 1);

@@ -156,7 +156,7 @@ pub(crate) fn a_task_needs_no_token_but_its_identity() {
         "Name": "agent", "Driver": "raw_exec", "User": "root",
         "Config": {
             "command": env!("CARGO_BIN_EXE_replicator"),
-            "args": ["agent", "-job-scaling-interval=2", "-log-level=DEBUG"],
+            "args": ["agent", "-job-scaling-interval=2", "-log-level=DEBUG", "-http-port=0"],
         },
         "Env": {
             "CONSUL_HTTP_ADDR": consul.address(), "NOMAD_TOKEN_FILE": "${NOMAD_SECRETS_DIR}/nomad_agent.jwt",

@@ -89,6 +89,37 @@ impl ConsulClient {
         request.query("cas", &expected_index.to_string()).bytes(value).send().await?.json()
     }
 
+    /// Writes one key, whatever stands there.
+    ///
+    /// # Errors
+    ///
+    /// When Consul does not answer, or not permit it. The write may have taken effect.
+    pub async fn put_unlocked(&self, key: &str, value: &[u8]) -> Result<(), PortError> {
+        self.connection().kv(Method::PUT, key, format!("write {key}")).bytes(value).send().await.map(drop)
+    }
+
+    /// Removes one key, whatever stands there.
+    ///
+    /// # Errors
+    ///
+    /// As a write.
+    pub async fn remove_unlocked(&self, key: &str) -> Result<(), PortError> {
+        self.connection().kv(Method::DELETE, key, format!("remove {key}")).send().await.map(drop)
+    }
+
+    /// The node of Consul whose agent made a session; nothing where the session is gone.
+    ///
+    /// # Errors
+    ///
+    /// When Consul does not answer, or not permit it.
+    pub async fn node_of(&self, session: &SessionId) -> Result<Option<String>, PortError> {
+        let connection = self.connection();
+        let path = ["v1", "session", "info", session.as_str()];
+        let answer = connection.request(Method::GET, &path, format!("read session {session}")).send().await?;
+        let found: Option<Vec<wire::SessionInfo>> = answer.json()?;
+        Ok(found.unwrap_or_default().into_iter().next().map(|session| session.node))
+    }
+
     fn connection(&self) -> Rc<Connection> {
         self.connection.borrow().clone()
     }

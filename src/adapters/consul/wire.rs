@@ -16,6 +16,13 @@ pub(super) struct Session {
     pub(super) id: String,
 }
 
+/// What is told of a session.
+#[derive(Debug, Deserialize)]
+pub(super) struct SessionInfo {
+    #[serde(rename = "Node", default)]
+    pub(super) node: String,
+}
+
 /// A key with its value and lock. Each is read by itself, so that one which makes no sense hides no other.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]

@@ -151,7 +151,8 @@ impl Alerts {
                 }
                 Failed::Again => {}
                 Failed::ForGood(lost) => {
-                    warn!(receiver = name, id = message.id, "gives up to tell {name} of {:?}: {error}", lost.summary)
+                    let summary = &lost.summary;
+                    warn!(receiver = name, id = message.id, "gives up to tell {name} of {summary:?}: {error}");
                 }
             },
         }

@@ -1,0 +1,251 @@
+//! A board on which everything that the agent tells is pinned, for whoever asks later: the API, its page, commands.
+//!
+//! Nothing is worked out here. The board may be read from another thread: it is locked for as long as a pin takes, and what
+//! is large hangs on it by `Arc`.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+
+use crate::agent::{Course, Event, Feed, Leadership, Matter, Observer};
+use crate::decide::{Case, Decision, Verdict};
+use crate::domain::Resource;
+use crate::operation::{Move, Situation, Work};
+use crate::state::ResourceState;
+
+/// How much of what happened is remembered.
+const LONGEST_HISTORY: usize = 1000;
+
+/// The board. Copies are one and the same.
+#[derive(Debug, Clone, Default)]
+pub struct Board(Arc<Mutex<Pinned>>);
+
+/// All that hangs on the board.
+#[derive(Debug, Clone, Default)]
+pub struct Pinned {
+    /// The last word about leadership, and when it was said.
+    pub leadership: Option<(Timestamp, Leadership)>,
+    /// What is wrong with the lock.
+    pub lock: Option<String>,
+    /// What is wrong with what is watched.
+    pub feeds: BTreeMap<Feed, String>,
+    /// Jobs and nodes that cannot be read.
+    pub unreadable: BTreeMap<String, String>,
+    /// What is known of each resource. Only who leads knows anything.
+    pub resources: BTreeMap<Resource, Sheet>,
+    /// What lasts and should not go unsaid, about a resource or the whole cluster, and since when.
+    pub lasting: BTreeMap<(Option<Resource>, Matter), (Timestamp, String)>,
+    /// What changed something, the oldest first.
+    pub history: VecDeque<Happening>,
+    /// How much ever happened.
+    pub happened: u64,
+}
+
+/// What is known of a resource.
+#[derive(Debug, Clone, Default)]
+pub struct Sheet {
+    /// When it was last looked at.
+    pub looked: Option<Timestamp>,
+    /// The key of its state.
+    pub path: String,
+    /// Its state.
+    pub state: Option<Arc<ResourceState>>,
+    /// What the last decision came from that something could come of.
+    pub case: Option<(Timestamp, Arc<Case>)>,
+    /// The last decision; while an operation is under way nothing comes of it.
+    pub decision: Option<(Timestamp, Arc<Decision>)>,
+    /// Why nothing could be decided since.
+    pub undecided: Option<(Timestamp, String)>,
+    /// Why the last evaluation could not be finished.
+    pub trouble: Option<(Timestamp, String)>,
+    /// What is wrong with its policy.
+    pub policy_problem: Option<String>,
+    /// What was last seen of an operation under way, and the next move.
+    pub seen: Option<(Timestamp, Arc<Situation>)>,
+}
+
+/// Something that changed something.
+#[derive(Debug, Clone)]
+pub struct Happening {
+    /// Counts from 1.
+    pub id: u64,
+    /// When.
+    pub at: Timestamp,
+    /// About what, where it is about one resource.
+    pub resource: Option<Resource>,
+    /// What kind of thing.
+    pub kind: &'static str,
+    /// In words.
+    pub words: String,
+}
+
+impl Board {
+    /// All that hangs there now.
+    #[must_use]
+    pub fn read(&self) -> Pinned {
+        self.lock().clone()
+    }
+
+    /// Something of it, without a copy of the rest.
+    pub fn look<T>(&self, look: impl FnOnce(&Pinned) -> T) -> T {
+        look(&self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pinned> {
+        // Whoever died with the lock in hand left a board as good as any.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pinned {
+    /// Whether this agent leads.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        matches!(self.leadership, Some((_, Leadership::Won)))
+    }
+
+    fn sheet(&mut self, resource: &Resource) -> &mut Sheet {
+        self.resources.entry(resource.clone()).or_default()
+    }
+
+    fn happen(&mut self, at: Timestamp, resource: Option<&Resource>, kind: &'static str, words: String) {
+        self.happened += 1;
+        self.history.push_back(Happening { id: self.happened, at, resource: resource.cloned(), kind, words });
+        let excess = self.history.len().saturating_sub(LONGEST_HISTORY);
+        self.history.drain(..excess);
+    }
+
+    /// What an event means for the history, if it changed something.
+    fn note(&mut self, at: Timestamp, event: &Event) {
+        let (resource, kind) = match event {
+            Event::Leadership(_) => (None, "leadership"),
+            Event::Lock { .. } => (None, "lock"),
+            Event::Feed { .. } => (None, "feed"),
+            Event::Unreadable { .. } => (None, "unreadable"),
+            Event::Policy { resource, .. } => (Some(resource), "policy"),
+            Event::Began { resource, .. } => (Some(resource), "began"),
+            Event::Entered { resource, .. } => (Some(resource), "phase"),
+            Event::Called { resource, .. } => (Some(resource), "call"),
+            Event::Finished { resource, .. } => (Some(resource), "finished"),
+            Event::Failsafe { .. } => (None, "failsafe"),
+            Event::Lasting { resource, .. } => (resource.as_ref(), "lasting"),
+            Event::Alert(alert) => (Some(&alert.resource), "alert"),
+            // Decisions come at every evaluation; of those that change nothing the latest is enough.
+            Event::Decided(_) | Event::Undecided { .. } | Event::Trouble { .. } => return,
+        };
+        self.happen(at, resource, kind, event.to_string());
+    }
+
+    fn pin(&mut self, at: Timestamp, event: &Event) {
+        match event {
+            Event::Leadership(leadership) => {
+                self.leadership = Some((at, *leadership));
+                if !matches!(leadership, Leadership::Won) {
+                    self.resources.clear();
+                    self.lasting.clear();
+                    self.feeds.clear();
+                    self.unreadable.clear();
+                }
+            }
+            Event::Lock { trouble } => self.lock = trouble.as_ref().map(ToString::to_string),
+            Event::Feed { feed, trouble } => put(&mut self.feeds, *feed, trouble.as_ref().map(ToString::to_string)),
+            Event::Unreadable { what, error } => {
+                put(&mut self.unreadable, what.clone(), error.as_ref().map(ToString::to_string));
+            }
+            Event::Policy { resource, problem } => self.sheet(resource).policy_problem.clone_from(problem),
+            Event::Decided(decision) => {
+                let sheet = self.sheet(&decision.resource);
+                (sheet.looked, sheet.undecided, sheet.trouble) = (Some(at), None, None);
+                sheet.decision = Some((at, decision.clone()));
+                if let Verdict::WouldAct(_) = decision.verdict {
+                    self.note_dry_run(at, decision);
+                }
+            }
+            Event::Undecided { resource, why } => {
+                let sheet = self.sheet(resource);
+                (sheet.looked, sheet.undecided) = (Some(at), Some((at, why.clone())));
+            }
+            Event::Trouble { resource, problem } => {
+                let sheet = self.sheet(resource);
+                (sheet.looked, sheet.trouble) = (Some(at), Some((at, problem.clone())));
+            }
+            Event::Finished { resource, .. } => self.sheet(resource).seen = None,
+            Event::Lasting { resource, matter, words, course } => {
+                let key = (resource.clone(), *matter);
+                match course {
+                    Course::IsOver { .. } => drop(self.lasting.remove(&key)),
+                    Course::Begins { since } | Course::GoesOn { since } => {
+                        let began = jiff::SignedDuration::try_from(*since).ok().and_then(|it| at.checked_sub(it).ok());
+                        self.lasting.insert(key, (began.unwrap_or(at), words.clone()));
+                    }
+                }
+            }
+            Event::Began { .. }
+            | Event::Entered { .. }
+            | Event::Called { .. }
+            | Event::Failsafe { .. }
+            | Event::Alert(_) => {}
+        }
+    }
+
+    /// What would be done is worth a line when it changes, not at every evaluation.
+    fn note_dry_run(&mut self, at: Timestamp, decision: &Decision) {
+        let words = decision.to_string();
+        let is_same = |it: &&Happening| it.resource.as_ref() == Some(&decision.resource) && it.kind == "would_act";
+        let last = self.history.iter().rev().find(is_same);
+        let step = |words: &str| words.split(';').next().map(str::to_owned);
+        if last.is_none_or(|last| step(&last.words) != step(&words)) {
+            self.happen(at, Some(&decision.resource), "would_act", words);
+        }
+    }
+}
+
+fn put<K: Ord>(map: &mut BTreeMap<K, String>, key: K, value: Option<String>) {
+    match value {
+        Some(value) => drop(map.insert(key, value)),
+        None => drop(map.remove(&key)),
+    }
+}
+
+impl Observer for Board {
+    fn observe(&self, at: Timestamp, event: &Event) {
+        let mut pinned = self.lock();
+        pinned.pin(at, event);
+        pinned.note(at, event);
+    }
+
+    fn weigh(&self, at: Timestamp, case: &dyn Fn() -> Case) {
+        let case = Arc::new(case());
+        let resource = case.resource();
+        self.lock().sheet(&resource).case = Some((at, case));
+    }
+
+    fn move_on(&self, at: Timestamp, resource: &Resource, situation: &Situation, _next: &Move<Work>) {
+        let situation = Arc::new(situation.clone());
+        self.lock().sheet(resource).seen = Some((at, situation));
+    }
+
+    fn see_state(&self, at: Timestamp, resource: &Resource, path: &str, state: &ResourceState) {
+        let mut pinned = self.lock();
+        let sheet = pinned.sheet(resource);
+        sheet.looked = Some(at);
+        let is_known = sheet
+            .state
+            .as_ref()
+            .is_some_and(|known| known.last_updated.is_some() && known.last_updated == state.last_updated);
+        if !is_known {
+            path.clone_into(&mut sheet.path);
+            sheet.state = Some(Arc::new(state.clone()));
+        }
+        if state.operation.is_none() {
+            sheet.seen = None;
+        }
+    }
+
+    fn retain(&self, kept: &BTreeSet<Resource>) {
+        let mut pinned = self.lock();
+        pinned.resources.retain(|resource, _| kept.contains(resource));
+        pinned.lasting.retain(|(resource, _), _| resource.as_ref().is_none_or(|resource| kept.contains(resource)));
+    }
+}

@@ -1,0 +1,236 @@
+//! The HTTP API of real agents, and the commands that ask it.
+
+use std::io::{Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::agent::AgentProcess;
+use crate::cluster::{Cluster, said};
+use crate::{binary, eventually, free_port};
+
+/// An agent with its API.
+struct Heard {
+    process: AgentProcess,
+    port: u16,
+}
+
+impl Heard {
+    fn start(cluster: &Cluster, flags: &[&str]) -> Self {
+        let port = free_port();
+        let http = format!("-http-port={port}");
+        let mut process = cluster.agent(&[&[http.as_str()], flags].concat());
+        process.await_word("HTTP API at", 1);
+        Self { process, port }
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Sends this as it is; all that comes back until the connection is closed.
+    fn raw(&self, request: &[u8]) -> String {
+        let address = ("127.0.0.1", self.port).to_socket_addrs().unwrap().next().unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        // The other side may hang up in the middle.
+        stream.write_all(request).ok();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).ok();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// The status of an answer, and its JSON.
+    fn ask(&self, method: &str, path: &str) -> (u16, Value) {
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        parsed(&self.raw(request.as_bytes()))
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let (status, body) = self.ask("GET", path);
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+}
+
+fn parsed(answer: &str) -> (u16, Value) {
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+fn command(cluster: &Cluster, arguments: &[&str]) -> (i32, String) {
+    said(cluster.replicator().args(arguments).output().unwrap())
+}
+
+pub(crate) fn api_agents_tell_what_they_do_and_why() {
+    let cluster = Cluster::start();
+    cluster.nomad.register("web", 2, &[("max", "3")], 900.0);
+    cluster.nomad.register("dry", 2, &[("enabled", "false")], 900.0);
+    cluster.nomad.register("odd", 2, &[("min", "many")], 900.0);
+    let mut first = Heard::start(&cluster, &[]);
+    first.process.await_word("INFO leads", 1);
+    first.process.await_word("group web/front: scaling out succeeded", 1);
+    let second = Heard::start(&cluster, &[]);
+
+    let leader = first.get("/v1/status/leader");
+    assert_eq!(leader["SessionID"].as_str(), cluster.consul.holder().as_deref());
+    assert!(leader["NodeID"].as_str().is_some_and(|node| !node.is_empty()), "{leader}");
+    eventually("both to know of each other, and who leads", || {
+        let [one, other] = [&first, &second].map(|agent| agent.get("/v1/status"));
+        let known = [&one, &other].iter().all(|status| status["agents"].as_array().unwrap().len() == 2);
+        let address = first.url();
+        let named = [&one, &other].iter().all(|status| status["leader"]["address"] == address.as_str());
+        (known && named && other["agent"]["role"] == "stands_by").then_some(())
+    });
+    for agent in [&first, &second] {
+        assert_eq!(agent.get("/v1/health/live")["ok"], true);
+        eventually("to be ready", || (agent.ask("GET", "/v1/health/ready").0 == 200).then_some(()));
+    }
+
+    let web = eventually("web to be held at its maximum", || {
+        let web = first.get("/v1/group?job=web&group=front");
+        (web["decision"]["verdict"] == "hold").then_some(web)
+    });
+    assert_eq!((&web["size"], &web["min"], &web["max"]), (&3.into(), &1.into(), &3.into()));
+    assert_eq!((&web["state_path"], &web["enabled"]), (&"replicator/config/state/jobs/web/front".into(), &true.into()));
+    let finding = web["decision"]["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "J8").unwrap();
+    assert_eq!(
+        (&finding["measured"], &finding["limit"], &finding["margin"]),
+        (&90.0.into(), &80.0.into(), &10.0.into())
+    );
+    assert!(web["decision"]["stops"].as_array().unwrap().iter().any(|stop| stop["rule"] == "J10"), "{web}");
+    let history = first.get("/v1/history");
+    let kinds: Vec<&str> =
+        history["happenings"].as_array().unwrap().iter().map(|it| it["kind"].as_str().unwrap()).collect();
+    assert!(
+        ["leadership", "began", "finished", "would_act", "policy"].iter().all(|kind| kinds.contains(kind)),
+        "{kinds:?}"
+    );
+    let last = history["last"].as_u64().unwrap();
+    assert_eq!(first.get(&format!("/v1/history?after={last}"))["happenings"], Value::Array(vec![]));
+
+    // Whoever is asked, the leader answers.
+    let (code, words) = command(&cluster, &["explain", "-job=web", "-group=front", "-api", &second.url()]);
+    assert_eq!(code, 0, "{words}");
+    for word in [
+        "size: 3, at least 1 and at most 3",
+        "scaling out: asked for, and held",
+        "yes CPU of task server 90 % > 80 % (J8); 10 % less and it is at the limit",
+        "held: at the maximum of 3 (J10, P14)",
+        "scaling in: not asked for",
+    ] {
+        assert!(words.contains(word), "{word}: {words}");
+    }
+    let (code, words) = command(&cluster, &["explain", "-job=dry", "-group=front", "-api", &second.url()]);
+    assert!(code == 0 && words.contains("would be done, if the policy were enabled"), "{words}");
+    let (code, words) = command(&cluster, &["explain", "-pool=none", "-api", &second.url()]);
+    assert!(code == 1 && words.contains("knows of no pool none"), "{words}");
+    first.process.signal("TERM");
+    assert_eq!(first.process.ended().code(), Some(0));
+    eventually("the one that is gone to be forgotten", || {
+        let status = second.get("/v1/status");
+        (status["agents"].as_array().unwrap().len() == 1 && status["agent"]["role"] == "leads").then_some(())
+    });
+}
+
+pub(crate) fn api_what_needs_somebody_is_said() {
+    let mut cluster = Cluster::start();
+    cluster.nomad.register("web", 2, &[], 500.0);
+    let mut agent = Heard::start(&cluster, &[]);
+    agent.process.await_word("INFO leads", 1);
+    let status = |cluster: &Cluster, api: &str| command(cluster, &["status", "-api", api]);
+    eventually("all to be well", || {
+        let (code, words) = status(&cluster, &agent.url());
+        (code == 0 && words.contains("group web/front") && words.contains("stays")).then_some(())
+    });
+    cluster.nomad.fail("web");
+    cluster.nomad.load("web", 95.0);
+    let words = eventually("a failsafe to be said", || {
+        let (code, words) = status(&cluster, &agent.url());
+        (code == 2 && words.contains("in failsafe")).then_some(words)
+    });
+    assert!(words.contains("NEEDS SOMEBODY") && words.contains("the deployment failed or was cancelled"), "{words}");
+    let (_, words) = command(&cluster, &["explain", "-job=web", "-group=front", "-api", &agent.url()]);
+    assert!(
+        words.contains("replicator failsafe -disable -state-path=replicator/config/state/jobs/web/front"),
+        "{words}"
+    );
+    cluster.consul.kill();
+    eventually("no Consul to be said", || {
+        let (code, body) = agent.ask("GET", "/v1/health/ready");
+        (code == 503 && body["problems"].to_string().contains("cannot reach the lock")).then_some(())
+    });
+    assert_eq!(agent.get("/v1/health/live")["ok"], true);
+    let (code, words) = status(&cluster, &agent.url());
+    assert!(code == 2 && words.contains("cannot reach the lock"), "{words}");
+    eventually("nobody to lead", || (agent.ask("GET", "/v1/status/leader").0 == 503).then_some(()));
+    cluster.consul.launch();
+    eventually("all to be well again", || (agent.ask("GET", "/v1/health/ready").0 == 200).then_some(()));
+    agent.process.signal("TERM");
+    agent.process.ended();
+    let (code, words) = status(&cluster, &agent.url());
+    assert!(code == 1 && words.contains("no agent answers at") && words.contains("failsafe -list"), "{words}");
+    let (code, words) = command(&cluster, &["status", "-api", "localhost"]);
+    assert!(code == 1 && words.contains("http://127.0.0.1:1313"), "{words}");
+}
+
+pub(crate) fn api_bad_requests_cost_nothing() {
+    let cluster = Cluster::start();
+    cluster.nomad.register("web", 2, &[("max", "4")], 900.0);
+    let mut agent = Heard::start(&cluster, &[]);
+    agent.process.await_word("INFO leads", 1);
+    let refused = |request: &str| parsed(&agent.raw(request.as_bytes()));
+    let (status, body) = agent.ask("GET", "/v1/nothing");
+    assert!(status == 404 && body["error"].as_str().unwrap().contains("/v1/openapi.json"), "{body}");
+    for method in ["POST", "PUT", "DELETE", "PATCH"] {
+        let (status, body) = agent.ask(method, "/v1/status");
+        assert!(status == 405 && body["error"].as_str().unwrap().contains(method), "{body}");
+    }
+    for query in ["limit=x", "limit=0", "limit=70000", "after=-1", "what=1"] {
+        let (status, body) = agent.ask("GET", &format!("/v1/history?{query}"));
+        assert!(status == 400 && body["error"].is_string(), "{query}: {body}");
+    }
+    let elsewhere = "GET /v1/status HTTP/1.1\r\nhost: evil.example\r\nconnection: close\r\n\r\n";
+    let (status, body) = refused(elsewhere);
+    assert!(status == 403 && body["error"].as_str().unwrap().contains("evil.example"), "{body}");
+    // 10 MB of header, a request that is none, and more connections than there are places, each with half a request.
+    let large = format!("GET / HTTP/1.1\r\nhost: localhost\r\nx: {}\r\n\r\n", "x".repeat(10_000_000));
+    assert_ne!(refused(&large).0, 200);
+    assert_ne!(refused("\u{0}\u{1}\r\n\r\n").0, 200);
+    let half: Vec<TcpStream> = (0..300)
+        .map(|_| {
+            let mut stream = TcpStream::connect(("127.0.0.1", agent.port)).unwrap();
+            stream.write_all(b"GET /v1/status HTTP/1.1\r\nhost:").unwrap();
+            stream
+        })
+        .collect();
+    eventually("scaling to go on", || (cluster.nomad.count("web") == 4).then_some(()));
+    assert_eq!(agent.get("/v1/health/live")["ok"], true, "half a request is hung up on");
+    drop(half);
+    agent.process.signal("TERM");
+    assert_eq!(agent.process.ended().code(), Some(0));
+}
+
+pub(crate) fn the_api_is_what_its_document_says() {
+    let cluster = Cluster::start();
+    cluster.nomad.register("web", 2, &[("max", "3")], 900.0);
+    cluster.nomad.register("odd", 2, &[("min", "many")], 900.0);
+    let mut agent = Heard::start(&cluster, &[]);
+    agent.process.await_word("scaling out succeeded", 1);
+    let output = Command::new(binary("SCHEMATHESIS_BIN", "schemathesis").unwrap())
+        .args(["--config-file", "/dev/null", "run", &format!("{}/v1/openapi.json", agent.url())])
+        .args(["--checks", "all", "--max-examples", "60", "--seed", "1", "--workers", "1", "--no-color"])
+        .current_dir(cluster.consul.folder())
+        .output()
+        .unwrap();
+    let words = [output.stdout, output.stderr].concat();
+    let words = String::from_utf8_lossy(&words);
+    assert!(output.status.success(), "{words}");
+    println!(
+        "{}",
+        words.lines().filter(|line| line.contains("generated") || line.contains("tested")).collect::<String>()
+    );
+}
