@@ -18,3 +18,20 @@ pub mod nomad;
 pub mod notify;
 pub mod ports;
 pub mod providers;
+
+use crate::ports::{ErrorKind, PortError, Service};
+
+/// Counts a call by what became of it.
+fn counted(service: Service, error: Option<&PortError>) {
+    let outcome = match error.map(|error| error.kind) {
+        None => "ok",
+        Some(ErrorKind::NotFound) => "not_found",
+        Some(ErrorKind::Conflict) => "conflict",
+        Some(ErrorKind::Refused) => "refused",
+        Some(ErrorKind::Denied) => "denied",
+        Some(ErrorKind::Unreachable) => "unreachable",
+        Some(ErrorKind::RateLimited) => "rate_limited",
+        Some(ErrorKind::Other) => "error",
+    };
+    metrics::counter!("replicator_calls_total", "server" => service.to_string(), "outcome" => outcome).increment(1);
+}

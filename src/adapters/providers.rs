@@ -58,36 +58,43 @@ impl Cloud for Providers {
     }
 
     async fn look(&self, target: &PoolTarget) -> Result<Arc<PoolSnapshot>, PortError> {
-        self.of(target)?.look(target).await
+        counting(self.of(target)?.look(target)).await
     }
 
     async fn grow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError> {
-        self.of(target)?.grow(target, to).await
+        counting(self.of(target)?.grow(target, to)).await
     }
 
     async fn ungrow(&self, target: &PoolTarget, to: u32) -> Result<(), PortError> {
-        self.of(target)?.ungrow(target, to).await
+        counting(self.of(target)?.ungrow(target, to)).await
     }
 
     async fn instances(&self, target: &PoolTarget, ids: &[InstanceId]) -> Result<Vec<Instance>, PortError> {
-        self.of(target)?.instances(target, ids).await
+        counting(self.of(target)?.instances(target, ids)).await
     }
 
     async fn take_out(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
-        self.of(target)?.take_out(target, instance).await
+        counting(self.of(target)?.take_out(target, instance)).await
     }
 
     async fn let_go(&self, target: &PoolTarget, instance: &InstanceId) -> Result<Option<ActivityId>, PortError> {
-        self.of(target)?.let_go(target, instance).await
+        counting(self.of(target)?.let_go(target, instance)).await
     }
 
     async fn activities(&self, target: &PoolTarget) -> Result<Vec<Activity>, PortError> {
-        self.of(target)?.activities(target).await
+        counting(self.of(target)?.activities(target)).await
     }
 
     async fn end(&self, target: &PoolTarget, instance: &InstanceId) -> Result<(), PortError> {
-        self.of(target)?.end(target, instance).await
+        counting(self.of(target)?.end(target, instance)).await
     }
+}
+
+/// A call, counted by what became of it.
+async fn counting<T>(call: Answer<'_, T>) -> Result<T, PortError> {
+    let answer = call.await;
+    super::counted(Service::Cloud, answer.as_ref().err());
+    answer
 }
 
 /// The calls of [`Cloud`] about one pool, in a form that providers of different types can stand behind.

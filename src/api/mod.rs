@@ -4,10 +4,12 @@
 //!
 //! - `model`: what answers look like; the OpenAPI document is made from it.
 //! - `view`: from the board to the model. Nothing is worked out there that a decision does not carry.
+//! - `gauges`: the same as metrics.
 //! - `pages`: which path answers what.
 //! - `peers`: the other agents, and who of them leads.
 //! - `server`: connections, limits, time-outs.
 
+pub mod gauges;
 pub mod model;
 mod pages;
 pub mod peers;
@@ -19,6 +21,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::domain::AgentName;
 use crate::outlet::alerts::Standing;
@@ -50,6 +53,8 @@ pub struct Site {
     pub board: Board,
     /// The others.
     pub peers: Peers,
+    /// What was counted.
+    pub counted: PrometheusHandle,
     /// How those are doing whom alerts go to.
     pub receivers: Arc<Mutex<Vec<Standing>>>,
 }

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::model::{Health, History, Leader, Problem, Resource, Status};
-use super::{Site, view};
+use super::{Site, gauges, view};
 use crate::adapters::clock::TokioClock;
 use crate::ports::Clock;
 
@@ -149,6 +149,15 @@ async fn history(State(site): State<Site>, since: Result<Query<Since>, QueryReje
     Json(view::history(&site, after, usize::from(limit))).into_response()
 }
 
+/// The same as metrics, in Prometheus's text format
+#[utoipa::path(get, path = "/v1/metrics", tag = "status", responses(
+    (status = 200, content_type = "text/plain; version=0.0.4", body = String)))]
+async fn metrics(State(site): State<Site>) -> Response {
+    let now = TokioClock::start().wall();
+    let text = site.counted.render() + &gauges::of(&view::status(&site, now), now);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
+}
+
 fn with_document() -> (Router<Site>, Document) {
     OpenApiRouter::with_openapi(Head::openapi())
         .routes(routes!(leader))
@@ -158,6 +167,7 @@ fn with_document() -> (Router<Site>, Document) {
         .routes(routes!(pool))
         .routes(routes!(group))
         .routes(routes!(history))
+        .routes(routes!(metrics))
         .split_for_parts()
 }
 
@@ -251,6 +261,7 @@ mod tests {
                 "/v1/health/live",
                 "/v1/health/ready",
                 "/v1/history",
+                "/v1/metrics",
                 "/v1/pool",
                 "/v1/status",
                 "/v1/status/leader"

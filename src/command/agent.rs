@@ -1,5 +1,6 @@
 //! `replicator agent`: the daemon.
 
+use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
@@ -30,6 +31,7 @@ use crate::domain::{AgentName, AllocationId};
 use crate::outlet::alerts::Alerts;
 use crate::outlet::board::Board;
 use crate::outlet::log::{self, LogControl, LogObserver};
+use crate::outlet::meter::Meter;
 use crate::outlet::record::Recorder;
 use crate::ports::Clock;
 use crate::recording::{self, Header};
@@ -62,6 +64,7 @@ struct Daemon {
     name: AgentName,
     own_allocation: Option<AllocationId>,
     alerts: Rc<Alerts>,
+    meter: Rc<Meter>,
 }
 
 impl Daemon {
@@ -70,6 +73,7 @@ impl Daemon {
         let alerts = Alerts::new(name.clone(), &config.cluster_identifier, config.notify.clone())?;
         Ok(Self {
             alerts: Rc::new(alerts),
+            meter: Rc::new(meter(config.statsd.as_deref())?),
             nomad: Rc::new(NomadClient::new(config.nomad.clone())?),
             consul: Rc::new(ConsulClient::new(config.consul.clone())?),
             name,
@@ -92,8 +96,9 @@ impl Daemon {
         };
         let config = self.config.agent(&self.name, self.own_allocation.as_ref());
         let (alerts, board, consul) = (self.alerts.clone(), Board::default(), self.consul.clone());
-        let observer = Both(Both(self.observer()?, alerts.clone()), board.clone());
-        let site = self.site(&ports.clock, board);
+        let meter = self.meter.clone();
+        let observer = Both(Both(self.observer()?, alerts.clone()), Both(board.clone(), meter));
+        let site = self.site(&ports.clock, board)?;
         let presence = self.presence(&consul, &site);
         let agent = Agent::new(ports, observer, config);
         let serving = pin!(serve(&agent, self.orders(signals)));
@@ -108,15 +113,16 @@ impl Daemon {
     }
 
     /// What the API answers from.
-    fn site(&self, clock: &TokioClock, board: Board) -> Site {
-        Site {
+    fn site(&self, clock: &TokioClock, board: Board) -> anyhow::Result<Site> {
+        Ok(Site {
             agent: self.name.clone(),
             started: clock.wall(),
             interval: self.config.job_interval.max(self.config.cluster_interval),
             board,
             peers: Peers::default(),
             receivers: Arc::default(),
-        }
+            counted: api::gauges::count().context("cannot count what happens")?,
+        })
     }
 
     /// Opens the API. An agent that cannot do so scales all the same.
@@ -201,6 +207,9 @@ impl Daemon {
         NomadClient::new(fresh.nomad.clone())?;
         self.consul.reconnect(fresh.consul.clone())?;
         self.nomad.reconnect(fresh.nomad.clone())?;
+        if let Err(error) = self.meter.reconfigure(fresh.statsd.as_deref()) {
+            warn!("statsd_address: {error}; the old one stays");
+        }
         self.alerts.reconfigure(&fresh.cluster_identifier, fresh.notify.clone());
         self.log.set_level(fresh.log_level);
         if fresh.root != self.config.root {
@@ -220,6 +229,14 @@ impl Daemon {
         };
         Ok(())
     }
+}
+
+/// Counts, and sends by statsd where there is somebody to send to: not finding them keeps nobody from scaling.
+fn meter(statsd: Option<&str>) -> io::Result<Meter> {
+    Meter::new(statsd).or_else(|error| {
+        warn!("nothing is sent by statsd: {}: {error}; SIGHUP tries again", statsd.unwrap_or_default());
+        Meter::new(None)
+    })
 }
 
 /// Lets the API see how those are doing whom alerts go to.

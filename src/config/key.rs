@@ -128,7 +128,7 @@ fn assign_telemetry(layer: &mut Layer, path: &Path, entry: Entry) -> Result<(), 
     each(path, block(path, entry)?, |entry| {
         let given = Given { path, entry: &entry };
         match entry.key.as_str() {
-            "statsd_address" => layer.statsd_address = Some(given.text()?),
+            "statsd_address" => layer.statsd_address = Some(given.parse(value::host_and_port)?),
             _ => return Err(unknown(path, entry, &TELEMETRY_KEYS)),
         }
         Ok(())

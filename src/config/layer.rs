@@ -73,8 +73,8 @@ pub struct Layer {
     #[arg(long, value_name = "PORT", value_parser = value::port, hide = true)]
     pub rpc_port: Option<u16>,
 
-    /// Where metrics are sent by statsd. Accepted; this version sends none yet
-    #[arg(long, value_name = "ADDRESS", help_heading = "Accepted for later")]
+    /// Where counts are sent by statsd, over UDP: host:port
+    #[arg(long, value_name = "ADDRESS", value_parser = value::host_and_port, help_heading = "Metrics")]
     pub statsd_address: Option<String>,
 
     /// What alerts say.

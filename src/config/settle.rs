@@ -72,6 +72,8 @@ pub struct Config {
     pub notify: NotifySettings,
     /// Where the HTTP API listens.
     pub api: ApiSettings,
+    /// Where counts are sent by statsd.
+    pub statsd: Option<String>,
     /// What was set and does nothing.
     pub unused: Vec<Unused>,
 }
@@ -133,6 +135,7 @@ fn settle(layer: Layer, mode: Mode) -> Result<Config, ConfigError> {
         log_format: if layer.log_json == Some(true) { LogFormat::Json } else { LogFormat::Human },
         cluster_identifier: layer.notification.cluster_identifier.clone().unwrap_or_default(),
         notify: notify(layer.notification)?,
+        statsd: layer.statsd_address,
         api: api(layer.bind_address.as_deref(), layer.http_port)?,
         consul: consul(layer.consul)?,
         nomad: nomad(layer.nomad)?,
@@ -243,10 +246,7 @@ fn api(address: Option<&str>, port: Option<u16>) -> Result<ApiSettings, ConfigEr
 }
 
 fn unused(layer: &Layer) -> Vec<Unused> {
-    let set = [
-        (layer.statsd_address.is_some(), "statsd_address", "this version sends no metrics"),
-        (layer.rpc_port.is_some(), "rpc_port", "there is no such thing any more"),
-    ];
+    let set = [(layer.rpc_port.is_some(), "rpc_port", "there is no such thing any more")];
     set.into_iter().filter(|(is_set, ..)| *is_set).map(|(_, key, meaning)| Unused { key, meaning }).collect()
 }
 

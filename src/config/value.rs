@@ -78,6 +78,12 @@ pub(super) fn port(text: &str) -> Result<u16, String> {
     port.ok_or_else(|| format!("{text:?} is no port; use a number from 1 to 65535"))
 }
 
+/// The address of something that listens by UDP.
+pub(super) fn host_and_port(text: &str) -> Result<String, String> {
+    let is_one = text.rsplit_once(':').is_some_and(|(host, number)| !host.is_empty() && port(number).is_ok());
+    is_one.then(|| text.to_owned()).ok_or_else(|| format!("{text:?} is no address like localhost:8125"))
+}
+
 /// A port, or 0 for none.
 pub(super) fn port_or_none(text: &str) -> Result<u16, String> {
     if weak::count(text) == Some(0) { Ok(0) } else { port(text) }
@@ -158,6 +164,7 @@ mod tests {
         assert_eq!(kinds("all").unwrap().0.len(), Kind::ON_REQUEST.len());
         assert!(kinds("everything").is_err());
         assert!(url("https://events.eu.pagerduty.com").is_ok() && url("events.pagerduty.com").is_err());
+        assert!(host_and_port("[::1]:8125").is_ok() && host_and_port("localhost").is_err());
         assert_eq!(secret_url("hooks/T0KEN").unwrap_err(), "it is no address like https://host/path");
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! - `log`: as log lines.
 //! - `record`: the same, and what was decided from, as JSON lines.
+//! - `meter`: as numbers, for Prometheus and statsd.
 //! - `board`: as what hangs on a board, for the API.
 //! - `alerts`: as messages to services that people are called by.
 
 pub mod alerts;
 pub mod board;
 pub mod log;
+pub mod meter;
 pub mod record;

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -233,4 +233,34 @@ pub(crate) fn the_api_is_what_its_document_says() {
         "{}",
         words.lines().filter(|line| line.contains("generated") || line.contains("tested")).collect::<String>()
     );
+}
+
+pub(crate) fn metrics_are_what_prometheus_takes() {
+    let cluster = Cluster::start();
+    cluster.nomad.register("web", 2, &[("max", "3")], 900.0);
+    let mut agent = Heard::start(&cluster, &[]);
+    agent.process.await_word("scaling out succeeded", 1);
+    let shown = eventually("the step to be counted", || {
+        let answer = agent.raw(b"GET /v1/metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let (head, body) = answer.split_once("\r\n\r\n")?;
+        assert!(head.contains("text/plain; version=0.0.4"), "{head}");
+        let line = "replicator_operations_total{resource=\"group web/front\",direction=\"out\",outcome=\"success\"} 1";
+        body.contains(line).then(|| body.to_owned())
+    });
+    for name in ["replicator_calls_total{server=\"Nomad\",outcome=\"ok\"}", "replicator_leader 1", "replicator_size{"] {
+        assert!(shown.contains(name), "{name} is not in\n{shown}");
+    }
+    let mut promtool = Command::new(binary("PROMTOOL_BIN", "promtool").unwrap());
+    let checked =
+        promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut checked = checked.spawn().unwrap();
+    checked.stdin.take().unwrap().write_all(shown.as_bytes()).unwrap();
+    let (code, words) = said(checked.wait_with_output().unwrap());
+    assert_eq!((code, words.as_str()), (0, ""), "{shown}");
+    for (verb, file) in [("check", "alerts.yml"), ("test", "alerts.test.yml")] {
+        let file = format!("{}/monitoring/{file}", env!("CARGO_MANIFEST_DIR"));
+        let mut promtool = Command::new(binary("PROMTOOL_BIN", "promtool").unwrap());
+        let (code, words) = said(promtool.args([verb, "rules", &file]).output().unwrap());
+        assert!(code == 0 && words.contains("SUCCESS"), "{words}");
+    }
 }

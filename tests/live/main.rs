@@ -74,6 +74,7 @@ impl Servers {
             ("nomad", "NOMAD_BIN", "nomad"),
             ("moto", "MOTO_BIN", "moto_server"),
             ("schemathesis", "SCHEMATHESIS_BIN", "schemathesis"),
+            ("promtool", "PROMTOOL_BIN", "promtool"),
         ];
         let found = known.into_iter().filter(|(_, variable, file)| binary(variable, file).is_some());
         let simulator = served::binary().map(|_| "simulator");
@@ -105,6 +106,7 @@ const SUITES: &[(&[&str], &[Test])] = &[
     (&["consul"], CONSUL_TESTS),
     (&["consul", "nomad"], NOMAD_TESTS),
     (&["consul", "schemathesis"], SCHEMA_TESTS),
+    (&["consul", "promtool"], METRICS_TESTS),
     (&["simulator"], SERVED_TESTS),
     (&["consul", "simulator"], SIDE_BY_SIDE_TESTS),
     (&["simulator", "strangers"], STRANGERS_TESTS),
@@ -115,6 +117,8 @@ const SUITES: &[(&[&str], &[Test])] = &[
 ];
 
 const SCHEMA_TESTS: &[Test] = &[("the_api_is_what_its_document_says", api::the_api_is_what_its_document_says)];
+
+const METRICS_TESTS: &[Test] = &[("metrics_are_what_prometheus_takes", api::metrics_are_what_prometheus_takes)];
 
 const CONSUL_TESTS: &[Test] = &[
     ("api_agents_tell_what_they_do_and_why", api::api_agents_tell_what_they_do_and_why),

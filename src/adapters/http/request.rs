@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::endpoint::Address;
 use super::gate::Priority;
 use super::{Http, without_address};
+use crate::adapters::counted;
 use crate::ports::{ErrorKind, PortError, Service, Wait};
 
 /// How long a call may take: a server without a leader answers after 5 to 7 seconds.
@@ -166,7 +167,14 @@ impl Request<'_> {
         (|| self.once()).retry(backoff).sleep(tokio::time::sleep).when(passes).await
     }
 
+    /// Makes the call, and counts it by what became of it.
     async fn once(&self) -> Result<Answer, PortError> {
+        let answer = self.uncounted().await;
+        counted(self.http.service, answer.as_ref().err());
+        answer
+    }
+
+    async fn uncounted(&self) -> Result<Answer, PortError> {
         // Blocking queries wait at the server, a handful of them, and take no place of others.
         let _place = match self.wait {
             Some(_) => {
