@@ -4,11 +4,13 @@
 //!
 //! - `model`: what answers look like; the OpenAPI document is made from it.
 //! - `view`: from the board to the model. Nothing is worked out there that a decision does not carry.
+//! - `events`: what happens, as a stream.
 //! - `gauges`: the same as metrics.
 //! - `pages`: which path answers what.
 //! - `peers`: the other agents, and who of them leads.
 //! - `server`: connections, limits, time-outs.
 
+mod events;
 pub mod gauges;
 pub mod model;
 mod pages;
@@ -22,6 +24,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
 
 use crate::domain::AgentName;
 use crate::outlet::alerts::Standing;
@@ -40,6 +43,9 @@ pub struct ApiSettings {
     pub port: Option<u16>,
 }
 
+/// How many may follow what happens, at once.
+pub const MOST_STREAMS: usize = 128;
+
 /// Who answers, and what from.
 #[derive(Clone)]
 pub struct Site {
@@ -53,6 +59,8 @@ pub struct Site {
     pub board: Board,
     /// The others.
     pub peers: Peers,
+    /// Places for those who follow what happens.
+    pub streams: Arc<Semaphore>,
     /// What was counted.
     pub counted: PrometheusHandle,
     /// How those are doing whom alerts go to.

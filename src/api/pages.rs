@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::model::{Health, History, Leader, Problem, Resource, Status};
-use super::{Site, gauges, view};
+use super::{Site, events, gauges, view};
 use crate::adapters::clock::TokioClock;
 use crate::ports::Clock;
 
@@ -183,6 +183,8 @@ pub(super) fn router(site: Site, hosts: Option<Vec<String>>) -> Router {
     let document = axum::routing::get(move || std::future::ready(Json(document.clone())));
     pages
         .route("/v1/openapi.json", document)
+        // A stream is no answer that a document could hold to a form.
+        .route("/v1/events", axum::routing::get(events::follow))
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(explained))

@@ -59,22 +59,20 @@ pub(super) fn history(site: &Site, after: u64, limit: usize) -> History {
     })
 }
 
+/// The first that happened after the one with that number.
+pub(super) fn next_happening(site: &Site, after: u64) -> Option<Happening> {
+    site.board.look(|pinned| pinned.history.iter().find(|it| it.id > after).map(happening))
+}
+
 /// What keeps the agent from being ready.
 pub(super) fn not_ready(site: &Site, now: Timestamp) -> Vec<String> {
-    // An evaluation that takes long is none that hangs: statistics have a deadline of their own.
-    let overdue = site.interval.saturating_mul(6).max(std::time::Duration::from_mins(1));
+    let overdue = site.board.overdue(site.interval, now);
     site.board.look(|pinned| {
         let mut problems = troubles(pinned);
         if pinned.leadership.is_none() && problems.is_empty() {
             problems.push("it is not known yet who leads".to_owned());
         }
-        for (resource, sheet) in &pinned.resources {
-            let Some(looked) = sheet.looked else { continue };
-            let ago = std::time::Duration::try_from(now.duration_since(looked)).unwrap_or_default();
-            if ago > overdue {
-                problems.push(format!("{resource} was last looked at {} ago", crate::agent::Spoken(ago)));
-            }
-        }
+        problems.extend(overdue.into_values());
         problems
     })
 }

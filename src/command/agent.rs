@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use futures_util::future::{Either, join, join3, select};
 use futures_util::stream::{self, Stream};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
@@ -26,7 +27,7 @@ use crate::agent::{Agent, Both, Switch};
 use crate::api::peers::{Peers, Presence};
 use crate::api::{self, ApiSettings, Site};
 use crate::config::{self, Config, ConfigError, Mode};
-use crate::daemon::{Order, Signal, Signals, serve};
+use crate::daemon::{Order, Signal, Signals, serve, vitals};
 use crate::domain::{AgentName, AllocationId};
 use crate::outlet::alerts::Alerts;
 use crate::outlet::board::Board;
@@ -65,6 +66,7 @@ struct Daemon {
     own_allocation: Option<AllocationId>,
     alerts: Rc<Alerts>,
     meter: Rc<Meter>,
+    board: Board,
 }
 
 impl Daemon {
@@ -72,6 +74,7 @@ impl Daemon {
         let name = super::agent_name();
         let alerts = Alerts::new(name.clone(), &config.cluster_identifier, config.notify.clone())?;
         Ok(Self {
+            board: Board::default(),
             alerts: Rc::new(alerts),
             meter: Rc::new(meter(config.statsd.as_deref())?),
             nomad: Rc::new(NomadClient::new(config.nomad.clone())?),
@@ -95,17 +98,19 @@ impl Daemon {
             cloud: Providers::built_in(),
         };
         let config = self.config.agent(&self.name, self.own_allocation.as_ref());
-        let (alerts, board, consul) = (self.alerts.clone(), Board::default(), self.consul.clone());
+        let (alerts, board, consul) = (self.alerts.clone(), self.board.clone(), self.consul.clone());
         let meter = self.meter.clone();
         let observer = Both(Both(self.observer()?, alerts.clone()), Both(board.clone(), meter));
         let site = self.site(&ports.clock, board)?;
         let presence = self.presence(&consul, &site);
         let agent = Agent::new(ports, observer, config);
         let serving = pin!(serve(&agent, self.orders(signals)));
-        let beside = pin!(join3(alerts.run(), show_receivers(&alerts, &site), presence.keep()));
+        let interval = site.interval;
+        let telling = join(alerts.run(), show_receivers(&alerts, &site));
+        let beside = pin!(join3(telling, presence.keep(), vitals::watch_over(&site.board, interval)));
         match select(serving, beside).await {
-            Either::Left(((), _)) => {}
-            Either::Right(((never, ..), _)) => match never {},
+            Either::Left(((), _)) => vitals::say_farewell(),
+            Either::Right(((_, never, _), _)) => match never {},
         }
         join(alerts.say_farewell(), timeout(FAREWELL, presence.leave())).await.1.ok();
         info!("stopped");
@@ -121,6 +126,7 @@ impl Daemon {
             board,
             peers: Peers::default(),
             receivers: Arc::default(),
+            streams: Arc::new(Semaphore::new(api::MOST_STREAMS)),
             counted: api::gauges::count().context("cannot count what happens")?,
         })
     }
@@ -192,6 +198,7 @@ impl Daemon {
             Ok(()) => {
                 info!("SIGHUP: configuration read again");
                 introduce(&self.config);
+                self.board.clear_resources();
                 Some(Order::Reconfigure(Box::new(self.config.agent(&self.name, self.own_allocation.as_ref()))))
             }
             Err(error) => {

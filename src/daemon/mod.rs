@@ -2,9 +2,11 @@
 //!
 //! - `serve`: the loop: an agent that obeys orders.
 //! - `signals`: the orders that a process gets.
+//! - `vitals`: whether it does what it should, for systemd and the log.
 
 mod serve;
 mod signals;
+pub mod vitals;
 
 pub use serve::{Order, serve};
 pub use signals::{Signal, Signals};

@@ -5,21 +5,31 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
-use crate::agent::{Course, Event, Feed, Leadership, Matter, Observer};
+use crate::agent::{Course, Event, Feed, Leadership, Matter, Observer, Spoken};
 use crate::decide::{Case, Decision, Verdict};
 use crate::domain::Resource;
 use crate::operation::{Move, Situation, Work};
 use crate::state::ResourceState;
 
+/// After how many intervals a resource that was not looked at is overdue.
+const PATIENCE: u32 = 6;
+/// The least time for that.
+const LEAST_PATIENCE: Duration = Duration::from_mins(1);
 /// How much of what happened is remembered.
 const LONGEST_HISTORY: usize = 1000;
 
 /// The board. Copies are one and the same.
 #[derive(Debug, Clone, Default)]
-pub struct Board(Arc<Mutex<Pinned>>);
+pub struct Board {
+    pinned: Arc<Mutex<Pinned>>,
+    /// How much has happened, for whoever waits for more.
+    happened: Arc<watch::Sender<u64>>,
+}
 
 /// All that hangs on the board.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +40,8 @@ pub struct Pinned {
     pub lock: Option<String>,
     /// What is wrong with what is watched.
     pub feeds: BTreeMap<Feed, String>,
+    /// Since when there has been nothing in the way of looking at resources, where there ever was.
+    pub seeing_since: Option<Timestamp>,
     /// Jobs and nodes that cannot be read.
     pub unreadable: BTreeMap<String, String>,
     /// What is known of each resource. Only who leads knows anything.
@@ -92,9 +104,42 @@ impl Board {
         look(&self.lock())
     }
 
+    /// Which resources have not been looked at for too long, by name, in sentences. `interval` is how often they should be.
+    #[must_use]
+    pub fn overdue(&self, interval: Duration, now: Timestamp) -> BTreeMap<String, String> {
+        // An evaluation that takes long is none that hangs: statistics have a deadline of their own.
+        let limit = interval.saturating_mul(PATIENCE).max(LEAST_PATIENCE);
+        self.look(|pinned| {
+            // While views are blind nothing is looked at, and that is said elsewhere.
+            if !pinned.feeds.is_empty() || pinned.lock.is_some() {
+                return BTreeMap::new();
+            }
+            let since = |looked: Timestamp| pinned.seeing_since.map_or(looked, |seeing| seeing.max(looked));
+            let ago = |sheet: &Sheet| Duration::try_from(now.duration_since(since(sheet.looked?))).ok();
+            let overdue = pinned.resources.iter().filter_map(|(resource, sheet)| Some((resource, ago(sheet)?)));
+            let overdue = overdue.filter(|(_, ago)| *ago > limit);
+            let words = |ago| Spoken(ago).to_string();
+            overdue.map(|(it, ago)| (it.to_string(), format!("{it} was last looked at {} ago", words(ago)))).collect()
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, Pinned> {
         // Whoever died with the lock in hand left a board as good as any.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pinned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes down what is known of resources: with another configuration others may be looked at.
+    pub fn clear_resources(&self) {
+        let mut pinned = self.lock();
+        pinned.resources.clear();
+        pinned.lasting.clear();
+        pinned.feeds.clear();
+    }
+
+    /// How much has happened; it changes when something else does.
+    #[must_use]
+    pub fn happened(&self) -> watch::Receiver<u64> {
+        self.happened.subscribe()
     }
 }
 
@@ -148,12 +193,23 @@ impl Pinned {
                     self.unreadable.clear();
                 }
             }
-            Event::Lock { trouble } => self.lock = trouble.as_ref().map(ToString::to_string),
-            Event::Feed { feed, trouble } => put(&mut self.feeds, *feed, trouble.as_ref().map(ToString::to_string)),
+            Event::Lock { trouble } => {
+                self.lock = trouble.as_ref().map(ToString::to_string);
+                self.seeing_since = Some(at);
+            }
+            Event::Feed { feed, trouble } => {
+                put(&mut self.feeds, *feed, trouble.as_ref().map(ToString::to_string));
+                self.seeing_since = Some(at);
+            }
             Event::Unreadable { what, error } => {
                 put(&mut self.unreadable, what.clone(), error.as_ref().map(ToString::to_string));
             }
-            Event::Policy { resource, problem } => self.sheet(resource).policy_problem.clone_from(problem),
+            Event::Policy { resource, problem } => {
+                let sheet = self.sheet(resource);
+                sheet.policy_problem.clone_from(problem);
+                // With a policy that is wrong it may not be looked at any more.
+                sheet.looked = None;
+            }
             Event::Decided(decision) => {
                 let sheet = self.sheet(&decision.resource);
                 (sheet.looked, sheet.undecided, sheet.trouble) = (Some(at), None, None);
@@ -211,8 +267,12 @@ fn put<K: Ord>(map: &mut BTreeMap<K, String>, key: K, value: Option<String>) {
 impl Observer for Board {
     fn observe(&self, at: Timestamp, event: &Event) {
         let mut pinned = self.lock();
+        let before = pinned.happened;
         pinned.pin(at, event);
         pinned.note(at, event);
+        if pinned.happened != before {
+            self.happened.send_replace(pinned.happened);
+        }
     }
 
     fn weigh(&self, at: Timestamp, case: &dyn Fn() -> Case) {
@@ -247,5 +307,68 @@ impl Observer for Board {
         let mut pinned = self.lock();
         pinned.resources.retain(|resource, _| kept.contains(resource));
         pinned.lasting.retain(|(resource, _), _| resource.as_ref().is_none_or(|resource| kept.contains(resource)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::LossCause;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn pool() -> Resource {
+        Resource::Pool("p".into())
+    }
+
+    fn undecided(why: &str) -> Event {
+        Event::Undecided { resource: pool(), why: why.to_owned() }
+    }
+
+    #[test]
+    fn c14_what_is_not_looked_at_is_overdue() {
+        let board = Board::default();
+        board.observe(at(0), &Event::Leadership(Leadership::Won));
+        board.observe(at(0), &undecided("nothing runs"));
+        let interval = Duration::from_secs(20);
+        assert!(board.overdue(interval, at(120)).is_empty());
+        assert_eq!(board.overdue(interval, at(121))["pool p"], "pool p was last looked at 2 min 1 s ago");
+        assert!(board.overdue(Duration::from_secs(1), at(60)).is_empty(), "a minute is nothing");
+        board.observe(at(121), &undecided("nothing runs"));
+        assert!(board.overdue(interval, at(122)).is_empty());
+        board.observe(at(250), &Event::Lock { trouble: None });
+        assert!(board.overdue(interval, at(251)).is_empty(), "nothing could be looked at until now");
+        board.observe(at(260), &undecided("nothing runs"));
+        board.observe(at(261), &Event::Policy { resource: pool(), problem: Some("wrong".to_owned()) });
+        assert!(board.overdue(interval, at(900)).is_empty(), "it is not looked at any more");
+        board.observe(at(300), &Event::Leadership(Leadership::Lost(LossCause::LockGone)));
+        assert!(board.overdue(interval, at(900)).is_empty(), "who does not lead looks at nothing");
+    }
+
+    #[test]
+    fn c14_history_is_bounded_and_counts_on() {
+        let board = Board::default();
+        let seen = board.happened();
+        for second in 0..1500 {
+            board.observe(at(second), &Event::Leadership(Leadership::Follows));
+            board.observe(at(second), &undecided("an evaluation that changes nothing is no history"));
+        }
+        assert_eq!(*seen.borrow(), 1500);
+        board.look(|pinned| {
+            assert_eq!((pinned.history.len(), pinned.happened), (LONGEST_HISTORY, 1500));
+            assert_eq!((pinned.history[0].id, pinned.history.back().unwrap().id), (501, 1500));
+        });
+    }
+
+    #[test]
+    fn s15_what_is_gone_is_taken_down() {
+        let board = Board::default();
+        board.observe(at(0), &undecided("nothing runs"));
+        board.retain(&BTreeSet::from([pool()]));
+        assert_eq!(board.read().resources.len(), 1);
+        board.retain(&BTreeSet::new());
+        assert!(board.read().resources.is_empty());
     }
 }

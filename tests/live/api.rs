@@ -264,3 +264,89 @@ pub(crate) fn metrics_are_what_prometheus_takes() {
         assert!(code == 0 && words.contains("SUCCESS"), "{words}");
     }
 }
+
+/// The IDs and kinds of events that come within a stream until there are so many.
+fn follow(agent: &Heard, last: Option<&str>, many: usize) -> Vec<(String, String)> {
+    let mut stream = TcpStream::connect(("127.0.0.1", agent.port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let last = last.map_or_else(String::new, |id| format!("last-event-id: {id}\r\n"));
+    stream.write_all(format!("GET /v1/events HTTP/1.1\r\nhost: localhost\r\n{last}\r\n").as_bytes()).unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(stream)).map_while(Result::ok);
+    let (mut id, mut kind, mut events) = (String::new(), String::new(), Vec::new());
+    while events.len() < many {
+        let line = lines.next().expect("the stream goes on");
+        match line.split_once(": ") {
+            Some(("id", it)) => it.clone_into(&mut id),
+            Some(("event", it)) => it.clone_into(&mut kind),
+            Some(("data", it)) => {
+                let data: Value = serde_json::from_str(it).unwrap();
+                assert!(data["words"].is_string() && data["kind"] == kind.as_str(), "{data}");
+                events.push((id.clone(), kind.clone()));
+            }
+            _ => {}
+        }
+    }
+    events
+}
+
+pub(crate) fn api_events_are_followed_and_taken_up_again() {
+    let cluster = Cluster::start();
+    cluster.nomad.register("web", 2, &[("max", "3")], 900.0);
+    let mut agent = Heard::start(&cluster, &[]);
+    agent.process.await_word("scaling out succeeded", 1);
+    let all = follow(&agent, Some("of another process"), 4);
+    let again = follow(&agent, Some(&all[1].0), 2);
+    assert_eq!(again[..], all[2..4], "what came after that one");
+    // More who follow than there are places for, and none of them reads.
+    let idle: Vec<TcpStream> = (0..200)
+        .map(|_| {
+            let mut stream = TcpStream::connect(("127.0.0.1", agent.port)).unwrap();
+            stream.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    let (status, body) = eventually("no place to be left", || {
+        let answer = agent.ask("GET", "/v1/events?one=more");
+        (answer.0 == 503).then_some(answer)
+    });
+    assert!(body["error"].as_str().unwrap().contains("/v1/history"), "{status} {body}");
+    cluster.nomad.load("web", 10.0);
+    eventually("scaling to go on", || (cluster.nomad.count("web") == 1).then_some(()));
+    drop(idle);
+    eventually("places to be free again", || (follow_begins(&agent)).then_some(()));
+    agent.process.signal("TERM");
+    assert_eq!(agent.process.ended().code(), Some(0), "streams do not hold it up");
+}
+
+/// Whether a stream is begun.
+fn follow_begins(agent: &Heard) -> bool {
+    let mut stream = TcpStream::connect(("127.0.0.1", agent.port)).unwrap();
+    stream.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut head = [0; 15];
+    stream.read_exact(&mut head).is_ok() && &head == b"HTTP/1.1 200 OK"
+}
+
+pub(crate) fn systemd_is_told_how_it_goes() {
+    let cluster = Cluster::start();
+    cluster.nomad.register("web", 2, &[], 500.0);
+    let path = cluster.consul.folder().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut command = cluster.replicator();
+    command.args(["agent", "-job-scaling-interval=1", "-http-port=0"]);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "3000000");
+    let mut agent = AgentProcess::start(command);
+    let mut heard = Vec::new();
+    let mut buffer = [0; 4096];
+    let awaited = ["READY=1", "STATUS=leads; 1 pools and groups", "WATCHDOG=1"];
+    while !awaited.iter().all(|word| heard.iter().any(|it: &String| it.contains(word))) {
+        let length = socket.recv(&mut buffer).unwrap_or_else(|error| panic!("{error} after {heard:?}"));
+        heard.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+    }
+    agent.signal("TERM");
+    assert_eq!(agent.ended().code(), Some(0));
+    while !heard.last().unwrap().contains("STOPPING=1") {
+        let length = socket.recv(&mut buffer).unwrap();
+        heard.push(String::from_utf8_lossy(&buffer[..length]).into_owned());
+    }
+}

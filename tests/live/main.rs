@@ -124,6 +124,8 @@ const CONSUL_TESTS: &[Test] = &[
     ("api_agents_tell_what_they_do_and_why", api::api_agents_tell_what_they_do_and_why),
     ("api_what_needs_somebody_is_said", api::api_what_needs_somebody_is_said),
     ("api_bad_requests_cost_nothing", api::api_bad_requests_cost_nothing),
+    ("api_events_are_followed_and_taken_up_again", api::api_events_are_followed_and_taken_up_again),
+    ("systemd_is_told_how_it_goes", api::systemd_is_told_how_it_goes),
     ("l1_three_agents_one_leads_and_kill_9_hands_over", leadership::l1_three_agents_one_leads_and_kill_9_hands_over),
     ("c8_a_stopped_agent_hands_over_at_once", leadership::c8_a_stopped_agent_hands_over_at_once),
     ("l6_a_session_destroyed_behind_its_back", leadership::l6_a_session_destroyed_behind_its_back),
