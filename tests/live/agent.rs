@@ -27,6 +27,16 @@ impl AgentProcess {
         Self { child, log }
     }
 
+    /// Starts an agent by this command that evaluates every second, and has no API unless a flag says so: agents of many tests
+    /// share the machine.
+    pub(crate) fn quick(mut command: Command, flags: &[&str]) -> Self {
+        command.args(["agent", "-job-scaling-interval=1", "-cluster-scaling-interval=1"]).args(flags);
+        if !flags.iter().any(|flag| flag.starts_with("-http-port")) {
+            command.arg("-http-port=0");
+        }
+        Self::start(command)
+    }
+
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

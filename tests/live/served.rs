@@ -76,13 +76,7 @@ impl Simulator {
     }
 
     pub(crate) fn agent(&self, flags: &[&str]) -> AgentProcess {
-        let mut command = self.replicator();
-        command.args(["agent", "-job-scaling-interval=1", "-cluster-scaling-interval=1"]).args(flags);
-        if !flags.iter().any(|flag| flag.starts_with("-http-port")) {
-            // Agents of many tests share the machine.
-            command.arg("-http-port=0");
-        }
-        AgentProcess::start(command)
+        AgentProcess::quick(self.replicator(), flags)
     }
 
     /// Ends it as Ctrl-C does; its report.

@@ -64,12 +64,7 @@ impl World {
         let mut command: Command = self.cluster.replicator();
         command.env("AWS_ENDPOINT_URL", self.proxy.address());
         command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
-        command.args(["agent", "-job-scaling-interval=1", "-cluster-scaling-interval=1"]).args(flags);
-        if !flags.iter().any(|flag| flag.starts_with("-http-port")) {
-            // Agents of many tests share the machine.
-            command.arg("-http-port=0");
-        }
-        AgentProcess::start(command)
+        AgentProcess::quick(command, flags)
     }
 
     /// The state of the pool in Consul.
