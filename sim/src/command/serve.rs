@@ -161,8 +161,11 @@ pub(super) fn demo(arguments: &DemoArguments) -> anyhow::Result<bool> {
         let options = Options { speed: common.speed, ..Options::default() };
         let server = Server::bind(&scenario, options).await?;
         let addresses = server.addresses();
-        writeln!(std::io::stdout(), "{}\n{}\n", scenario.plan.title, invitation(addresses))?;
-        let mut agent = start_agent(&binary, addresses, arguments.record.as_deref())?;
+        let port = free_port()?;
+        let looking_in = format!("{} status -api http://127.0.0.1:{port}", binary.display());
+        writeln!(std::io::stdout(), "{}\n{}", scenario.plan.title, invitation(addresses))?;
+        writeln!(std::io::stdout(), "while it runs: {looking_in}\n")?;
+        let mut agent = start_agent(&binary, addresses, port, arguments.record.as_deref())?;
         let lines = agent.stderr.take().map(|stderr| BufReader::new(stderr).lines());
         let ended = async {
             tokio::select! {
@@ -243,10 +246,15 @@ fn agent_binary(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     })
 }
 
-fn start_agent(binary: &Path, addresses: Addresses, record: Option<&Path>) -> anyhow::Result<Child> {
+/// A port for the agent's API. Should somebody take it first, the agent says so and goes on without.
+fn free_port() -> std::io::Result<u16> {
+    Ok(std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+fn start_agent(binary: &Path, addresses: Addresses, port: u16, record: Option<&Path>) -> anyhow::Result<Child> {
     let Addresses { nomad, consul, aws } = addresses;
     Command::new(binary)
-        .args(["agent", "-job-scaling-interval=1", "-cluster-scaling-interval=1"])
+        .args(["agent", "-job-scaling-interval=1", "-cluster-scaling-interval=1", &format!("-http-port={port}")])
         .args(record.iter().flat_map(|path| [OsStr::new("-record"), path.as_os_str()]))
         // Whatever else is set here is meant for other servers.
         .env_clear()
