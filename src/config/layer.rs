@@ -3,6 +3,7 @@
 //! The doc comments of the fields are the help that `--help`, the man pages and the completions show.
 
 #![allow(clippy::doc_markdown, reason = "these comments are help texts, which show no backticks")]
+#![allow(rustdoc::bare_urls, reason = "nor angle brackets")]
 
 use std::path::PathBuf;
 
