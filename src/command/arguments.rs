@@ -29,6 +29,7 @@ pub(super) enum Command {
     Failsafe(Box<FailsafeArguments>),
     Status(Box<StatusArguments>),
     Explain(Box<ExplainArguments>),
+    Validate(Box<ValidateArguments>),
     Notify(Box<NotifyArguments>),
     Init(InitArguments),
     /// Prints the version, the revision and the date of the build, and the target
@@ -140,10 +141,6 @@ pub(super) struct AskArguments {
     /// The agent's configuration file, or a folder of them; only bind_address and http_port matter here
     #[arg(long, value_name = "PATH")]
     pub(super) config: Vec<PathBuf>,
-
-    /// Print what the agent answered, as JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 /// Shows what is going on, at a glance
@@ -152,6 +149,10 @@ pub(super) struct AskArguments {
 /// receiver that takes no alerts. Where no agent answers, `replicator failsafe -list` shows what stands in Consul.
 #[derive(Debug, Args)]
 pub(super) struct StatusArguments {
+    /// Print what the agent answered, as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+
     #[command(flatten)]
     pub(super) ask: AskArguments,
 }
@@ -174,6 +175,29 @@ pub(super) struct ExplainArguments {
     /// The task group of the job
     #[arg(long, value_name = "NAME", requires = "job", help_heading = "Which resource")]
     pub(super) group: Option<String>,
+
+    /// Print what the agent answered, as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+
+    #[command(flatten)]
+    pub(super) ask: AskArguments,
+}
+
+/// Tells what is wrong with a configuration, a job file, a client's configuration, or a policy
+///
+/// What a file is, its content tells: a job (HCL, or the JSON of `nomad job run -output`), the configuration of a Nomad
+/// client, a block of meta as `replicator init` writes it, the policy of a pool as Consul is to hold it, or the configuration
+/// of an agent. Each problem has its place. Exit code 1 where something is wrong; what is only dubious is told.
+#[derive(Debug, Args)]
+pub(super) struct ValidateArguments {
+    /// Files, or folders of an agent's configuration
+    #[arg(value_name = "PATH")]
+    pub(super) files: Vec<PathBuf>,
+
+    /// All that is live: asks the agent that leads what it found wrong
+    #[arg(long)]
+    pub(super) live: bool,
 
     #[command(flatten)]
     pub(super) ask: AskArguments,

@@ -18,7 +18,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
         let (_, leader) = ask.status().await?;
         leader.get(path, &which).await
     })?;
-    if arguments.ask.json {
+    if arguments.json {
         println!("{}", serde_json::to_string_pretty(&resource)?);
     } else {
         print!("{}", sentences(&resource));

@@ -3,7 +3,7 @@
 //! - `arguments`: what can be typed; help, man pages and completions come from there.
 //! - `dashes`: flags with one dash, as the Go daemon had them.
 //! - `ask`: asking an agent's API.
-//! - `agent`, `status`, `explain`, `failsafe`, `notify`, `init`, `version`, `papers`: one file a command.
+//! - `agent`, `status`, `explain`, `validate`, `failsafe`, `notify`, `init`, `version`, `papers`: one file a command.
 
 mod agent;
 mod arguments;
@@ -15,6 +15,7 @@ mod init;
 mod notify;
 mod papers;
 mod status;
+mod validate;
 mod version;
 
 use std::ffi::OsString;
@@ -36,6 +37,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Failsafe(arguments) => failsafe::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Validate(arguments) => validate::run(&arguments),
         Command::Notify(arguments) => notify::run(*arguments),
         Command::Init(arguments) => init::run(arguments),
         Command::Version => version::run(),

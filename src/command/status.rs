@@ -17,7 +17,7 @@ pub(super) fn run(arguments: &StatusArguments) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ask = Ask::new(&arguments.ask)?;
     let (status, _) = runtime.block_on(ask.status())?;
-    if arguments.ask.json {
+    if arguments.json {
         println!("{}", serde_json::to_string_pretty(&status)?);
     } else {
         print!("{}", screen(&status));

@@ -174,3 +174,53 @@ fn completions_and_man_pages_know_every_command() {
         assert!(text.contains(".SH NAME"), "{page}");
     }
 }
+
+#[test]
+fn c14_validate_tells_every_problem_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let job = file(
+        "job.hcl",
+        "job \"web\" {\n  group \"front\" {\n    meta {\n      replicator_enabled = true\n      replicator_min = \"many\"\n    }\n  }\n}\n",
+    );
+    let (code, out, _) = run(&["validate", &job]);
+    assert_eq!(code, 1);
+    let missing = format!("{job}:3: job web, group front: replicator_max is missing");
+    let unreadable = format!("{job}:5: job web, group front: replicator_min = \"many\" is not a count");
+    assert!(out.contains(&missing) && out.contains(&unreadable) && out.contains("6 wrong"), "{out}");
+
+    let variable = file("variable.hcl", "meta {\n  replicator_enabled = var.on\n}\n");
+    let (code, out, _) = run(&["validate", &variable]);
+    assert!(code == 0 && out.contains(":2: dubious: meta: replicator_enabled is not written out"), "{out}");
+
+    let stored = file("stored.json", r#"{"replicator_enabled": true, "replicator_region": ["r"]}"#);
+    let (code, out, _) = run(&["validate", &stored]);
+    assert!(code == 1 && out.contains("replicator_region = [\"r\"]"), "{out}");
+
+    let config = file("agent.hcl", "consul = \"localhost:8500\"\nhttp_port = \"wide\"\n");
+    let (code, out, _) = run(&["validate", &config]);
+    assert!(code == 1 && out.contains("agent.hcl:2: `http_port`"), "{out}");
+
+    let broken = file("broken.hcl", "job \"web\" {\n  group\n");
+    let (code, out, _) = run(&["validate", &broken]);
+    assert!(code == 1 && out.contains("broken.hcl:"), "{out}");
+
+    let nothing = file("nothing.hcl", "job \"web\" {\n  group \"front\" {}\n}\n");
+    let (code, out, _) = run(&["validate", &nothing]);
+    assert!(code == 0 && out.contains("there is no policy in it"), "{out}");
+
+    replicator().arg("init").current_dir(folder.path()).assert().success();
+    let examples = ["job_scaling.hcl", "cluster_scaling.hcl"].map(|name| folder.path().join(name));
+    let paths = examples.each_ref().map(|path| path.to_str().unwrap());
+    let (code, out, _) = run(&["validate", paths[0], paths[1]]);
+    assert_eq!((code, out.as_str()), (0, "nothing is wrong with 2 policies\n"));
+
+    let (code, _, error) = run(&["validate"]);
+    assert!(code == 1 && error.contains("say what is to be looked at"), "{error}");
+    let (code, _, error) = run(&["validate", "/nowhere.hcl"]);
+    assert!(code == 1 && error.contains("cannot read /nowhere.hcl"), "{error}");
+}
