@@ -19,11 +19,11 @@ use super::keep::{Elapsed, Mark, Store, Stored};
 use super::lead::{Lease, Won, guard};
 use super::tell::{Concern, Event, Feed, LossCause, Matter, Observer, Vigil};
 use super::watch::{Arrivals, Views};
-use crate::decide::{Case, Standing};
+use crate::decide::{Case, Direction, Standing, Until};
 use crate::domain::{GroupKey, NodeId, PoolName, PoolSnapshot, Resource};
 use crate::operation::{Move, Operation, Situation, Work};
 use crate::ports::{Clock, PortError, Ports};
-use crate::state::{ResourceState, path_of};
+use crate::state::{ResourceState, everything_path, path_of};
 
 /// Everything that belongs to one term. It is dropped with the term, so that nothing of it can act afterwards (L6).
 pub(super) struct Term<'a, P, O> {
@@ -61,6 +61,8 @@ pub(super) struct Term<'a, P, O> {
     pub(super) called_off: RefCell<BTreeMap<NodeId, CallingOff>>,
     /// Those that let statistics wait.
     pub(super) deaf_clients: RefCell<DeafClients>,
+    /// Where it stands whether everything is on hold.
+    everything: String,
     /// When the term began.
     pub(super) began: crate::domain::Monotonic,
 }
@@ -96,6 +98,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             silent_clients: RefCell::default(),
             called_off: RefCell::default(),
             deaf_clients: RefCell::default(),
+            everything: everything_path(&config.borrow().root),
             began: ports.clock().monotonic(),
         }
     }
@@ -200,6 +203,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
     pub(super) fn standing(&self, path: &str, state: &ResourceState, cooldown: Duration) -> Standing {
         let since = |time| self.elapsed(path, Mark::ScalingEvent, time);
         let pause = state.pause_after_scalein_failures(cooldown);
+        let now = self.ports.clock().wall();
         let failed_ago = state.last_scalein_failure.map(|time| self.elapsed(path, Mark::ScaleInFailure, time));
         Standing {
             failsafe: state.failsafe_mode,
@@ -207,8 +211,21 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             since_last_event: state.last_scaling_event.map(since),
             scalein_requests: state.scalein_requests,
             scaleout_requests: state.scaleout_requests,
+            held_in: self.held(state, Direction::In, now),
+            held_out: self.held(state, Direction::Out, now),
             scalein_pause: failed_ago.map_or(Duration::ZERO, |ago| pause.saturating_sub(ago)),
         }
+    }
+
+    /// Until when an operator holds a direction of a resource, or of everything (S17). Where it cannot be read whether everything
+    /// is held, it is (S4).
+    fn held(&self, state: &ResourceState, direction: Direction, now: Timestamp) -> Option<Until> {
+        let of = |state: &ResourceState| state.hold.as_ref().and_then(|hold| hold.of(direction, now));
+        let everything = match self.store.read(&self.everything) {
+            Ok(stored) => stored.and_then(|stored| of(&stored.state)),
+            Err(_) => Some(Until::Released),
+        };
+        of(state).max(everything)
     }
 
     pub(super) fn elapsed(&self, path: &str, mark: Mark, time: Timestamp) -> Duration {

@@ -48,6 +48,7 @@ fn describe() {
     describe_gauge!("replicator_policy_wrong", "Whether something is wrong with the policy: 1 or 0.");
     describe_gauge!("replicator_evaluation_age_seconds", Unit::Seconds, "How long ago it was last looked at.");
     describe_gauge!("replicator_failsafe", "Whether it is in failsafe: 1 or 0.");
+    describe_gauge!("replicator_on_hold", "Whether an operator holds that direction: 1 or 0.");
     describe_gauge!("replicator_failures", "How many operations in a row failed.");
     describe_gauge!("replicator_cooldown_left_seconds", Unit::Seconds, "What is left of the cooldown.");
     describe_gauge!("replicator_held", "1 for each rule that holds a step which is asked for.");
@@ -108,6 +109,12 @@ fn show(it: &Resource, now: Timestamp) {
     set("replicator_policy_wrong", Some(flag(it.policy_problem.is_some())));
     set("replicator_evaluation_age_seconds", age(it.looked.as_deref()));
     set("replicator_failsafe", Some(flag(it.failsafe.is_some())));
+    for (direction, until) in
+        [("in", it.hold.as_ref().map(|hold| &hold.scaling_in)), ("out", it.hold.as_ref().map(|hold| &hold.scaling_out))]
+    {
+        gauge!("replicator_on_hold", "resource" => name(), "direction" => direction)
+            .set(flag(until.is_some_and(Option::is_some)));
+    }
     set("replicator_failures", Some(f64::from(it.failures)));
     set("replicator_cooldown_left_seconds", Some(it.cooldown_left as f64));
     if let Some(operation) = &it.operation

@@ -108,6 +108,9 @@ pub struct Resource {
     pub cooldown_left: u64,
     /// Whether it is in failsafe: nobody scales it then.
     pub failsafe: Option<Failsafe>,
+    /// What an operator holds of it, or of everything.
+    #[serde(default)]
+    pub hold: Option<Hold>,
     /// How many operations in a row failed.
     pub failures: u32,
     /// When it was last scaled, RFC 3339.
@@ -284,6 +287,21 @@ pub struct Failsafe {
     pub since: Option<String>,
     /// Who has been told of it so far, by an alert.
     pub told: Vec<String>,
+}
+
+/// What an operator holds back for a while.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Hold {
+    /// Until when scaling in is held: RFC 3339, or `released`. Nothing where it is not.
+    #[serde(rename = "in")]
+    pub scaling_in: Option<String>,
+    /// Until when scaling out is held, likewise.
+    #[serde(rename = "out")]
+    pub scaling_out: Option<String>,
+    /// Who, where it is about this resource alone and that is known.
+    pub by: Option<String>,
+    /// Why, where it is about this resource alone and that is known.
+    pub reason: Option<String>,
 }
 
 /// What is under way on a resource.

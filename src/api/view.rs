@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::Site;
 use super::model::{
-    Agent, Amount, Decision, Direction, Failsafe, Finding, Happening, History, Kind, Lasting, Observation, Operation,
-    Receiver, Resource, Role, Status, Stop, Task, Verdict,
+    Agent, Amount, Decision, Direction, Failsafe, Finding, Happening, History, Hold, Kind, Lasting, Observation,
+    Operation, Receiver, Resource, Role, Status, Stop, Task, Verdict,
 };
 use crate::agent::{Leadership, Matter};
-use crate::decide::{self, Case};
+use crate::decide::{self, Case, Until};
 use crate::domain;
 use crate::outlet::alerts::Standing;
 use crate::outlet::board::{self, Pinned, Sheet};
@@ -150,6 +150,7 @@ fn resource(pinned: &Pinned, key: &domain::Resource, sheet: &Sheet) -> Resource 
         lasting: lasting.map(|((_, matter), (since, words))| self::lasting(*matter, *since, words)).collect(),
         cooldown_left: case.and_then(Case::cooldown_left).map_or(0, |left| left.as_secs()),
         failsafe: state.filter(|state| state.failsafe_mode).map(failsafe),
+        hold: case.and_then(|case| hold(case, state)),
         failures: state.map_or(0, |state| state.failure_count),
         last_scaled: state.and_then(|state| state.last_scaling_event).map(|at| at.to_string()),
         operation,
@@ -338,6 +339,24 @@ fn failsafe(state: &ResourceState) -> Failsafe {
         since: alert.and_then(|alert| alert.since).map(|at| at.to_string()),
         told: alert.map(|alert| alert.told.clone()).unwrap_or_default(),
     }
+}
+
+fn hold(case: &Case, state: Option<&ResourceState>) -> Option<Hold> {
+    let (Case::Group { standing, .. } | Case::Pool { standing, .. }) = case;
+    let until = |until: Option<Until>| {
+        until.map(|until| match until {
+            Until::Time(time) => time.to_string(),
+            Until::Released => "released".to_owned(),
+        })
+    };
+    let own = state.and_then(|state| state.hold.as_ref());
+    let hold = Hold {
+        scaling_in: until(standing.held_in),
+        scaling_out: until(standing.held_out),
+        by: own.and_then(|own| own.by.clone()),
+        reason: own.and_then(|own| own.reason.clone()),
+    };
+    (hold.scaling_in.is_some() || hold.scaling_out.is_some()).then_some(hold)
 }
 
 fn operation(it: &crate::operation::Operation) -> Operation {

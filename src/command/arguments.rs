@@ -27,6 +27,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     Agent(Box<AgentArguments>),
     Failsafe(Box<FailsafeArguments>),
+    Hold(Box<HoldArguments>),
+    Release(Box<ReleaseArguments>),
     Status(Box<StatusArguments>),
     Explain(Box<ExplainArguments>),
     Validate(Box<ValidateArguments>),
@@ -114,7 +116,7 @@ pub(super) struct FailsafeArguments {
     ///
     /// One line, of at most 500 characters. It is kept in the state beside USER and the name of the machine, until failsafe
     /// is lifted.
-    #[arg(long, value_name = "TEXT", conflicts_with_all = ["disable", "list"], value_parser = super::failsafe::reason)]
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["disable", "list"], value_parser = super::states::reason)]
     pub(super) reason: Option<String>,
 
     /// Do not ask
@@ -223,6 +225,71 @@ pub(super) struct NotifyArguments {
 
     #[command(flatten)]
     pub(super) notification: NotificationLayer,
+}
+
+/// Which resource, or everything.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("held").required(true).args(["everything", "state_path", "pool", "job"]))]
+pub(super) struct HeldArguments {
+    /// All pools and all groups, those that come later included
+    #[arg(long, help_heading = "Which resource")]
+    pub(super) everything: bool,
+
+    /// The resource, by the key of its state in Consul
+    #[arg(long, value_name = "KEY", help_heading = "Which resource")]
+    pub(super) state_path: Option<String>,
+
+    /// The resource, by the name of the worker pool
+    #[arg(long, value_name = "NAME", help_heading = "Which resource")]
+    pub(super) pool: Option<String>,
+
+    /// The resource, by the ID of the job; <job>@<namespace> outside the default namespace
+    #[arg(long, value_name = "ID", requires = "group", help_heading = "Which resource")]
+    pub(super) job: Option<String>,
+
+    /// The task group of the job
+    #[arg(long, value_name = "NAME", requires = "job", help_heading = "Which resource")]
+    pub(super) group: Option<String>,
+
+    /// A configuration file, or a folder of them; only what it says of Consul matters here
+    #[arg(long, value_name = "PATH")]
+    pub(super) config: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) consul: ConsulLayer,
+}
+
+/// Holds scaling for a while: of one resource or of everything, in one direction or in both
+///
+/// What is under way goes on to its end; nothing new begins in that direction. Unlike failsafe it ends by itself where -for is
+/// given, says nothing about failures, and raises no alert. A second hold of the same resource takes the place of the first.
+#[derive(Debug, Args)]
+pub(super) struct HoldArguments {
+    /// Hold scaling in only
+    #[arg(long = "in", conflicts_with = "scaling_out")]
+    pub(super) scaling_in: bool,
+
+    /// Hold scaling out only
+    #[arg(long = "out")]
+    pub(super) scaling_out: bool,
+
+    /// For how long, such as 30m, 2h or 1d [default: until it is released]
+    #[arg(long = "for", value_name = "SPAN", value_parser = super::hold::span)]
+    pub(super) span: Option<jiff::SignedDuration>,
+
+    /// Why, for whoever looks at it later, with who it was; one line, of at most 500 characters
+    #[arg(long, value_name = "TEXT", value_parser = super::states::reason)]
+    pub(super) reason: Option<String>,
+
+    #[command(flatten)]
+    pub(super) held: HeldArguments,
+}
+
+/// Releases what is on hold
+#[derive(Debug, Args)]
+pub(super) struct ReleaseArguments {
+    #[command(flatten)]
+    pub(super) held: HeldArguments,
 }
 
 /// Writes example policies into the current folder

@@ -74,6 +74,9 @@ fn sentences(resource: &Resource) -> String {
         let why = failsafe.reason.as_ref().map_or_else(String::new, |why| format!(": {why}"));
         writeln!(out, "failsafe, entered by {by}{why}; to lift it: {}", lift(resource)).ok();
     }
+    if let Some(hold) = &resource.hold {
+        writeln!(out, "{}", super::status::held(hold).trim_start_matches("; ")).ok();
+    }
     if resource.failures > 0 {
         writeln!(out, "failures in a row: {}", resource.failures).ok();
     }

@@ -5,26 +5,20 @@ use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::arguments::FailsafeArguments;
+use super::states::{ATTEMPTS, Which, now, operator, read_state, type_name};
 use super::variable;
 use crate::adapters::consul::{ConsulClient, unreadable};
 use crate::config;
 use crate::ports::Consul;
-use crate::state::{Failsafe, ResourceState, ResourceType, state_prefix};
-
-/// How often a write that lost a race is made again.
-const ATTEMPTS: usize = 20;
+use crate::state::{Failsafe, ResourceState, state_prefix};
 
 /// Why an operator entered failsafe: a field of ours in the state. Agents write it back as it was (S5).
 const REASON: &str = "failsafe_reason";
 /// Which operator did: `user@host`. Ours as well.
 const BY: &str = "failsafe_by";
-/// The longest reason, in characters.
-const LONGEST_REASON: usize = 500;
-
 /// An operator's word.
 struct Word<'a> {
     wanted: Failsafe,
@@ -51,47 +45,17 @@ pub(super) fn run(arguments: &FailsafeArguments) -> anyhow::Result<ExitCode> {
         let word = Word {
             wanted: if arguments.enable { Failsafe::Enabled } else { Failsafe::Disabled },
             reason: arguments.reason.as_deref(),
-            by: operator(variable("USER"), gethostname::gethostname().into_string().ok()),
+            by: operator(),
         };
-        let path = path(arguments, &root)?;
+        let which = Which {
+            state_path: arguments.state_path.as_deref(),
+            pool: arguments.pool.as_deref(),
+            job: arguments.job.as_deref(),
+            group: arguments.group.as_deref(),
+        };
+        let path = which.path(&root)?;
         set(&consul, &path, &word, arguments.force).await
     })
-}
-
-/// The key of the resource's state.
-fn path(arguments: &FailsafeArguments, root: &str) -> anyhow::Result<String> {
-    match (&arguments.state_path, &arguments.pool, &arguments.job, &arguments.group) {
-        (Some(path), ..) => {
-            let path = path.trim_matches('/');
-            if path.is_empty() {
-                bail!("-state-path is empty; expected <root>/state/nodes/<pool> or <root>/state/jobs/<job>/<group>");
-            }
-            Ok(path.to_owned())
-        }
-        (None, Some(pool), ..) => Ok(format!("{}nodes/{pool}", state_prefix(root))),
-        (None, None, Some(job), Some(group)) => Ok(format!("{}jobs/{job}/{group}", state_prefix(root))),
-        _ => bail!("which resource? Give -state-path, -pool, or -job and -group"),
-    }
-}
-
-/// Reads a reason.
-pub(super) fn reason(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    match text.chars().count() {
-        0 => Err("a reason has words".to_owned()),
-        length if length > LONGEST_REASON => Err(format!("{length} characters are too many; at most {LONGEST_REASON}")),
-        _ if text.contains(char::is_control) => Err("a reason is one line, without control characters".to_owned()),
-        _ => Ok(text.to_owned()),
-    }
-}
-
-/// Who types, as far as the machine tells.
-fn operator(user: Option<String>, host: Option<String>) -> Option<String> {
-    let known = |name: Option<String>| name.filter(|name| !name.is_empty());
-    match (known(user), known(host)) {
-        (Some(user), Some(host)) => Some(format!("{user}@{host}")),
-        (user, host) => user.or(host),
-    }
 }
 
 /// Notes who entered failsafe, and why; when it is lifted, neither stays.
@@ -141,23 +105,6 @@ async fn set(consul: &ConsulClient, path: &str, word: &Word<'_>, force: bool) ->
         // An agent wrote meanwhile: its word is kept, and ours comes on top.
     }
     bail!("the state at {path} changes all the time: {ATTEMPTS} attempts to {verb} failsafe lost the race; try again")
-}
-
-/// Reads a state. Every field of one may be absent; a JSON object that does not say what it is about is something else,
-/// such as a pool's policy.
-fn read_state(value: &[u8]) -> anyhow::Result<ResourceState> {
-    let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(value)?;
-    for key in ["resource_name", "resource_type"] {
-        if !object.contains_key(key) {
-            bail!("it has no {key}");
-        }
-    }
-    Ok(ResourceState::from_json(value)?)
-}
-
-#[expect(clippy::disallowed_methods, reason = "an operator's command runs outside the core")]
-fn now() -> Timestamp {
-    Timestamp::now()
 }
 
 fn question(verb: &str, of: &str, path: &str, wanted: Failsafe) -> String {
@@ -226,21 +173,20 @@ fn row(path: &str, state: &ResourceState) -> [String; 6] {
     [path.to_owned(), failsafe.to_owned(), state.failure_count.to_string(), scaled, operation, why(state)]
 }
 
-/// Why the resource is in failsafe, and who says so, where an operator said.
+/// Why the resource is in failsafe or on hold, and who says so, where an operator said.
 fn why(state: &ResourceState) -> String {
+    let now = now();
+    if let Some(hold) = state.hold.as_ref().filter(|hold| !hold.is_over(now) && !state.failsafe_mode) {
+        let reason = hold.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+        let by = hold.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
+        return format!("on hold, {}{reason}{by}", super::hold::words(hold, now));
+    }
     let said = |key| state.others.get(key).and_then(Value::as_str).filter(|_| state.failsafe_mode);
     match (said(REASON), said(BY)) {
         (Some(reason), Some(by)) => format!("{reason} ({by})"),
         (Some(reason), None) => reason.to_owned(),
         (None, Some(by)) => format!("({by})"),
         (None, None) => "-".to_owned(),
-    }
-}
-
-fn type_name(kind: ResourceType) -> &'static str {
-    match kind {
-        ResourceType::WorkerPool => "worker_pool",
-        ResourceType::JobGroup => "job_group",
     }
 }
 
@@ -271,24 +217,6 @@ mod tests {
         assert_eq!(why(&lifted), "-", "the Go daemon lifted it, and left our fields");
         sign(&mut state.others, &word(Failsafe::Disabled, None, Some("ann@ops-1")));
         assert_eq!(state.others.keys().collect::<Vec<_>>(), ["eligible_nodes"]);
-    }
-
-    #[test]
-    fn reasons_are_one_line_with_words() {
-        assert_eq!(reason(" new disks "), Ok("new disks".to_owned()));
-        assert_eq!(reason(&"ü".repeat(LONGEST_REASON)).map(|text| text.chars().count()), Ok(LONGEST_REASON));
-        for wrong in ["", "  ", "a\nb", "a\u{1b}[31m", &"x".repeat(LONGEST_REASON + 1)] {
-            assert!(reason(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    #[test]
-    fn operators_are_named_as_far_as_the_machine_tells() {
-        let some = |text: &str| Some(text.to_owned());
-        assert_eq!(operator(some("ann"), some("ops-1")), some("ann@ops-1"));
-        assert_eq!(operator(None, some("ops-1")), some("ops-1"));
-        assert_eq!(operator(some("ann"), some("")), some("ann"));
-        assert_eq!(operator(some(""), None), None);
     }
 
     #[test]

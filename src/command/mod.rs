@@ -2,8 +2,8 @@
 //!
 //! - `arguments`: what can be typed; help, man pages and completions come from there.
 //! - `dashes`: flags with one dash, as the Go daemon had them.
-//! - `ask`: asking an agent's API.
-//! - `agent`, `status`, `explain`, `validate`, `failsafe`, `notify`, `init`, `version`, `papers`: one file a command.
+//! - `ask`: asking an agent's API; `states`: writing to states as operators do.
+//! - `agent`, `status`, `explain`, `validate`, `failsafe`, `hold`, `notify`, `init`, `version`, `papers`: one file a command.
 
 mod agent;
 mod arguments;
@@ -11,9 +11,11 @@ mod ask;
 mod dashes;
 mod explain;
 mod failsafe;
+mod hold;
 mod init;
 mod notify;
 mod papers;
+mod states;
 mod status;
 mod validate;
 mod version;
@@ -39,6 +41,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Notify(arguments) => notify::run(*arguments),
+        Command::Hold(arguments) => hold::run(&arguments),
+        Command::Release(arguments) => hold::release(&arguments),
         Command::Init(arguments) => init::run(arguments),
         Command::Version => version::run(),
         Command::Completions(arguments) => papers::completions(arguments),

@@ -99,5 +99,22 @@ fn stands(resource: &Resource, now: Option<Timestamp>) -> String {
         } else {
             String::new()
         };
-    format!("{dry}{}{lasted}{cooldown}", resource.summary)
+    let hold = resource.hold.as_ref().map(held).unwrap_or_default();
+    format!("{dry}{}{lasted}{cooldown}{hold}", resource.summary)
+}
+
+/// What an operator holds, for people.
+pub(super) fn held(hold: &crate::api::model::Hold) -> String {
+    let until =
+        |until: &str| if until == "released" { "until it is released".to_owned() } else { format!("until {until}") };
+    let words = match (&hold.scaling_in, &hold.scaling_out) {
+        (Some(into), Some(out)) if into == out => format!("in and out {}", until(into)),
+        (Some(into), Some(out)) => format!("in {}, out {}", until(into), until(out)),
+        (Some(into), None) => format!("in {}", until(into)),
+        (None, Some(out)) => format!("out {}", until(out)),
+        (None, None) => return String::new(),
+    };
+    let reason = hold.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    let by = hold.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
+    format!("; on hold, {words}{reason}{by}")
 }

@@ -66,6 +66,7 @@ pub fn decide_group(
         Some(step) => {
             let mut stops = ask.stops;
             stops.extend(standing.failsafe.then_some(Stop::Failsafe));
+            stops.extend(standing.hold(step.direction()));
             stops.extend(standing.operating.then_some(Stop::Operating));
             stops.extend(observation.deploying.then_some(Stop::Deploying { hang: observation.hang }));
             stops.extend(cooldown(standing, policy.cooldown));
@@ -195,7 +196,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decide::Direction;
+    use crate::decide::{Direction, Until};
     use crate::domain::JobKey;
 
     fn policy() -> GroupPolicy {
@@ -323,6 +324,11 @@ mod tests {
         assert_eq!(with(&observation, failsafe), Verdict::Hold(step, vec![Stop::Failsafe]));
         let operating = Standing { operating: true, ..Standing::default() };
         assert_eq!(with(&observation, operating), Verdict::Hold(step, vec![Stop::Operating]));
+        let until = Until::Time(jiff::Timestamp::UNIX_EPOCH);
+        let held = Standing { held_out: Some(until), ..Standing::default() };
+        assert_eq!(with(&observation, held), Verdict::Hold(step, vec![Stop::OnHold { until }]));
+        let other_way = Standing { held_in: Some(until), ..Standing::default() };
+        assert_eq!(with(&observation, other_way), Verdict::Act(step), "the other direction is free");
         observation.deploying = true;
         assert_eq!(with(&observation, Standing::default()), Verdict::Hold(step, vec![Stop::Deploying { hang: None }]));
     }

@@ -16,6 +16,7 @@ mod victim;
 use std::fmt;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Hang, Resource};
@@ -79,6 +80,42 @@ pub struct Standing {
     /// How much longer no scale-in is tried, since the last ones failed (P36).
     #[serde(default)]
     pub scalein_pause: Duration,
+    /// Until when an operator holds scaling in (S17).
+    #[serde(default)]
+    pub held_in: Option<Until>,
+    /// Until when an operator holds scaling out (S17).
+    #[serde(default)]
+    pub held_out: Option<Until>,
+}
+
+impl Standing {
+    /// What an operator holds of a direction, as a reason to stop.
+    fn hold(&self, direction: Direction) -> Option<Stop> {
+        let until = match direction {
+            Direction::In => self.held_in,
+            Direction::Out => self.held_out,
+        };
+        until.map(|until| Stop::OnHold { until })
+    }
+}
+
+/// Until when something is held. The later of two is the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Until {
+    /// Until then.
+    Time(Timestamp),
+    /// Until somebody releases it.
+    Released,
+}
+
+impl fmt::Display for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Time(time) => write!(f, "until {}", time.strftime("%Y-%m-%d %H:%M:%SZ")),
+            Self::Released => f.write_str("until it is released"),
+        }
+    }
 }
 
 /// Why a step that was asked for is not taken.
@@ -165,6 +202,11 @@ pub enum Stop {
         /// Seconds left, rounded up.
         seconds_left: u64,
     },
+    /// An operator holds this direction (S17).
+    OnHold {
+        /// Until when.
+        until: Until,
+    },
     /// Somebody set the count to 0; that is their wish until they raise it (J23).
     SetToZero,
     /// No node may be taken (P21).
@@ -197,6 +239,7 @@ impl Stop {
             Self::Disagreement => "P4",
             Self::Weighted | Self::Unsatisfiable { .. } | Self::Unsettled { .. } | Self::Overhaul { .. } => "P35",
             Self::ScaleInPaused { .. } => "P36",
+            Self::OnHold { .. } => "S17",
             Self::SetToZero => "J23",
             Self::NoVictim => "P21",
             Self::Suspended { .. } => "P28",
@@ -243,6 +286,7 @@ impl fmt::Display for Stop {
             Self::ScaleInPaused { seconds_left } => {
                 write!(f, "scale-ins failed, {seconds_left} s until the next (P36)")
             }
+            Self::OnHold { until } => write!(f, "on hold {until} (S17)"),
             Self::SetToZero => f.write_str("somebody set the count to 0 (J23)"),
             Self::NoVictim => f.write_str("no node may be taken (P21)"),
             Self::Suspended { process } => write!(f, "the group's process {process} is suspended (P28)"),
@@ -393,6 +437,7 @@ mod tests {
             Stop::Unsettled { members: 2, desired: 1 },
             Stop::Overhaul { what: why() },
             Stop::ScaleInPaused { seconds_left: 1 },
+            Stop::OnHold { until: Until::Released },
             Stop::SetToZero,
             Stop::NoVictim,
             Stop::Suspended { process: why() },

@@ -248,6 +248,7 @@ pub fn decide_pool(
     stops.extend(cooldown(standing, policy.cooldown));
     stops.extend(paused.then(|| Stop::ScaleInPaused { seconds_left: seconds_up(pause) }));
     stops.extend(standing.failsafe.then_some(Stop::Failsafe));
+    stops.extend(standing.hold(direction));
     stops.extend(standing.operating.then_some(Stop::Operating));
     let verdict = verdict(step, stops, policy.enabled);
     Decision { resource, verdict, findings, scalein_requests, scaleout_requests }
@@ -605,6 +606,11 @@ mod tests {
         assert_eq!(with(after(300)), Verdict::Act(Step { from: 3, to: 4 }));
         assert_eq!(with(Standing { failsafe: true, ..Standing::default() }), held(3, 4, Stop::Failsafe));
         assert_eq!(with(Standing { operating: true, ..Standing::default() }), held(3, 4, Stop::Operating));
+        let until = crate::decide::Until::Released;
+        let on_hold = Standing { held_out: Some(until), ..Standing::default() };
+        assert_eq!(with(on_hold), held(3, 4, Stop::OnHold { until }));
+        let other_way = Standing { held_in: Some(until), ..Standing::default() };
+        assert_eq!(with(other_way), Verdict::Act(Step { from: 3, to: 4 }));
     }
 
     #[test]

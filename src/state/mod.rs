@@ -10,6 +10,6 @@ mod path;
 mod record;
 mod transition;
 
-pub use path::{leader_key, nodes_prefix, path_of, pool_policy_key, state_prefix};
-pub use record::{Alert, AlertStage, Failsafe, ResourceState, ResourceType};
+pub use path::{everything_path, leader_key, nodes_prefix, path_of, pool_policy_key, state_prefix};
+pub use record::{Alert, AlertStage, Failsafe, Hold, ResourceState, ResourceType};
 pub use transition::{AlertDue, Delivery, Told, stamp};

@@ -26,6 +26,12 @@ pub fn pool_policy_key(root: &str, pool: &PoolName) -> String {
     format!("{root}/nodes/{pool}")
 }
 
+/// Where it stands whether everything is on hold (S17): a state that is about no resource.
+#[must_use]
+pub fn everything_path(root: &str) -> String {
+    format!("{root}/state/everything")
+}
+
 /// The key of a resource's state: `<root>/state/nodes/<pool>` or `<root>/state/jobs/<job>/<group>`. A job outside
 /// the default namespace, which the Go daemon did not know, is written `<job>@<namespace>`. No two resources have the
 /// same key (S14): see [`JobKey`](crate::domain::JobKey)'s and [`GroupKey`](crate::domain::GroupKey)'s printed forms.

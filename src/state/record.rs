@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::go_time;
+use crate::decide::{Direction, Until};
 use crate::domain::{NodeId, Resource, SessionId};
 use crate::operation::Operation;
 
@@ -49,6 +50,46 @@ pub struct Alert {
     /// The receivers that have been told that it was lifted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolved: Vec<String>,
+}
+
+/// What an operator holds back for a while (S17).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Whether scaling in is held.
+    #[serde(rename = "in")]
+    pub scaling_in: bool,
+    /// Whether scaling out is held.
+    #[serde(rename = "out")]
+    pub scaling_out: bool,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when; without it, until it is released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Which operator did: `user@host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+impl Hold {
+    /// Whether its time is over.
+    #[must_use]
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
+
+    /// Until when a direction is held, if it is.
+    #[must_use]
+    pub fn of(&self, direction: Direction, now: Timestamp) -> Option<Until> {
+        let is_held = match direction {
+            Direction::In => self.scaling_in,
+            Direction::Out => self.scaling_out,
+        };
+        (is_held && !self.is_over(now)).then(|| self.until.map_or(Until::Released, Until::Time))
+    }
 }
 
 /// Where an alert stands.
@@ -96,6 +137,9 @@ pub struct ResourceState {
     /// Where the alert stands. Ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alert: Option<Alert>,
+    /// What an operator holds back. Ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     /// The session of the leader that looks after the resource (S13). Ours.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claim: Option<SessionId>,
@@ -132,6 +176,7 @@ impl Default for ResourceState {
             state_path: String::new(),
             operation: None,
             alert: None,
+            hold: None,
             claim: None,
             scalein_failures: 0,
             last_scalein_failure: None,

@@ -102,7 +102,9 @@ fn c10_no_help_and_no_error_shows_a_secret() {
 fn help_explains_every_command() {
     let (code, out, _) = run(&["-help"]);
     assert_eq!(code, 0);
-    for command in ["agent", "failsafe", "init", "version", "completions", "man"] {
+    for command in
+        ["agent", "status", "explain", "validate", "hold", "release", "notify", "failsafe", "init", "version", "man"]
+    {
         assert!(out.contains(&format!("\n  {command} ")), "{out}");
         let (code, help, _) = run(&[command, "-help"]);
         assert!(code == 0 && help.contains("Usage: replicator"), "{help}");

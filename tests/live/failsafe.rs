@@ -155,3 +155,36 @@ pub(crate) fn c11_failsafe_asks_and_lists() {
     assert_eq!(cluster.failsafe(&["-disable", "-force", "-pool=workers"]).0, 0);
     assert_eq!(cluster.consul.state("nodes/workers").unwrap()["failure_count"], 0);
 }
+
+pub(crate) fn s17_what_is_on_hold_is_not_scaled_that_way() {
+    let cluster = Cluster::start();
+    cluster.nomad.register("web", 2, &[("max", "4")], 500.0);
+    let hold = |verb: &str, arguments: &[&str]| {
+        let mut command = cluster.replicator();
+        said(command.arg(verb).args(arguments).output().unwrap())
+    };
+    // Everything can be held before there is any agent.
+    assert_eq!(hold("hold", &["-everything"]).0, 0);
+    let mut agent = cluster.agent(&["-log-level=DEBUG"]);
+    agent.await_word("INFO leads", 1);
+    cluster.nomad.load("web", 95.0);
+    agent.await_word("held: on hold until it is released (S17)", 2);
+    let web = ["-job=web", "-group=front"];
+    let (code, words) = hold("hold", &[&web[..], &["-in", "-for=2h", "-reason=a sale"]].concat());
+    assert!(code == 0 && words.starts_with("job_group front is on hold, scaling in, until 20"), "{words}");
+    assert!(cluster.nomad.scaled().is_empty(), "nothing yet");
+    assert_eq!(hold("release", &["-everything"]), (0, "everything is released\n".to_owned()));
+    eventually("scaling out", || (cluster.nomad.count("web") == 4).then_some(()));
+    cluster.nomad.load("web", 10.0);
+    agent.await_word("group web/front: in 4 -> 3 held: on hold until 20", 3);
+    assert_eq!(cluster.nomad.count("web"), 4);
+    let state = cluster.consul.state("jobs/web/front").unwrap();
+    assert_eq!((&state["hold"]["in"], &state["hold"]["reason"]), (&true.into(), &"a sale".into()));
+    assert_eq!(hold("hold", &[&web[..], &["-for=1s", "-in"]].concat()).0, 0);
+    eventually("the hold to be over by itself", || (cluster.nomad.count("web") < 4).then_some(()));
+    assert_eq!(hold("release", &web), (0, "job_group front is not on hold: nothing to release\n".to_owned()));
+    let (code, words) = hold("hold", &["-pool=none"]);
+    assert!(code == 1 && words.contains("No state object was found"), "{words}");
+    let (code, words) = hold("hold", &["-everything", "-for=soon"]);
+    assert!(code == 2 && words.contains("write it like 30m, 2h or 1d"), "{words}");
+}

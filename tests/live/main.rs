@@ -136,6 +136,7 @@ const CONSUL_TESTS: &[Test] = &[
     ("blocking_queries_wake_up", adapter::blocking_queries_wake_up),
     ("s7_failsafe_is_seen_by_all_agents", failsafe::s7_failsafe_is_seen_by_all_agents),
     ("s3_failsafe_against_a_running_evaluation", failsafe::s3_failsafe_against_a_running_evaluation),
+    ("s17_what_is_on_hold_is_not_scaled_that_way", failsafe::s17_what_is_on_hold_is_not_scaled_that_way),
     ("s9_an_alert_is_seen_though_leaders_are_killed", alerts::s9_an_alert_is_seen_though_leaders_are_killed),
     ("s9_a_receiver_in_trouble_costs_only_its_own", alerts::s9_a_receiver_in_trouble_costs_only_its_own),
     ("s9_notify_tries_whether_alerts_arrive", alerts::s9_notify_tries_whether_alerts_arrive),

@@ -128,6 +128,7 @@ fn kind_of_stop(stop: &Stop) -> u32 {
         Stop::ScaleInPaused { .. } => 18,
         Stop::SetToZero => 19,
         Stop::Unsettled { .. } => 20,
+        Stop::OnHold { .. } => 21,
     }
 }
 

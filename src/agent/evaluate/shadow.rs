@@ -16,8 +16,12 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     pub(super) fn shadow_standing(&self, subject: &Subject<'_>, cooldown: Duration) -> Standing {
         let actual = &subject.stored.state;
         let shadow = self.shadows.borrow().get(subject.path).cloned().unwrap_or_else(|| ResourceState::clone(actual));
-        let state =
-            ResourceState { failsafe_mode: actual.failsafe_mode, operation: actual.operation.clone(), ..shadow };
+        let state = ResourceState {
+            failsafe_mode: actual.failsafe_mode,
+            operation: actual.operation.clone(),
+            hold: actual.hold.clone(),
+            ..shadow
+        };
         self.standing(subject.path, &state, cooldown)
     }
 

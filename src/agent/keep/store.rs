@@ -198,6 +198,7 @@ impl Store {
         let at_rest = |state: &ResourceState| {
             state.operation.is_none()
                 && state.alert.is_none()
+                && state.hold.as_ref().is_none_or(|hold| hold.is_over(limit))
                 && !state.failsafe_mode
                 && state.last_updated.is_some_and(|updated| updated < limit)
         };

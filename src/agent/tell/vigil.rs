@@ -42,6 +42,8 @@ pub enum Matter {
     ScaleInPaused,
     /// It is in failsafe while a step is asked for.
     Failsafe,
+    /// An operator holds it while a step is asked for.
+    OnHold,
     /// What is asked for is suspended at the provider.
     Suspended,
     /// Some of its work fits on no node at all.
@@ -58,7 +60,7 @@ impl Matter {
             Self::AtMaximum => Duration::from_mins(2),
             Self::Deploying | Self::MissingSamples | Self::NothingRuns => Duration::from_mins(5),
             Self::NotCollected | Self::NothingToScale | Self::Suspended | Self::Unmeasured => Duration::from_secs(30),
-            Self::Failsafe => Duration::from_mins(30),
+            Self::Failsafe | Self::OnHold => Duration::from_mins(30),
             Self::Unsatisfiable | Self::SetToZero | Self::OddNodes | Self::ScaleInPaused | Self::FitsNowhere => {
                 Duration::ZERO
             }
@@ -119,6 +121,7 @@ fn matter_of(stop: &Stop, direction: Direction) -> Option<Matter> {
         Stop::OddNodes { .. } => Matter::OddNodes,
         Stop::ScaleInPaused { .. } => Matter::ScaleInPaused,
         Stop::Failsafe => Matter::Failsafe,
+        Stop::OnHold { .. } => Matter::OnHold,
         Stop::Suspended { .. } if direction == Direction::Out => Matter::Suspended,
         _ => return None,
     })
