@@ -562,3 +562,18 @@ fn s16_where_there_is_nothing_to_scale_that_is_told() {
     with_group.nodes.borrow_mut().clear();
     assert_eq!(told(&with_group), [""; 0], "a group is something");
 }
+
+#[test]
+fn s16_what_is_misconfigured_is_not_forgotten() {
+    let servers = servers();
+    let mut meta = pool_meta();
+    meta.insert("replicator_enabled".into(), "perhaps".into());
+    for node in servers.nodes.borrow_mut().values_mut() {
+        *node = Arc::new(Node { meta: Arc::new(meta.clone()), ..Node::clone(node) });
+    }
+    with_heard_term(&servers, &Heard::default(), |term| {
+        see(term);
+        assert!(term.views.borrow_mut().pools().is_empty(), "it is not scaled");
+        assert!(term.known_resources().contains(&pool()), "somebody will ask why");
+    });
+}

@@ -90,17 +90,18 @@ impl Presence<'_> {
     /// For as long as the agent runs. What goes wrong is shown, and tried again.
     pub async fn keep(&self) -> std::convert::Infallible {
         let clock = TokioClock::start();
-        let (mut said, mut looked): (Option<(Timestamp, bool)>, Option<Timestamp>) = (None, None);
+        let (mut led, mut said, mut looked): (Option<bool>, Option<Timestamp>, Option<Timestamp>) = (None, None, None);
         loop {
             let now = clock.wall();
             let leads = self.board.look(crate::outlet::board::Pinned::leads);
-            let is_other = said.is_none_or(|(_, led)| led != leads);
+            let is_other = led.replace(leads) != Some(leads);
             let is_due = |at: Option<Timestamp>, every| at.is_none_or(|at| now.duration_since(at).abs() >= every);
-            if is_other || is_due(said.map(|(at, _)| at), SAY_EVERY) {
-                // What could not be said is said again at the next look.
-                said = self.say(now, leads).await.ok().map(|()| (now, leads)).or(said.filter(|_| !is_other));
+            let looks = is_other || is_due(looked, EVERY);
+            // What could not be said is said again at the next look.
+            if is_other || is_due(said, SAY_EVERY) && looks {
+                said = self.say(now, leads).await.ok().map(|()| now);
             }
-            if is_other || is_due(looked, EVERY) {
+            if looks {
                 self.look(now).await;
                 looked = Some(now);
             }

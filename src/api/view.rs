@@ -16,7 +16,7 @@ use crate::state::ResourceState;
 
 /// All of it.
 pub(super) fn status(site: &Site, now: Timestamp) -> Status {
-    let pinned = site.board.read();
+    let pinned = site.board.standing();
     let resources: Vec<Resource> = pinned.resources.iter().map(|(key, sheet)| resource(&pinned, key, sheet)).collect();
     let receivers = site.receivers.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
     let receivers: Vec<Receiver> = receivers.iter().map(receiver).collect();

@@ -73,6 +73,28 @@ pub(super) struct AgentArguments {
     pub(super) settings: Layer,
 }
 
+/// The resource that an operator means.
+#[derive(Debug, Args)]
+pub(super) struct ResourceArguments {
+    /// The resource, by the key of its state in Consul
+    ///
+    /// <root>/state/nodes/<pool> or <root>/state/jobs/<job>/<group>.
+    #[arg(long, value_name = "KEY", help_heading = "Which resource")]
+    pub(super) state_path: Option<String>,
+
+    /// The resource, by the name of the worker pool
+    #[arg(long, value_name = "NAME", help_heading = "Which resource")]
+    pub(super) pool: Option<String>,
+
+    /// The resource, by the ID of the job; <job>@<namespace> outside the default namespace
+    #[arg(long, value_name = "ID", requires = "group", help_heading = "Which resource")]
+    pub(super) job: Option<String>,
+
+    /// The task group of the job
+    #[arg(long, value_name = "NAME", requires = "job", help_heading = "Which resource")]
+    pub(super) group: Option<String>,
+}
+
 /// Shows failsafe, enters it or lifts it
 ///
 /// A resource in failsafe is scaled by no agent. Agents enter failsafe themselves when scaling failed too often; only
@@ -94,23 +116,8 @@ pub(super) struct FailsafeArguments {
     #[arg(long)]
     pub(super) list: bool,
 
-    /// The resource, by the key of its state in Consul
-    ///
-    /// <root>/state/nodes/<pool> or <root>/state/jobs/<job>/<group>.
-    #[arg(long, value_name = "KEY", help_heading = "Which resource")]
-    pub(super) state_path: Option<String>,
-
-    /// The resource, by the name of the worker pool
-    #[arg(long, value_name = "NAME", help_heading = "Which resource")]
-    pub(super) pool: Option<String>,
-
-    /// The resource, by the ID of the job; <job>@<namespace> outside the default namespace
-    #[arg(long, value_name = "ID", requires = "group", help_heading = "Which resource")]
-    pub(super) job: Option<String>,
-
-    /// The task group of the job
-    #[arg(long, value_name = "NAME", requires = "job", help_heading = "Which resource")]
-    pub(super) group: Option<String>,
+    #[command(flatten)]
+    pub(super) resource: ResourceArguments,
 
     /// Why, for whoever looks at it later: shown by -list, with who it was
     ///
@@ -235,21 +242,8 @@ pub(super) struct HeldArguments {
     #[arg(long, help_heading = "Which resource")]
     pub(super) everything: bool,
 
-    /// The resource, by the key of its state in Consul
-    #[arg(long, value_name = "KEY", help_heading = "Which resource")]
-    pub(super) state_path: Option<String>,
-
-    /// The resource, by the name of the worker pool
-    #[arg(long, value_name = "NAME", help_heading = "Which resource")]
-    pub(super) pool: Option<String>,
-
-    /// The resource, by the ID of the job; <job>@<namespace> outside the default namespace
-    #[arg(long, value_name = "ID", requires = "group", help_heading = "Which resource")]
-    pub(super) job: Option<String>,
-
-    /// The task group of the job
-    #[arg(long, value_name = "NAME", requires = "job", help_heading = "Which resource")]
-    pub(super) group: Option<String>,
+    #[command(flatten)]
+    pub(super) resource: ResourceArguments,
 
     /// A configuration file, or a folder of them; only what it says of Consul matters here
     #[arg(long, value_name = "PATH")]

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
 use super::arguments::FailsafeArguments;
-use super::states::{ATTEMPTS, Which, now, operator, read_state, type_name};
+use super::states::{ATTEMPTS, now, operator, read_state, type_name};
 use super::variable;
 use crate::adapters::consul::{ConsulClient, unreadable};
 use crate::config;
@@ -47,13 +47,7 @@ pub(super) fn run(arguments: &FailsafeArguments) -> anyhow::Result<ExitCode> {
             reason: arguments.reason.as_deref(),
             by: operator(),
         };
-        let which = Which {
-            state_path: arguments.state_path.as_deref(),
-            pool: arguments.pool.as_deref(),
-            job: arguments.job.as_deref(),
-            group: arguments.group.as_deref(),
-        };
-        let path = which.path(&root)?;
+        let path = arguments.resource.path(&root)?;
         set(&consul, &path, &word, arguments.force).await
     })
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use jiff::{SignedDuration, Timestamp};
 
 use super::arguments::{HeldArguments, HoldArguments, ReleaseArguments};
-use super::states::{ATTEMPTS, Which, now, operator, read_state, type_name};
+use super::states::{ATTEMPTS, now, operator, read_state, type_name};
 use super::variable;
 use crate::adapters::consul::ConsulClient;
 use crate::config;
@@ -49,13 +49,7 @@ pub(super) fn release(arguments: &ReleaseArguments) -> anyhow::Result<ExitCode> 
 fn write(held: &HeldArguments, hold: Option<Hold>) -> anyhow::Result<ExitCode> {
     let (settings, root) = config::load_consul(held.consul.clone(), &held.config, variable)?;
     let consul = ConsulClient::new(settings)?;
-    let which = Which {
-        state_path: held.state_path.as_deref(),
-        pool: held.pool.as_deref(),
-        job: held.job.as_deref(),
-        group: held.group.as_deref(),
-    };
-    let path = if held.everything { everything_path(&root) } else { which.path(&root)? };
+    let path = if held.everything { everything_path(&root) } else { held.resource.path(&root)? };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(set(&consul, &path, held.everything, hold))
 }

@@ -4,6 +4,7 @@
 use anyhow::bail;
 use jiff::Timestamp;
 
+use super::arguments::ResourceArguments;
 use super::variable;
 use crate::state::{ResourceState, ResourceType, state_prefix};
 
@@ -12,19 +13,10 @@ pub(super) const ATTEMPTS: usize = 20;
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 500;
 
-/// The resource that an operator means.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Which<'a> {
-    pub(super) state_path: Option<&'a str>,
-    pub(super) pool: Option<&'a str>,
-    pub(super) job: Option<&'a str>,
-    pub(super) group: Option<&'a str>,
-}
-
-impl Which<'_> {
+impl ResourceArguments {
     /// The key of its state.
-    pub(super) fn path(self, root: &str) -> anyhow::Result<String> {
-        match (self.state_path, self.pool, self.job, self.group) {
+    pub(super) fn path(&self, root: &str) -> anyhow::Result<String> {
+        match (&self.state_path, &self.pool, &self.job, &self.group) {
             (Some(path), ..) => {
                 let path = path.trim_matches('/');
                 if path.is_empty() {

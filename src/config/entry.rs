@@ -38,6 +38,6 @@ pub(super) struct Invalid {
 }
 
 /// The line of a byte, from 1.
-pub(super) fn line_of(text: &str, offset: usize) -> usize {
+pub(crate) fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }

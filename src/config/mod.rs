@@ -19,6 +19,7 @@ mod layer;
 mod settle;
 mod value;
 
+pub(crate) use entry::line_of;
 pub use environment::from_environment;
 pub use error::{ConfigError, Place};
 pub use file::from_path;

@@ -13,7 +13,6 @@ use tokio::sync::watch;
 use crate::agent::{Course, Event, Feed, Leadership, Matter, Observer, Spoken};
 use crate::decide::{Case, Decision, Verdict};
 use crate::domain::Resource;
-use crate::operation::{Move, Situation, Work};
 use crate::state::ResourceState;
 
 /// After how many intervals a resource that was not looked at is overdue.
@@ -73,8 +72,6 @@ pub struct Sheet {
     pub trouble: Option<(Timestamp, String)>,
     /// What is wrong with its policy.
     pub policy_problem: Option<String>,
-    /// What was last seen of an operation under way, and the next move.
-    pub seen: Option<(Timestamp, Arc<Situation>)>,
 }
 
 /// Something that changed something.
@@ -93,10 +90,15 @@ pub struct Happening {
 }
 
 impl Board {
-    /// All that hangs there now.
+    /// How things stand now: all that hangs there but for the history, which is long.
     #[must_use]
-    pub fn read(&self) -> Pinned {
-        self.lock().clone()
+    pub fn standing(&self) -> Pinned {
+        let mut pinned = self.lock();
+        // Set aside rather than copied; nobody sees it gone.
+        let history = std::mem::take(&mut pinned.history);
+        let standing = pinned.clone();
+        pinned.history = history;
+        standing
     }
 
     /// Something of it, without a copy of the rest.
@@ -205,6 +207,10 @@ impl Pinned {
                 put(&mut self.unreadable, what.clone(), error.as_ref().map(ToString::to_string));
             }
             Event::Policy { resource, problem } => {
+                // One that is gone is in order as well, and no reason for a sheet.
+                if problem.is_none() && !self.resources.contains_key(resource) {
+                    return;
+                }
                 let sheet = self.sheet(resource);
                 sheet.policy_problem.clone_from(problem);
                 // With a policy that is wrong it may not be looked at any more.
@@ -226,7 +232,6 @@ impl Pinned {
                 let sheet = self.sheet(resource);
                 (sheet.looked, sheet.trouble) = (Some(at), Some((at, problem.clone())));
             }
-            Event::Finished { resource, .. } => self.sheet(resource).seen = None,
             Event::Lasting { resource, matter, words, course } => {
                 let key = (resource.clone(), *matter);
                 match course {
@@ -240,6 +245,7 @@ impl Pinned {
             Event::Began { .. }
             | Event::Entered { .. }
             | Event::Called { .. }
+            | Event::Finished { .. }
             | Event::Failsafe { .. }
             | Event::Alert(_) => {}
         }
@@ -281,11 +287,6 @@ impl Observer for Board {
         self.lock().sheet(&resource).case = Some((at, case));
     }
 
-    fn move_on(&self, at: Timestamp, resource: &Resource, situation: &Situation, _next: &Move<Work>) {
-        let situation = Arc::new(situation.clone());
-        self.lock().sheet(resource).seen = Some((at, situation));
-    }
-
     fn see_state(&self, at: Timestamp, resource: &Resource, path: &str, state: &ResourceState) {
         let mut pinned = self.lock();
         let sheet = pinned.sheet(resource);
@@ -297,9 +298,6 @@ impl Observer for Board {
         if !is_known {
             path.clone_into(&mut sheet.path);
             sheet.state = Some(Arc::new(state.clone()));
-        }
-        if state.operation.is_none() {
-            sheet.seen = None;
         }
     }
 
@@ -367,8 +365,8 @@ mod tests {
         let board = Board::default();
         board.observe(at(0), &undecided("nothing runs"));
         board.retain(&BTreeSet::from([pool()]));
-        assert_eq!(board.read().resources.len(), 1);
+        assert_eq!(board.standing().resources.len(), 1);
         board.retain(&BTreeSet::new());
-        assert!(board.read().resources.is_empty());
+        assert!(board.standing().resources.is_empty());
     }
 }

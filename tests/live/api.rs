@@ -68,7 +68,7 @@ fn command(cluster: &Cluster, arguments: &[&str]) -> (i32, String) {
 pub(crate) fn api_agents_tell_what_they_do_and_why() {
     let cluster = Cluster::start();
     cluster.nomad.register("web", 2, &[("max", "3")], 900.0);
-    cluster.nomad.register("dry", 2, &[("enabled", "false")], 900.0);
+    cluster.nomad.register("dry", 2, &[("enabled", "false"), ("cooldown", "0")], 900.0);
     cluster.nomad.register("odd", 2, &[("min", "many")], 900.0);
     let mut first = Heard::start(&cluster, &[]);
     first.process.await_word("INFO leads", 1);

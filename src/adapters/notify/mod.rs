@@ -17,8 +17,7 @@ pub use message::{Action, Kind, Message, Severity};
 pub use post::{Post, Undelivered};
 pub use settings::{NotifySettings, OpsGenie, PagerDuty, Receiver, Slack, Webhook};
 
-/// What a service is sent: a POST with a body of JSON.
-#[derive(Debug)]
+/// What a service is sent: a POST with a body of JSON. It holds secrets, and is never printed.
 pub(super) struct Letter {
     /// Where it goes. It may hold a secret.
     pub(super) url: String,

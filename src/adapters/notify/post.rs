@@ -110,10 +110,17 @@ fn refused(status: StatusCode, said: &str, retry_after: Option<Duration>) -> Und
     Undelivered { why, retry_after: retry_after.map(|pause| pause.min(LONGEST_PAUSE)) }
 }
 
-/// What a service says may repeat what it was sent.
+/// What a service says may repeat what it was sent: a key, or the path and the query of an address that is one.
 fn without_secrets(text: String, receiver: &Receiver) -> String {
-    let secrets = receiver.secrets().into_iter().map(ExposeSecret::expose_secret).filter(|it| !it.is_empty());
-    secrets.fold(text, |text, secret| text.replace(secret, "…"))
+    let secrets = receiver.secrets().into_iter().map(ExposeSecret::expose_secret);
+    secrets.fold(text, |text, secret| {
+        let url = Url::parse(secret).ok();
+        let parts = url.iter().flat_map(|url| [Some(url.path()).filter(|path| path.len() > 1), url.query()]);
+        std::iter::once(secret)
+            .chain(parts.flatten())
+            .filter(|secret| !secret.is_empty())
+            .fold(text, |text, secret| text.replace(secret, "…"))
+    })
 }
 
 #[cfg(test)]
@@ -126,7 +133,9 @@ mod tests {
         let receiver = Receiver::PagerDuty(PagerDuty { routing_key: "R0UTE".into(), url: "https://p.example".into() });
         let said = refused(StatusCode::BAD_REQUEST, "{\n\"key\":\"R0UTE\"}", None).why;
         assert_eq!(without_secrets(said, &receiver), "refused with 400 Bad Request: { \"key\":\"…\"}");
-        let slack = Receiver::Slack(Slack { url: "https://h.example/T0KEN".into() });
+        let slack = Receiver::Slack(Slack { url: "https://h.example/T0KEN/x?key=hunter2".into() });
+        let said = refused(StatusCode::NOT_FOUND, "Cannot POST /T0KEN/x?key=hunter2, nor /T0KEN/x", None).why;
+        assert_eq!(without_secrets(said, &slack), "refused with 404 Not Found: Cannot POST …?…, nor …");
         assert!(!format!("{receiver:?} {slack:?}").contains("T0KEN"));
         assert!(!format!("{receiver:?}").contains("R0UTE"));
     }

@@ -71,11 +71,12 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         self.concern_about(None, concern.into_iter().collect());
     }
 
-    /// Everything that is scaled, or was begun on and not ended.
-    fn known_resources(&self) -> BTreeSet<Resource> {
+    /// Everything that is scaled, or would be were its policy right, or was begun on and not ended.
+    pub(in crate::agent) fn known_resources(&self) -> BTreeSet<Resource> {
         let mut views = self.views.borrow_mut();
         let mut known: BTreeSet<Resource> = views.groups().cloned().map(Resource::Group).collect();
         known.extend(views.pools().keys().cloned().map(Resource::Pool));
+        known.extend(views.misconfigured().cloned());
         known.extend(self.store.unfinished());
         known
     }

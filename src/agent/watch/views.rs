@@ -181,6 +181,11 @@ impl Views {
         self.groups.keys()
     }
 
+    /// Resources whose policy is wrong or dubious.
+    pub(in crate::agent) fn misconfigured(&self) -> impl Iterator<Item = &Resource> {
+        self.problems.keys()
+    }
+
     /// How many service jobs are in sight.
     pub(in crate::agent) fn job_count(&self) -> usize {
         self.jobs.len()

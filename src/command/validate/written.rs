@@ -8,6 +8,7 @@ use hcl_edit::expr::{Expression, ObjectKey};
 use hcl_edit::structure::{Block, Body};
 use serde_json::Value;
 
+use crate::config::line_of;
 use crate::domain::Meta;
 use crate::policy::{KEY_PREFIX, POOL_KEY};
 
@@ -188,7 +189,7 @@ fn metas<'a>(text: &'a str, body: &'a Body) -> impl Iterator<Item = (usize, Vec<
 }
 
 fn line(text: &str, span: Option<std::ops::Range<usize>>) -> usize {
-    text.bytes().take(span.map_or(0, |span| span.start)).filter(|byte| *byte == b'\n').count() + 1
+    line_of(text, span.map_or(0, |span| span.start))
 }
 
 /// A value that is written out.

@@ -219,12 +219,14 @@ impl Alerts {
         }
     }
 
-    /// What is owed about failsafes is the next leader's: sent later by us it could come after what that one said.
+    /// What is owed about failsafes is the next leader's: sent later by us it could come after what that one said. So is what
+    /// becomes of failures and policies.
     fn withdraw(&self) {
         for slot in &self.slots {
             slot.borrow_mut().withdraw_failsafes();
         }
         self.failing.borrow_mut().clear();
+        self.wrong_policies.borrow_mut().clear();
     }
 
     fn note_leader(&self, at: Timestamp) {

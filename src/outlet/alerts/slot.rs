@@ -98,10 +98,11 @@ impl Slot {
             return true;
         }
         if self.waiting.len() >= MOST_WAITING {
-            self.standing.lost += 1;
-            // What somebody has to be called for goes before what is only told.
-            let lesser = self.waiting.iter().position(|it| it.message.kind != Kind::Failsafe);
-            let Some(lesser) = lesser.filter(|_| message.kind == Kind::Failsafe) else { return false };
+            // What somebody has to be called for goes before what is only told, and is offered again where it has no room.
+            let is_call = message.kind == Kind::Failsafe;
+            let lesser = self.waiting.iter().position(|it| it.message.kind != Kind::Failsafe).filter(|_| is_call);
+            self.standing.lost += u64::from(lesser.is_some() || !is_call);
+            let Some(lesser) = lesser else { return false };
             self.waiting.remove(lesser);
         }
         self.waiting.push_back(Waiting { message, since: now, due: now, attempts: 0 });
