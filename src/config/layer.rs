@@ -208,11 +208,11 @@ pub struct NotificationLayer {
     pub opsgenie_url: Option<String>,
 
     /// The address of an incoming webhook of Slack
-    #[arg(long, value_name = "URL", value_parser = value::secret_url, help_heading = "Alerts")]
+    #[arg(long, value_name = "URL", value_parser = value::secret, help_heading = "Alerts")]
     pub slack_webhook_url: Option<SecretString>,
 
     /// The address of a webhook of your own
-    #[arg(long, value_name = "URL", value_parser = value::secret_url, help_heading = "Alerts")]
+    #[arg(long, value_name = "URL", value_parser = value::secret, help_heading = "Alerts")]
     pub webhook_url: Option<SecretString>,
 
     /// What messages to that webhook are signed with

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
+
 use super::environment::{consul_from_environment, from_environment};
 use super::error::{ConfigError, Place};
 use super::file::from_path;
 use super::layer::{ConsulLayer, Layer, NomadLayer, NotificationLayer, TlsLayer};
-use super::value::Level;
+use super::value::{Level, secret_url};
 use crate::adapters::consul::ConsulSettings;
 use crate::adapters::http::{Address, Endpoint, Tls, Verify};
 use crate::adapters::nomad::NomadSettings;
@@ -210,6 +212,12 @@ fn notify(layer: NotificationLayer) -> Result<NotifySettings, ConfigError> {
     ] {
         if set && !owner {
             return Err(of_nobody(key, whose));
+        }
+    }
+    // Not where flags are read: what is complained of there is shown.
+    for (key, url) in [("slack_webhook_url", &layer.slack_webhook_url), ("webhook_url", &layer.webhook_url)] {
+        if let Some(Err(problem)) = url.as_ref().map(|url| secret_url(url.expose_secret())) {
+            return Err(ConfigError::Value { place: Place::Settled, key: key.to_owned(), problem });
         }
     }
     let pagerduty_url = layer.pagerduty_url.unwrap_or_else(|| "https://events.pagerduty.com".to_owned());

@@ -86,6 +86,9 @@ fn c10_no_help_and_no_error_shows_a_secret() {
         vec!["agent", "-consul=http://me:hunter2@host:bad"],
         vec!["agent", "-nomad-token=hunter2", "-log-level=SILLY"],
         vec!["agent", "-nomad-token=a\nhunter2", "-config=/nowhere"],
+        vec!["agent", "-slack-webhook-url=hunter2"],
+        vec!["notify", "-test", "-webhook-url=host/hunter2"],
+        vec!["agent", "-webhook-secret=hunter2"],
     ] {
         let mut command = replicator();
         command.env("CONSUL_HTTP_TOKEN", "hunter2").env("NOMAD_TOKEN", "hunter2");
@@ -220,6 +223,11 @@ fn c14_validate_tells_every_problem_with_its_place() {
     let paths = examples.each_ref().map(|path| path.to_str().unwrap());
     let (code, out, _) = run(&["validate", paths[0], paths[1]]);
     assert_eq!((code, out.as_str()), (0, "nothing is wrong with 2 policies\n"));
+
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    let (code, out, _) = run(&["validate", empty.to_str().unwrap()]);
+    assert!(code == 1 && out.contains("an agent would read nothing"), "{out}");
 
     let (code, _, error) = run(&["validate"]);
     assert!(code == 1 && error.contains("say what is to be looked at"), "{error}");

@@ -63,6 +63,12 @@ pub(super) fn run(arguments: &ValidateArguments) -> anyhow::Result<ExitCode> {
 /// Whatever the file is: its content tells.
 fn look_at(path: &Path, report: &mut Report) -> anyhow::Result<()> {
     if path.is_dir() {
+        let is_read = |path: &Path| path.extension().is_some_and(|it| it == "hcl" || it == "json");
+        let mut files = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
+        if !files.any(|file| file.is_ok_and(|file| is_read(&file.path()))) {
+            report
+                .wrong(&path.display().to_string(), "no file in it ends in .hcl or .json: an agent would read nothing");
+        }
         look_at_configuration(path, report);
         return Ok(());
     }
