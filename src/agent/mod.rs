@@ -44,7 +44,7 @@ pub use tell::{
 };
 
 use keep::Elapsed;
-use lead::{Lease, Won};
+use lead::{Lease, Sight, Won};
 use term::Term;
 
 /// How an agent is set up. Read anew at every round, so that it can be changed while the agent leads.
@@ -105,6 +105,10 @@ pub struct Agent<P, O> {
     /// The session to destroy when the agent stops.
     session: RefCell<Option<SessionId>>,
     leading: Cell<bool>,
+    /// Whether it gave leadership up because it saw nothing, and since when it sees again.
+    sight: Cell<Sight>,
+    /// What was last told to keep it from standing for the lock.
+    aside_trouble: RefCell<Option<PortError>>,
     /// Whether the agent was reconfigured, and its term has not begun afresh since.
     stale: Cell<bool>,
     /// Whoever waits for that.
@@ -124,6 +128,8 @@ impl<P: Ports, O: Observer> Agent<P, O> {
             config: RefCell::new(config),
             session: RefCell::new(None),
             leading: Cell::new(false),
+            sight: Cell::default(),
+            aside_trouble: RefCell::default(),
             stale: Cell::new(false),
             awaits_change: Cell::new(None),
             lock_trouble: RefCell::new(None),
@@ -184,7 +190,8 @@ impl<P: Ports, O: Observer> Agent<P, O> {
         let lease = Lease::from(won.renewed);
         let mut kept = pin!(self.keep(won, &lease));
         let cause = loop {
-            let term = Term::new(&self.ports, &self.observer, &self.config, &self.elapsed, won, &lease);
+            let held = (won, &lease);
+            let term = Term::new(&self.ports, &self.observer, &self.config, &self.elapsed, held, &self.sight);
             let (work, changed) = (pin!(term.work()), pin!(self.reconfigured()));
             match select(kept.as_mut(), select(work, changed)).await {
                 Either::Left((cause, _)) | Either::Right((Either::Left((cause, _)), _)) => break cause,
@@ -194,6 +201,11 @@ impl<P: Ports, O: Observer> Agent<P, O> {
         };
         self.leading.set(false);
         self.tell(&Event::Leadership(Leadership::Lost(cause)));
+        if cause == LossCause::Blind {
+            lease.end();
+            self.sight.set(Sight::StandsAside);
+            self.give_back(true).await;
+        }
     }
 
     /// Tells when something about the lock goes wrong, or right again.

@@ -1,13 +1,14 @@
 //! One term of leadership: what it holds, and whether it may still act (L4).
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{join, join3};
+use futures_util::future::{Either, join, join3, select};
 use jiff::Timestamp;
 
 use super::AgentConfig;
@@ -16,11 +17,12 @@ use super::evaluate::clients::SilentClients;
 use super::evaluate::statistics::{DeafClients, Seen};
 use super::evaluate::{housekeeping, rounds};
 use super::keep::{Elapsed, Mark, Store, Stored};
+use super::lead::Sight;
 use super::lead::{Lease, Won, guard};
 use super::tell::{Concern, Event, Feed, LossCause, Matter, Observer, Vigil};
 use super::watch::{Arrivals, Views};
 use crate::decide::{Case, Direction, Standing, Until};
-use crate::domain::{GroupKey, NodeId, PoolName, PoolSnapshot, Resource};
+use crate::domain::{GroupKey, Monotonic, NodeId, PoolName, PoolSnapshot, Resource};
 use crate::operation::{Move, Operation, Situation, Work};
 use crate::ports::{Clock, PortError, Ports};
 use crate::state::{ResourceState, everything_path, path_of};
@@ -64,7 +66,11 @@ pub(super) struct Term<'a, P, O> {
     /// Where it stands whether everything is on hold.
     everything: String,
     /// When the term began.
-    pub(super) began: crate::domain::Monotonic,
+    pub(super) began: Monotonic,
+    /// When something could last be evaluated.
+    pub(super) saw: Cell<Monotonic>,
+    /// Whether this agent gave leadership up since it last could.
+    pub(super) sight: &'a Cell<Sight>,
 }
 
 impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
@@ -73,9 +79,10 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
         observer: &'a O,
         config: &'a RefCell<AgentConfig>,
         elapsed: &'a RefCell<Elapsed>,
-        won: &Won,
-        lease: &'a Lease,
+        (won, lease): (&Won, &'a Lease),
+        sight: &'a Cell<Sight>,
     ) -> Self {
+        let began = ports.clock().monotonic();
         Self {
             ports,
             config,
@@ -99,19 +106,24 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             called_off: RefCell::default(),
             deaf_clients: RefCell::default(),
             everything: everything_path(&config.borrow().root),
-            began: ports.clock().monotonic(),
+            began,
+            saw: Cell::new(began),
+            sight,
         }
     }
 
-    /// Watches, evaluates and acts. Only ends with the term.
+    /// Watches, evaluates and acts. Only ends with the term, or where nothing can be evaluated any more.
     pub(super) async fn work(&self) -> LossCause {
         let watching = join(
             join3(self.follow_jobs(), self.follow_nodes(), self.follow_allocations()),
             join3(self.follow_deployments(), self.follow_states(), self.follow_pool_policies()),
         );
-        let working = join3(rounds::of_groups(self), rounds::of_pools(self), housekeeping::keep(self));
-        let (_, (_, (never, ..))) = join(watching, join(self.follow_blocked(), working)).await;
-        match never {}
+        let working = join(rounds::of_groups(self), rounds::of_pools(self));
+        let all = pin!(join(watching, join(self.follow_blocked(), working)));
+        match select(all, pin!(housekeeping::keep(self))).await {
+            Either::Left(((_, (never, _)), _)) => match never {},
+            Either::Right((cause, _)) => cause,
+        }
     }
 
     /// Whether this agent may make an outside call that changes something (L4).

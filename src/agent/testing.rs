@@ -126,6 +126,10 @@ impl Ports for Servers {
 }
 
 impl Nomad for Servers {
+    async fn is_led(&self) -> Result<(), PortError> {
+        self.reads("ask who leads", Some(()))
+    }
+
     async fn jobs(&self, _: Option<Wait>) -> Result<Indexed<Arc<[JobSummary]>>, PortError> {
         let all = self.jobs.borrow().values().map(|job| job.summary.clone()).collect();
         self.reads("list jobs", Some(Indexed { index: 1, value: all }))
@@ -327,7 +331,8 @@ pub(super) fn with_heard_term<T>(
     let elapsed = RefCell::default();
     let won = super::lead::Won { session: "s".into(), renewed: servers.clock.monotonic() };
     let lease = super::lead::Lease::from(won.renewed);
-    test(&super::term::Term::new(servers, heard, &config, &elapsed, &won, &lease))
+    let sight = Cell::default();
+    test(&super::term::Term::new(servers, heard, &config, &elapsed, (&won, &lease), &sight))
 }
 
 /// The result of something that waits for nothing.

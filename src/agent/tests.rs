@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use super::Event;
 use super::act::{Ground, Need, Subject};
+use super::lead::Sight;
 use super::term::Term;
 use super::testing::{Heard, Servers, now, with_heard_term};
+use super::{Event, Feed, Switch};
 use crate::domain::{
     Allocation, BlockedWork, DeploymentStatus, Eligibility, GroupKey, Instance, InstanceState, Job, JobKey, JobKind,
     JobSummary, Meta, Monotonic, Node, NodeStatus, Occupant, PoolTarget, Resource, Resources,
@@ -14,7 +15,7 @@ use crate::domain::{
 use crate::operation::{
     Call, GroupPhase, GroupScale, Known, Move, Operation, ScaleIn, ScaleInPhase, ScaleOut, ScaleOutPhase, Work,
 };
-use crate::ports::{ErrorKind, WriteOutcome};
+use crate::ports::{ErrorKind, PortError, Service, WriteOutcome};
 use crate::state::ResourceState;
 use crate::testing::{allocation, deployment, group_key, meta, node, snapshot, task_group};
 
@@ -575,5 +576,36 @@ fn s16_what_is_misconfigured_is_not_forgotten() {
         see(term);
         assert!(term.views.borrow_mut().pools().is_empty(), "it is not scaled");
         assert!(term.known_resources().contains(&pool()), "somebody will ask why");
+    });
+}
+
+#[test]
+fn l7_who_sees_nothing_gives_leadership_up_once() {
+    let servers = servers();
+    with_heard_term(&servers, &Heard::default(), |term| {
+        let at = |second: u64| {
+            servers.clock.monotonic.set(second);
+            term.has_gone_blind()
+        };
+        let hear = |feeds: &[Feed], heard: bool| {
+            let trouble = || PortError::new(Service::Nomad, "list", ErrorKind::Unreachable, "refused");
+            feeds.iter().for_each(|feed| term.note(*feed, (!heard).then(trouble)));
+        };
+        assert_eq!((at(100), at(159), at(160)), (false, false, true), "nothing was ever heard");
+        // What groups need and pools do not is enough to go on.
+        let groups = [Feed::Jobs, Feed::Allocations, Feed::Deployments, Feed::States];
+        hear(&groups, true);
+        assert!(!at(161));
+        hear(&[Feed::Jobs], false);
+        assert_eq!((at(200), at(220), at(221)), (false, false, true));
+        term.sight.set(Sight::GaveUp);
+        assert!(!at(1000), "where it gave up already, it stays");
+        hear(&groups, true);
+        assert!(!at(1001) && term.sight.get() == Sight::Fine, "it sees again");
+        hear(&[Feed::Jobs], false);
+        assert!(at(1061), "and would give up again");
+        term.config.borrow_mut().job_scaling = Switch::Off;
+        term.config.borrow_mut().cluster_scaling = Switch::Off;
+        assert!(!at(9000), "who is to evaluate nothing misses nothing");
     });
 }

@@ -81,15 +81,16 @@ fn role(pinned: &Pinned) -> Role {
     match pinned.leadership {
         Some((_, Leadership::Won)) => Role::Leads,
         Some((_, Leadership::Follows)) => Role::StandsBy,
-        Some((_, Leadership::Lost(_) | Leadership::Resigned)) | None => Role::Campaigns,
+        Some((_, Leadership::Lost(_) | Leadership::Vacant | Leadership::Resigned)) | None => Role::Campaigns,
     }
 }
 
 fn troubles(pinned: &Pinned) -> Vec<String> {
     let lock = pinned.lock.iter().map(|trouble| format!("cannot reach the lock: {trouble}"));
+    let aside = pinned.aside.iter().map(|trouble| format!("does not stand for the lock: {trouble}"));
     let feeds = pinned.feeds.iter().map(|(feed, trouble)| format!("cannot watch {feed}: {trouble}"));
     let unreadable = pinned.unreadable.iter().map(|(what, error)| format!("cannot read {what}: {error}"));
-    lock.chain(feeds).chain(unreadable).collect()
+    lock.chain(aside).chain(feeds).chain(unreadable).collect()
 }
 
 fn attention(pinned: &Pinned, resources: &[Resource], receivers: &[Receiver], troubles: &[String]) -> Vec<String> {

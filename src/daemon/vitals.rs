@@ -71,7 +71,7 @@ fn status(board: &Board, hanging: usize) -> String {
         if hanging > 0 {
             words.push(format!("{hanging} hang"));
         }
-        words.extend(pinned.lock.iter().cloned());
+        words.extend(pinned.lock.iter().chain(&pinned.aside).cloned());
         words.join("; ")
     })
 }

@@ -37,6 +37,8 @@ pub struct Pinned {
     pub leadership: Option<(Timestamp, Leadership)>,
     /// What is wrong with the lock.
     pub lock: Option<String>,
+    /// Why this agent does not stand for the lock.
+    pub aside: Option<String>,
     /// What is wrong with what is watched.
     pub feeds: BTreeMap<Feed, String>,
     /// Since when there has been nothing in the way of looking at resources, where there ever was.
@@ -168,6 +170,7 @@ impl Pinned {
         let (resource, kind) = match event {
             Event::Leadership(_) => (None, "leadership"),
             Event::Lock { .. } => (None, "lock"),
+            Event::Aside { .. } => (None, "aside"),
             Event::Feed { .. } => (None, "feed"),
             Event::Unreadable { .. } => (None, "unreadable"),
             Event::Policy { resource, .. } => (Some(resource), "policy"),
@@ -199,6 +202,7 @@ impl Pinned {
                 self.lock = trouble.as_ref().map(ToString::to_string);
                 self.seeing_since = Some(at);
             }
+            Event::Aside { trouble } => self.aside = trouble.as_ref().map(ToString::to_string),
             Event::Feed { feed, trouble } => {
                 put(&mut self.feeds, *feed, trouble.as_ref().map(ToString::to_string));
                 self.seeing_since = Some(at);

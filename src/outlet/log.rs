@@ -90,25 +90,56 @@ enum Topic {
     DryRun,
 }
 
+/// A word that was logged.
+#[derive(Debug)]
+struct Said {
+    word: String,
+    /// When it was last logged.
+    at: Timestamp,
+    /// How often it was told since, and not logged.
+    more: u32,
+}
+
+/// How often the word before this one was told after its line, for the end of the next line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Since(u32);
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str(" (the last word came once more)"),
+            more => write!(f, " (the last word came {more} times more)"),
+        }
+    }
+}
+
 /// Logs what an agent tells.
 #[derive(Debug, Default)]
 pub struct LogObserver {
-    /// The last word about each resource, and when it was logged.
-    said: RefCell<BTreeMap<(Resource, Topic), (String, Timestamp)>>,
+    /// The last word about each resource.
+    said: RefCell<BTreeMap<(Resource, Topic), Said>>,
 }
 
 impl LogObserver {
-    /// Whether a word is worth a line: it is another than the last one, or the last one was logged long ago.
-    fn is_news(&self, resource: &Resource, topic: Topic, word: &str, at: Timestamp) -> bool {
+    /// Whether a word is worth a line: it is another than the last one, or the last one was logged long ago. What is not is
+    /// counted, and the next line says how often.
+    fn news(&self, resource: &Resource, topic: Topic, word: &str, at: Timestamp) -> Option<Since> {
         let mut said = self.said.borrow_mut();
-        let last = said.get(&(resource.clone(), topic));
+        let last = said.get_mut(&(resource.clone(), topic));
         let reminds = topic != Topic::DryRun;
-        let known = last
-            .is_some_and(|(last, when)| last == word && !(reminds && at.duration_since(*when).abs() >= REMIND_AFTER));
-        if !known {
-            said.insert((resource.clone(), topic), (word.to_owned(), at));
-        }
-        !known
+        let is_known =
+            |last: &Said| last.word == word && !(reminds && at.duration_since(last.at).abs() >= REMIND_AFTER);
+        let more = match last {
+            Some(last) if is_known(last) => {
+                last.more = last.more.saturating_add(1);
+                return None;
+            }
+            Some(last) => last.more,
+            None => 0,
+        };
+        said.insert((resource.clone(), topic), Said { word: word.to_owned(), at, more: 0 });
+        Some(Since(more))
     }
 
     /// The topic is over: the next word is news, whatever it is.
@@ -121,7 +152,8 @@ impl LogObserver {
         match &decision.verdict {
             Verdict::WouldAct(step) => {
                 // Said when it changes, not at every evaluation.
-                if self.is_news(resource, Topic::DryRun, &format!("{} -> {}", step.from, step.to), at) {
+                // Its numbers move all the time.
+                if self.news(resource, Topic::DryRun, &format!("{} -> {}", step.from, step.to), at).is_some() {
                     info!(%resource, from = step.from, to = step.to, "{event}");
                 }
             }
@@ -140,10 +172,13 @@ impl LogObserver {
                 self.forget(resource, Topic::Call);
                 debug!(%resource, call, "{event}");
             }
-            Some(error) if self.is_news(resource, Topic::Call, &error.to_string(), at) => {
-                trouble(error, || format!("{event}"));
+            Some(error) => {
+                if let Some(since) = self.news(resource, Topic::Call, &error.to_string(), at) {
+                    trouble(error, || format!("{event}{since}"));
+                } else {
+                    debug!(%resource, call, "{event}");
+                }
             }
-            Some(_) => debug!(%resource, call, "{event}"),
         }
     }
 }
@@ -178,11 +213,15 @@ impl Observer for LogObserver {
     fn observe(&self, at: Timestamp, event: &Event) {
         match event {
             Event::Leadership(Leadership::Lost(_)) => warn!("{event}"),
-            Event::Leadership(Leadership::Follows | Leadership::Won | Leadership::Resigned) => info!("{event}"),
+            Event::Leadership(Leadership::Follows | Leadership::Won | Leadership::Vacant | Leadership::Resigned) => {
+                info!("{event}")
+            }
             Event::Lock { trouble: Some(error) }
+            | Event::Aside { trouble: Some(error) }
             | Event::Feed { trouble: Some(error), .. }
             | Event::Unreadable { error: Some(error), .. } => trouble(error, || event.to_string()),
             Event::Lock { trouble: None }
+            | Event::Aside { trouble: None }
             | Event::Feed { trouble: None, .. }
             | Event::Unreadable { error: None, .. } => info!("{event}"),
             Event::Policy { resource, problem: Some(_) } => warn!(%resource, "{event}"),
@@ -212,13 +251,11 @@ impl Observer for LogObserver {
             }
             Event::Lasting { resource, .. } => warn!(resource = resource.as_ref().map(display), "{event}"),
             Event::Alert(notice) => alert(notice),
-            Event::Trouble { resource, problem } => {
-                if self.is_news(resource, Topic::Trouble, problem, at) {
-                    warn!(%resource, "{event}");
-                } else {
-                    debug!(%resource, "{event}");
-                }
-            }
+            Event::Trouble { resource, problem } => match self.news(resource, Topic::Trouble, problem, at) {
+                Some(Since(0)) => warn!(%resource, "{event}"),
+                Some(since) => warn!(%resource, repeated = since.0, "{event}{since}"),
+                None => debug!(%resource, "{event}"),
+            },
         }
     }
 }
@@ -228,16 +265,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn c13_the_same_word_is_a_line_once() {
+    fn c13_the_same_word_is_a_line_once_and_counted() {
         let log = LogObserver::default();
         let pool = Resource::Pool("workers".into());
         let at = |minutes: i64| Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes);
-        let news = |topic, word, minutes| log.is_news(&pool, topic, word, at(minutes));
+        let news = |topic, word, minutes| log.news(&pool, topic, word, at(minutes)).is_some();
         assert!(news(Topic::Trouble, "denied", 0) && !news(Topic::Trouble, "denied", 1));
         assert!(news(Topic::Call, "denied", 1), "another topic");
         assert!(news(Topic::Trouble, "away", 2) && news(Topic::Trouble, "denied", 3));
         assert!(!news(Topic::Trouble, "denied", 12) && news(Topic::Trouble, "denied", 13), "a reminder");
         assert!(news(Topic::DryRun, "2 -> 3", 0) && !news(Topic::DryRun, "2 -> 3", 600));
+        assert!(!news(Topic::Trouble, "denied", 14) && !news(Topic::Trouble, "denied", 15));
+        let since = log.news(&pool, Topic::Trouble, "away", at(16)).unwrap();
+        assert_eq!(since.to_string(), " (the last word came 2 times more)");
         log.forget(&pool, Topic::DryRun);
         assert!(news(Topic::DryRun, "2 -> 3", 601));
     }

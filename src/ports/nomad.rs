@@ -14,6 +14,9 @@ use crate::domain::{
 /// is an error of kind unreachable (S11).
 #[allow(async_fn_in_trait, reason = "the core is one task and asks no Send of its futures")]
 pub trait Nomad {
+    /// Whether a server answers and knows who leads the servers: the cheapest question there is.
+    async fn is_led(&self) -> Result<(), PortError>;
+
     /// All jobs.
     async fn jobs(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[JobSummary]>>, PortError>;
 

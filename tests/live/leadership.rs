@@ -68,3 +68,18 @@ pub(crate) fn l6_a_session_destroyed_behind_its_back() {
     cluster.nomad.load("web", 10.0);
     eventually("scaling to go on", || (cluster.nomad.count("web") == 1).then_some(()));
 }
+
+pub(crate) fn l7_a_leader_that_cannot_reach_nomad_lets_another_lead() {
+    let cluster = Cluster::start();
+    cluster.nomad.register("web", 2, &[("max", "3")], 900.0);
+    let mut cut_off = cluster.agent(&["-nomad=http://127.0.0.1:9"]);
+    cut_off.await_word("INFO leads", 1);
+    let mut second = cluster.agent(&[]);
+    second.await_word("stands by", 1);
+    cut_off.await_word("gives up leadership: it could evaluate nothing", 1);
+    second.await_word("INFO leads", 1);
+    cut_off.await_word("does not stand for the lock", 1);
+    cut_off.await_word("stands by", 1);
+    eventually("the other to scale", || (cluster.nomad.count("web") == 3).then_some(()));
+    assert_eq!((cut_off.says("INFO leads"), second.says("INFO leads")), (1, 1), "leadership does not go round");
+}

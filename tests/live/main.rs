@@ -128,6 +128,10 @@ const CONSUL_TESTS: &[Test] = &[
     ("systemd_is_told_how_it_goes", api::systemd_is_told_how_it_goes),
     ("l1_three_agents_one_leads_and_kill_9_hands_over", leadership::l1_three_agents_one_leads_and_kill_9_hands_over),
     ("c8_a_stopped_agent_hands_over_at_once", leadership::c8_a_stopped_agent_hands_over_at_once),
+    (
+        "l7_a_leader_that_cannot_reach_nomad_lets_another_lead",
+        leadership::l7_a_leader_that_cannot_reach_nomad_lets_another_lead,
+    ),
     ("l6_a_session_destroyed_behind_its_back", leadership::l6_a_session_destroyed_behind_its_back),
     ("s4_consul_away_for_a_minute", outage::s4_consul_away_for_a_minute),
     ("s2_state_of_the_go_daemon_is_continued", outage::s2_state_of_the_go_daemon_is_continued),

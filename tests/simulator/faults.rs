@@ -73,6 +73,23 @@ fn s11_nothing_is_scaled_while_nomad_is_away() {
 }
 
 #[test]
+fn l7_while_nomad_is_away_leadership_does_not_go_round_and_is_taken_when_it_is_back() {
+    let outcome = simulate(&small_scenario(STEP, &event("9m", "for = \"30m\"\nnomad_outage = true")));
+    let at = |word: &str| -> Vec<u64> {
+        outcome.record.lines.iter().filter(|line| line.text.starts_with(word)).map(|line| line.at.0 / 1000).collect()
+    };
+    let (given_up, led) = (at("gives up leadership"), at("leads"));
+    assert_eq!(given_up.len(), 2, "each of the two once: {given_up:?}");
+    assert!((600..=660).contains(&given_up[0]) && given_up[1] <= 780, "a minute each, and the rest of half of one");
+    let (outage, back) = (540, 540 + 1800);
+    let during = led.iter().filter(|at| (outage..back).contains(*at)).count();
+    assert_eq!(during, 1, "the other one tried: {led:?}");
+    assert!(led.iter().any(|at| (back..back + 5).contains(at)), "somebody leads within seconds: {led:?}");
+    let acts: Vec<u64> = outcome.record.actions.iter().map(|action| action.at.0 / 1000).collect();
+    assert!(acts.iter().any(|at| (back..back + 60).contains(at)), "and goes on: {acts:?}");
+}
+
+#[test]
 fn p27_groups_are_scaled_while_pools_cannot_be() {
     let outcome = simulate(&small_scenario(STEP, &event("9m", "for = \"10m\"\ncloud_outage = true")));
     let during = |action: &&replicator_sim::judge::record::Action| (10..19).contains(&(action.at.0 / 60_000));

@@ -172,6 +172,15 @@ impl Session {
 }
 
 impl Nomad for NomadClient {
+    async fn is_led(&self) -> Result<(), PortError> {
+        let session = self.session();
+        let path = ["v1", "status", "leader"];
+        let answer = session.get(&path, "ask who leads".to_owned(), None, Consistency::Leader).send().await?;
+        let leader: String = answer.json()?;
+        let nobody = || answer.error(ErrorKind::Unreachable, "no server leads".to_owned());
+        if leader.is_empty() { Err(nobody()) } else { Ok(()) }
+    }
+
     async fn jobs(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[JobSummary]>>, PortError> {
         let (answer, session) = self.list("jobs", wait).await?;
         let mut jobs =

@@ -1,28 +1,36 @@
 //! What is done now and then, about nothing in particular: views that have grown old are told, work that fits nowhere is
-//! named, what is gone is forgotten, and states of what has been gone for weeks are removed (S15).
+//! named, what is gone is forgotten, and states of what has been gone for weeks are removed (S15). And an agent that sees nothing
+//! any more gives leadership up (L7).
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::agent::tell::{Concern, Feed, Matter, Observer};
+use super::rounds;
+use crate::agent::Switch;
+use crate::agent::lead::Sight;
+use crate::agent::tell::{Concern, Feed, LossCause, Matter, Observer};
 use crate::agent::term::Term;
 use crate::domain::Resource;
 use crate::ports::{Clock, ErrorKind, PortError, Ports, Service};
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(30);
+/// For how long nothing could be evaluated when leadership is given up: longer than the servers need to elect a leader.
+const GIVE_UP_AFTER: Duration = Duration::from_mins(1);
 /// How long the state of something that is gone is kept: long enough that somebody who brings it back finds it.
 const KEPT_FOR: SignedDuration = SignedDuration::from_hours(24 * 28);
 
-/// Keeps house, for ever.
-pub(in crate::agent) async fn keep<P: Ports, O: Observer>(term: &Term<'_, P, O>) -> Infallible {
+/// Keeps house, for as long as there is any use in leading.
+pub(in crate::agent) async fn keep<P: Ports, O: Observer>(term: &Term<'_, P, O>) -> LossCause {
     loop {
         term.ports.clock().sleep(EVERY).await;
         term.tell_old_views();
+        if term.has_gone_blind() {
+            return LossCause::Blind;
+        }
         if term.is_all_in_view() {
             let homeless = term.name_what_fits_nowhere();
             let kept: BTreeSet<Resource> = term.known_resources().union(&homeless).cloned().collect();
@@ -42,6 +50,24 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
                 if matches!(feed, Feed::States | Feed::PoolPolicies) { Service::Consul } else { Service::Nomad };
             self.note(feed, Some(PortError::new(service, format!("watch {feed}"), ErrorKind::Unreachable, message)));
         }
+    }
+
+    /// Whether nothing can be evaluated any more, and somebody else should try (L7). Who gave leadership up for that does not do
+    /// so again until it has seen something: where nobody sees anything, leadership stays where it is.
+    pub(in crate::agent) fn has_gone_blind(&self) -> bool {
+        let now = self.ports.clock().monotonic();
+        let (groups, pools) = {
+            let config = self.config.borrow();
+            (config.job_scaling, config.cluster_scaling)
+        };
+        let rounds = [(groups, rounds::GROUP_FEEDS.as_slice()), (pools, rounds::POOL_FEEDS.as_slice())];
+        let mut wanted = rounds.iter().filter(|(switch, _)| *switch == Switch::On).peekable();
+        if wanted.peek().is_none() || wanted.any(|(_, feeds)| self.sees(feeds)) {
+            self.saw.set(now);
+            self.sight.set(Sight::Fine);
+            return false;
+        }
+        self.sight.get() == Sight::Fine && now.since(self.saw.get()) >= GIVE_UP_AFTER
     }
 
     fn is_all_in_view(&self) -> bool {

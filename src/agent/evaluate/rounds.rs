@@ -26,9 +26,9 @@ const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 16;
 
 /// What a round of groups needs to know.
-const GROUP_FEEDS: [Feed; 4] = [Feed::Jobs, Feed::Allocations, Feed::Deployments, Feed::States];
+pub(super) const GROUP_FEEDS: [Feed; 4] = [Feed::Jobs, Feed::Allocations, Feed::Deployments, Feed::States];
 /// What a round of pools needs to know.
-const POOL_FEEDS: [Feed; 5] = [Feed::Jobs, Feed::Nodes, Feed::Allocations, Feed::States, Feed::PoolPolicies];
+pub(super) const POOL_FEEDS: [Feed; 5] = [Feed::Jobs, Feed::Nodes, Feed::Allocations, Feed::States, Feed::PoolPolicies];
 
 /// Evaluates task groups, for ever.
 pub(in crate::agent) async fn of_groups<P: Ports, O: Observer>(term: &Term<'_, P, O>) -> Infallible {
@@ -68,7 +68,7 @@ fn with(mut resources: Vec<Resource>, others: impl Iterator<Item = Resource>) ->
 
 impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// Whether all of these views are current.
-    fn sees(&self, feeds: &[Feed]) -> bool {
+    pub(super) fn sees(&self, feeds: &[Feed]) -> bool {
         self.views.borrow().blind_spot(feeds, self.ports.clock().monotonic()).is_none()
     }
 }

@@ -12,7 +12,7 @@ use super::tell::{Event, Leadership, LossCause, Observer};
 use super::{Agent, AgentConfig};
 use crate::domain::{Monotonic, SessionId};
 use crate::ports::{
-    Clock, Consul, ErrorKind, Guard, LockState, PortError, Ports, Service, SessionRequest, Wait, timeout,
+    Clock, Consul, ErrorKind, Guard, LockState, Nomad, PortError, Ports, Service, SessionRequest, Wait, timeout,
 };
 use crate::state::leader_key;
 pub(super) use lease::Lease;
@@ -32,6 +32,21 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How long giving up leadership may take at most (L5).
 const RESIGN_LIMIT: Duration = Duration::from_secs(3);
 
+/// How often an agent that stands aside asks whether Nomad answers.
+const ASK_NOMAD_EVERY: Duration = Duration::from_secs(2);
+
+/// Whether an agent that leads could do anything with it (L7).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// It could evaluate something lately, or has not tried.
+    #[default]
+    Fine,
+    /// It could not, gave leadership up, and stands aside until Nomad answers.
+    StandsAside,
+    /// It stands for the lock again, and has not evaluated anything since: it does not give leadership up a second time.
+    GaveUp,
+}
+
 /// A won election.
 #[derive(Debug)]
 pub(super) struct Won {
@@ -43,6 +58,9 @@ pub(super) struct Won {
 impl<P: Ports, O: Observer> Agent<P, O> {
     /// Returns when this agent holds the lock.
     pub(super) async fn campaign(&self) -> Won {
+        if self.sight.get() == Sight::StandsAside {
+            self.await_nomad().await;
+        }
         loop {
             match self.stand().await {
                 Ok(won) => return won,
@@ -114,23 +132,56 @@ impl<P: Ports, O: Observer> Agent<P, O> {
         cause
     }
 
+    /// Waits until Nomad answers the cheapest question there is (L7). Whether somebody else leads meanwhile is looked at and
+    /// told all the same.
+    async fn await_nomad(&self) {
+        let key = self.lock_key();
+        let mut vacant = None;
+        while let Err(error) = self.ports.nomad().is_led().await {
+            if self.aside_trouble.borrow_mut().replace(error.clone()).as_ref() != Some(&error) {
+                self.tell(&Event::Aside { trouble: Some(error) });
+            }
+            match self.ports.consul().lock(&key, None).await {
+                Ok(lock) => {
+                    self.note_lock(None);
+                    let is_vacant = !matches!(lock.value, LockState::Held(_));
+                    if vacant.replace(is_vacant) != Some(is_vacant) {
+                        let leadership = if is_vacant { Leadership::Vacant } else { Leadership::Follows };
+                        self.tell(&Event::Leadership(leadership));
+                    }
+                }
+                Err(error) => self.note_lock(Some(error)),
+            }
+            self.ports.clock().sleep(ASK_NOMAD_EVERY).await;
+        }
+        self.sight.set(Sight::GaveUp);
+        if self.aside_trouble.take().is_some() {
+            self.tell(&Event::Aside { trouble: None });
+        }
+    }
+
     /// Gives the lock up and destroys the session, so that another agent takes over at once (L5).
     pub(super) async fn resign(&self) {
+        let was_leading = self.leading.replace(false);
+        self.give_back(was_leading).await;
+        if was_leading {
+            self.tell(&Event::Leadership(Leadership::Resigned));
+        }
+    }
+
+    /// Gives back the lock, where it is held, and the session.
+    pub(super) async fn give_back(&self, held: bool) {
         let Some(session) = self.session.borrow_mut().take() else { return };
         let consul = self.ports.consul();
         let key = self.lock_key();
-        let was_leading = self.leading.replace(false);
         let giving_up = async {
-            if was_leading {
+            if held {
                 // Releasing first spares the next leader the lock delay.
                 consul.release(&key, &session).await.ok();
             }
             consul.destroy_session(&session).await.ok();
         };
         timeout(self.ports.clock(), RESIGN_LIMIT, giving_up).await;
-        if was_leading {
-            self.tell(&Event::Leadership(Leadership::Resigned));
-        }
     }
 
     async fn renew(&self, won: &Won, lease: &Lease) -> LossCause {

@@ -26,6 +26,11 @@ pub enum Event {
         /// What is wrong; nothing once it is right again.
         trouble: Option<PortError>,
     },
+    /// This agent does not stand for the lock, since it could do nothing with it, or does again (L7).
+    Aside {
+        /// What is wrong with Nomad; nothing once it is right again.
+        trouble: Option<PortError>,
+    },
     /// A view stopped being kept current, or is current again.
     Feed {
         /// Which view.
@@ -149,6 +154,8 @@ pub enum Leadership {
     Won,
     /// This agent does not lead any more.
     Lost(LossCause),
+    /// Nobody leads, and this agent does not stand for the lock (L7).
+    Vacant,
     /// This agent gave leadership up because it was told to stop.
     Resigned,
 }
@@ -163,6 +170,8 @@ pub enum LossCause {
     NotRenewed,
     /// The lock is another's, or nobody's.
     LockGone,
+    /// It could evaluate nothing any more, and gave leadership up (L7).
+    Blind,
 }
 
 /// A view that a blocking query keeps current.
@@ -246,6 +255,10 @@ impl fmt::Display for Leadership {
             Self::Lost(LossCause::SessionGone) => "lost leadership: its session is gone",
             Self::Lost(LossCause::NotRenewed) => "lost leadership: its session was not renewed in time",
             Self::Lost(LossCause::LockGone) => "lost leadership: the lock is not its own any more",
+            Self::Lost(LossCause::Blind) => {
+                "gives up leadership: it could evaluate nothing any more; another agent may see more"
+            }
+            Self::Vacant => "nobody leads",
             Self::Resigned => "resigned",
         })
     }
@@ -271,6 +284,8 @@ impl fmt::Display for Event {
             Self::Leadership(leadership) => leadership.fmt(f),
             Self::Lock { trouble: Some(trouble) } => write!(f, "cannot reach the lock: {trouble}"),
             Self::Lock { trouble: None } => f.write_str("reaches the lock again"),
+            Self::Aside { trouble: Some(trouble) } => write!(f, "does not stand for the lock: {trouble}"),
+            Self::Aside { trouble: None } => f.write_str("stands for the lock again: Nomad answers"),
             Self::Feed { feed, trouble: Some(trouble) } => write!(f, "cannot watch {feed}: {trouble}"),
             Self::Feed { feed, trouble: None } => write!(f, "watches {feed} again"),
             Self::Unreadable { what, error: Some(error) } => write!(f, "cannot read {what}: {error}"),

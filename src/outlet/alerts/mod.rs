@@ -207,7 +207,7 @@ impl Alerts {
 
     fn hear_of_leadership(&self, leadership: Leadership, at: Timestamp) {
         match leadership {
-            Leadership::Lost(_) => {
+            Leadership::Lost(_) | Leadership::Vacant => {
                 self.withdraw();
                 if self.leaderless.get().is_none() {
                     self.leaderless.set(Some((Instant::now(), false)));

@@ -115,6 +115,11 @@ fn shared<T>(answer: Indexed<Vec<T>>) -> Indexed<Arc<[T]>> {
 }
 
 impl<P: Ports> Nomad for OddPorts<P> {
+    async fn is_led(&self) -> Result<(), PortError> {
+        self.travel(Service::Nomad, "ask who leads").await?;
+        self.inner.nomad().is_led().await
+    }
+
     async fn jobs(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[JobSummary]>>, PortError> {
         self.travel(Service::Nomad, "list jobs").await?;
         self.believe(&self.lists.jobs).await;

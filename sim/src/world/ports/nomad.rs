@@ -24,6 +24,10 @@ use crate::judge::invariants::Act;
 use crate::kernel::time::Millis;
 
 impl Nomad for SimPorts {
+    async fn is_led(&self) -> Result<(), PortError> {
+        self.served(Service::Nomad, "ask who leads", |_| Ok(())).await
+    }
+
     async fn jobs(&self, wait: Option<Wait>) -> Result<Indexed<Arc<[JobSummary]>>, PortError> {
         let read = |world: &mut World| {
             let listed = world.nomad.lists.jobs.take();
