@@ -29,6 +29,7 @@ fn pool_policy() -> PoolPolicy {
         fault_tolerance: 1,
         retry_threshold: 3,
         scaling_threshold: 3,
+        price: None,
     }
 }
 

@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
+use crate::decide::Limits;
 use crate::domain::{AgentName, AllocationId, SessionId};
 use crate::ports::{Clock, PortError, Ports};
 
@@ -68,6 +69,8 @@ pub struct AgentConfig {
     pub own_allocation: Option<AllocationId>,
     /// The name of the cluster in alerts.
     pub cluster_identifier: String,
+    /// What is allowed of all pools together (P37).
+    pub limits: Limits,
 }
 
 /// Whether something is switched on.
@@ -93,6 +96,7 @@ impl AgentConfig {
             concurrency: 10,
             own_allocation: None,
             cluster_identifier: String::new(),
+            limits: Limits::default(),
         }
     }
 }

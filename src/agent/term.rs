@@ -21,11 +21,11 @@ use super::lead::Sight;
 use super::lead::{Lease, Won, guard};
 use super::tell::{Concern, Event, Feed, LossCause, Matter, Observer, Vigil};
 use super::watch::{Arrivals, Views};
-use crate::decide::{Case, Direction, Standing, Until};
+use crate::decide::{Case, Direction, Standing, Step, Until};
 use crate::domain::{GroupKey, Monotonic, NodeId, PoolName, PoolSnapshot, Resource};
 use crate::operation::{Move, Operation, Situation, Work};
 use crate::ports::{Clock, PortError, Ports};
-use crate::state::{ResourceState, everything_path, path_of};
+use crate::state::{HISTORY_SLACK, ResourceState, everything_path, path_of};
 
 /// Everything that belongs to one term. It is dropped with the term, so that nothing of it can act afterwards (L6).
 pub(super) struct Term<'a, P, O> {
@@ -55,6 +55,8 @@ pub(super) struct Term<'a, P, O> {
     paths: RefCell<BTreeMap<Resource, Rc<str>>>,
     /// Pools as they were last seen, and found to make sense.
     pub(super) believed: RefCell<BTreeMap<PoolName, Arc<PoolSnapshot>>>,
+    /// Steps of pools that are about to begin, and do not stand in a state yet.
+    pub(super) stepping: RefCell<BTreeMap<PoolName, Step>>,
     /// What was last seen of each group.
     pub(super) seen: RefCell<BTreeMap<GroupKey, Seen>>,
     /// Clients that collect no statistics.
@@ -67,6 +69,8 @@ pub(super) struct Term<'a, P, O> {
     everything: String,
     /// When the term began.
     pub(super) began: Monotonic,
+    /// How many entries of the history this leader wrote since it last looked whether there are too many.
+    pub(super) noted: Cell<u32>,
     /// When something could last be evaluated.
     pub(super) saw: Cell<Monotonic>,
     /// Whether this agent gave leadership up since it last could.
@@ -101,12 +105,15 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             statistics: Places::default(),
             paths: RefCell::default(),
             believed: RefCell::default(),
+            stepping: RefCell::default(),
             seen: RefCell::default(),
             silent_clients: RefCell::default(),
             called_off: RefCell::default(),
             deaf_clients: RefCell::default(),
             everything: everything_path(&config.borrow().root),
             began,
+            // A new leader looks soon: nobody knows what those before it left.
+            noted: Cell::new(HISTORY_SLACK),
             saw: Cell::new(began),
             sight,
         }
@@ -226,6 +233,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             held_in: self.held(state, Direction::In, now),
             held_out: self.held(state, Direction::Out, now),
             scalein_pause: failed_ago.map_or(Duration::ZERO, |ago| pause.saturating_sub(ago)),
+            fleet: None,
         }
     }
 

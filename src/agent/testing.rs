@@ -246,6 +246,9 @@ impl Consul for Servers {
         }
         let index = self.next_index();
         self.keys.borrow_mut().insert(write.key.clone(), (index, write.value.clone()));
+        for note in &write.notes {
+            self.keys.borrow_mut().insert(note.key.clone(), (index, note.value.clone()));
+        }
         Ok(WriteOutcome::Written(index))
     }
 

@@ -589,7 +589,9 @@ fn l7_who_sees_nothing_gives_leadership_up_once() {
         };
         let hear = |feeds: &[Feed], heard: bool| {
             let trouble = || PortError::new(Service::Nomad, "list", ErrorKind::Unreachable, "refused");
-            feeds.iter().for_each(|feed| term.note(*feed, (!heard).then(trouble)));
+            for feed in feeds {
+                term.note(*feed, (!heard).then(trouble));
+            }
         };
         assert_eq!((at(100), at(159), at(160)), (false, false, true), "nothing was ever heard");
         // What groups need and pools do not is enough to go on.

@@ -10,7 +10,7 @@ use crate::adapters::http::Address;
 use crate::adapters::notify::Severity;
 
 /// Every key at the top of a file.
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 26] = [
     "bind_address",
     "cluster_scaling_disable",
     "cluster_scaling_interval",
@@ -22,6 +22,7 @@ const KEYS: [&str; 25] = [
     "http_port",
     "job_scaling_disable",
     "job_scaling_interval",
+    "limits",
     "log_json",
     "log_level",
     "nomad",
@@ -37,6 +38,7 @@ const KEYS: [&str; 25] = [
     "statsd_address",
     "telemetry",
 ];
+const LIMITS_KEYS: [&str; 3] = ["cost_per_hour", "nodes", "removals_per_hour"];
 const TELEMETRY_KEYS: [&str; 1] = ["statsd_address"];
 const NOTIFICATION_KEYS: [&str; 12] = [
     "alert_on",
@@ -112,6 +114,7 @@ fn assign(layer: &mut Layer, path: &Path, entry: Entry) -> Result<(), ConfigErro
         "bind_address" => layer.bind_address = Some(given.text()?),
         "http_port" => layer.http_port = Some(given.parse(value::port_or_none)?),
         "rpc_port" => layer.rpc_port = Some(given.parse(value::port)?),
+        "limits" => return assign_limits(layer, path, entry),
         "telemetry" => return assign_telemetry(layer, path, entry),
         "notification" => return assign_notification(layer, path, entry),
         // Files have them in a block; a flag's name at the top is a frequent slip that can only mean one thing.
@@ -122,6 +125,20 @@ fn assign(layer: &mut Layer, path: &Path, entry: Entry) -> Result<(), ConfigErro
         _ => return Err(unknown(path, entry, &KEYS)),
     }
     Ok(())
+}
+
+fn assign_limits(layer: &mut Layer, path: &Path, entry: Entry) -> Result<(), ConfigError> {
+    let limits = &mut layer.limits;
+    each(path, block(path, entry)?, |entry| {
+        let given = Given { path, entry: &entry };
+        match entry.key.as_str() {
+            "nodes" => limits.nodes = Some(given.parse(value::positive)?),
+            "removals_per_hour" => limits.removals_per_hour = Some(given.parse(value::count)?),
+            "cost_per_hour" => limits.cost_per_hour = Some(given.parse(str::parse)?),
+            _ => return Err(unknown(path, entry, &LIMITS_KEYS)),
+        }
+        Ok(())
+    })
 }
 
 fn assign_telemetry(layer: &mut Layer, path: &Path, entry: Entry) -> Result<(), ConfigError> {

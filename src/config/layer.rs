@@ -12,6 +12,7 @@ use secrecy::SecretString;
 
 use super::value::{self, Kinds, Level};
 use crate::adapters::notify::Severity;
+use crate::decide::Limits;
 
 /// Merges two structs of options, field by field; the compiler sees to it that none is left out.
 macro_rules! merge {
@@ -81,6 +82,10 @@ pub struct Layer {
     /// What alerts say.
     #[command(flatten)]
     pub notification: NotificationLayer,
+
+    /// By files only: what is allowed of all pools together.
+    #[arg(skip)]
+    pub limits: Limits,
 }
 
 /// How to reach Consul.
@@ -256,7 +261,17 @@ impl Layer {
             http_port: self.http_port.or(under.http_port),
             rpc_port: self.rpc_port.or(under.rpc_port),
             statsd_address: self.statsd_address.or(under.statsd_address),
+            limits: over(self.limits, under.limits),
         }
+    }
+}
+
+/// The limits of one layer, and where it says nothing, those of the one under it.
+fn over(limits: Limits, under: Limits) -> Limits {
+    Limits {
+        nodes: limits.nodes.or(under.nodes),
+        removals_per_hour: limits.removals_per_hour.or(under.removals_per_hour),
+        cost_per_hour: limits.cost_per_hour.or(under.cost_per_hour),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::adapters::nomad::NomadSettings;
 use crate::adapters::notify::{NotifySettings, OpsGenie, PagerDuty, Receiver, Slack, Webhook};
 use crate::agent::{AgentConfig, Switch};
 use crate::api::ApiSettings;
+use crate::decide::Limits;
 use crate::domain::{AgentName, AllocationId};
 
 /// What the defaults are for.
@@ -72,6 +73,8 @@ pub struct Config {
     pub cluster_identifier: String,
     /// Who is told of alerts, and of what.
     pub notify: NotifySettings,
+    /// What is allowed of all pools together.
+    pub limits: Limits,
     /// Where the HTTP API listens.
     pub api: ApiSettings,
     /// Where counts are sent by statsd.
@@ -132,6 +135,7 @@ fn settle(layer: Layer, mode: Mode) -> Result<Config, ConfigError> {
         job_scaling: switch(layer.job_scaling_disable),
         cluster_interval: seconds(layer.cluster_scaling_interval),
         cluster_scaling: switch(layer.cluster_scaling_disable),
+        limits: layer.limits,
         concurrency: usize::try_from(layer.scaling_concurrency.unwrap_or(10)).unwrap_or(usize::MAX),
         log_level: layer.log_level.unwrap_or(level),
         log_format: if layer.log_json == Some(true) { LogFormat::Json } else { LogFormat::Human },
@@ -272,6 +276,7 @@ impl Config {
             concurrency: self.concurrency,
             own_allocation: own_allocation.cloned(),
             cluster_identifier: self.cluster_identifier.clone(),
+            limits: self.limits,
         }
     }
 }

@@ -72,6 +72,11 @@ pub(super) fn positive(text: &str) -> Result<u32, String> {
     at_least_one(text).ok_or_else(|| format!("{text:?} is no whole number from 1"))
 }
 
+/// A number of things, or none.
+pub(super) fn count(text: &str) -> Result<u32, String> {
+    weak::count(text).ok_or_else(|| format!("{text:?} is no whole number from 0"))
+}
+
 /// A port.
 pub(super) fn port(text: &str) -> Result<u16, String> {
     let port = at_least_one(text).and_then(|port| u16::try_from(port).ok());

@@ -8,6 +8,7 @@ mod case;
 mod constraint;
 mod finding;
 mod group;
+mod limits;
 mod observe;
 pub mod placement;
 mod pool;
@@ -24,6 +25,7 @@ use crate::domain::{Hang, Resource};
 pub use case::Case;
 pub use finding::{Finding, Quantity, Relation, Rule};
 pub use group::{GroupObservation, TaskAverage, TaskObservation, decide_group};
+pub use limits::{Fleet, Limited, Limits};
 pub use observe::{Sample, observe_group};
 pub use pool::{GroupBounds, NodeLoad, OddNode, PoolObservation, decide_pool, reaches_floor};
 pub use victim::{Candidate, Unfit, rank_victims};
@@ -86,6 +88,9 @@ pub struct Standing {
     /// Until when an operator holds scaling out (S17).
     #[serde(default)]
     pub held_out: Option<Until>,
+    /// Of a pool: all pools together, where an operator limits them (P37).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fleet: Option<Fleet>,
 }
 
 impl Standing {
@@ -207,6 +212,11 @@ pub enum Stop {
         /// Until when.
         until: Until,
     },
+    /// All pools together would go beyond what an operator allows (P37).
+    Limited {
+        /// Which limit.
+        limited: Limited,
+    },
     /// Somebody set the count to 0; that is their wish until they raise it (J23).
     SetToZero,
     /// No node may be taken (P21).
@@ -240,6 +250,7 @@ impl Stop {
             Self::Weighted | Self::Unsatisfiable { .. } | Self::Unsettled { .. } | Self::Overhaul { .. } => "P35",
             Self::ScaleInPaused { .. } => "P36",
             Self::OnHold { .. } => "S17",
+            Self::Limited { .. } => "P37",
             Self::SetToZero => "J23",
             Self::NoVictim => "P21",
             Self::Suspended { .. } => "P28",
@@ -287,6 +298,7 @@ impl fmt::Display for Stop {
                 write!(f, "scale-ins failed, {seconds_left} s until the next (P36)")
             }
             Self::OnHold { until } => write!(f, "on hold {until} (S17)"),
+            Self::Limited { limited } => write!(f, "{limited} (P37)"),
             Self::SetToZero => f.write_str("somebody set the count to 0 (J23)"),
             Self::NoVictim => f.write_str("no node may be taken (P21)"),
             Self::Suspended { process } => write!(f, "the group's process {process} is suspended (P28)"),
@@ -438,6 +450,7 @@ mod tests {
             Stop::Overhaul { what: why() },
             Stop::ScaleInPaused { seconds_left: 1 },
             Stop::OnHold { until: Until::Released },
+            Stop::Limited { limited: Limited::Nodes { would: 2, most: 1 } },
             Stop::SetToZero,
             Stop::NoVictim,
             Stop::Suspended { process: why() },

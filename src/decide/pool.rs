@@ -1,4 +1,4 @@
-//! Whether to scale a worker pool: rules P5 to P17 and P30 to P36. All comparisons are exact, in whole MHz and MiB.
+//! Whether to scale a worker pool: rules P5 to P17 and P30 to P37. All comparisons are exact, in whole MHz and MiB.
 
 use std::sync::Arc;
 
@@ -249,6 +249,7 @@ pub fn decide_pool(
     stops.extend(paused.then(|| Stop::ScaleInPaused { seconds_left: seconds_up(pause) }));
     stops.extend(standing.failsafe.then_some(Stop::Failsafe));
     stops.extend(standing.hold(direction));
+    stops.extend(standing.fleet.iter().flat_map(|fleet| fleet.stops(step)));
     stops.extend(standing.operating.then_some(Stop::Operating));
     let verdict = verdict(step, stops, policy.enabled);
     Decision { resource, verdict, findings, scalein_requests, scaleout_requests }
@@ -453,6 +454,7 @@ mod tests {
             fault_tolerance: 1,
             retry_threshold: 3,
             scaling_threshold: 1,
+            price: None,
         }
     }
 

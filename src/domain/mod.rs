@@ -7,6 +7,7 @@ mod job;
 mod node;
 mod placement;
 mod pool;
+mod price;
 mod time;
 mod units;
 
@@ -22,5 +23,6 @@ pub use job::{
 pub use node::{DrainOwner, Eligibility, Node, NodeStatus, NodeSummary};
 pub use placement::{Constraint, Holdings, INSTANCE_TYPE, Place, Requirements};
 pub use pool::{Activity, ActivityStatus, Instance, InstanceState, Lifecycle, PoolInstance, PoolSnapshot, PoolTarget};
+pub use price::Price;
 pub use time::Monotonic;
 pub use units::{MebiBytes, MegaHertz, Percent, Resources};

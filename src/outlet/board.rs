@@ -167,23 +167,7 @@ impl Pinned {
 
     /// What an event means for the history, if it changed something.
     fn note(&mut self, at: Timestamp, event: &Event) {
-        let (resource, kind) = match event {
-            Event::Leadership(_) => (None, "leadership"),
-            Event::Lock { .. } => (None, "lock"),
-            Event::Aside { .. } => (None, "aside"),
-            Event::Feed { .. } => (None, "feed"),
-            Event::Unreadable { .. } => (None, "unreadable"),
-            Event::Policy { resource, .. } => (Some(resource), "policy"),
-            Event::Began { resource, .. } => (Some(resource), "began"),
-            Event::Entered { resource, .. } => (Some(resource), "phase"),
-            Event::Called { resource, .. } => (Some(resource), "call"),
-            Event::Finished { resource, .. } => (Some(resource), "finished"),
-            Event::Failsafe { .. } => (None, "failsafe"),
-            Event::Lasting { resource, .. } => (resource.as_ref(), "lasting"),
-            Event::Alert(alert) => (Some(&alert.resource), "alert"),
-            // Decisions come at every evaluation; of those that change nothing the latest is enough.
-            Event::Decided(_) | Event::Undecided { .. } | Event::Trouble { .. } => return,
-        };
+        let Some((kind, resource)) = event.change() else { return };
         self.happen(at, resource, kind, event.to_string());
     }
 

@@ -214,7 +214,7 @@ impl Observer for LogObserver {
         match event {
             Event::Leadership(Leadership::Lost(_)) => warn!("{event}"),
             Event::Leadership(Leadership::Follows | Leadership::Won | Leadership::Vacant | Leadership::Resigned) => {
-                info!("{event}")
+                info!("{event}");
             }
             Event::Lock { trouble: Some(error) }
             | Event::Aside { trouble: Some(error) }

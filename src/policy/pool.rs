@@ -7,13 +7,13 @@ use serde_json::Value;
 use super::problem::{KeyProblem, PolicyError, Problem};
 use super::reader::Reader;
 use super::{KEY_PREFIX, Reading};
-use crate::domain::{Meta, PoolName, PoolTarget};
+use crate::domain::{Meta, PoolName, PoolTarget, Price};
 
 /// The key that names a node's pool.
 pub const POOL_KEY: &str = "replicator_worker_pool";
 
 /// Every key that a node's `meta`, or a pool's object in Consul, may hold.
-pub const POOL_KEYS: [&str; 11] = [
+pub const POOL_KEYS: [&str; 12] = [
     POOL_KEY,
     "replicator_enabled",
     "replicator_region",
@@ -25,6 +25,7 @@ pub const POOL_KEYS: [&str; 11] = [
     "replicator_node_fault_tolerance",
     "replicator_retry_threshold",
     "replicator_scaling_threshold",
+    "replicator_price",
 ];
 
 const TOLERANCE_KEY: &str = "replicator_node_fault_tolerance";
@@ -59,6 +60,9 @@ pub struct PoolPolicy {
     pub retry_threshold: u32,
     /// How many evaluations in a row must ask for the same direction.
     pub scaling_threshold: u32,
+    /// What a node costs in an hour, where there is a limit to that (P37).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
 }
 
 impl PoolPolicy {
@@ -87,6 +91,7 @@ impl PoolPolicy {
             fault_tolerance: reader.count_or_absent(TOLERANCE_KEY).unwrap_or(DEFAULT_FAULT_TOLERANCE),
             retry_threshold: reader.positive_or("replicator_retry_threshold", DEFAULT_RETRY_THRESHOLD),
             scaling_threshold: reader.positive_or("replicator_scaling_threshold", DEFAULT_SCALING_THRESHOLD),
+            price: reader.price_or_absent("replicator_price"),
         };
         if let (Some(min), Some(max)) = (policy.min, policy.max) {
             reader.require(
@@ -223,6 +228,7 @@ mod tests {
             fault_tolerance: 1,
             retry_threshold: 3,
             scaling_threshold: 3,
+            price: None,
         };
         assert_eq!(policy(&least()), expected);
     }
@@ -238,11 +244,13 @@ mod tests {
             ("replicator_node_fault_tolerance", "0"),
             ("replicator_retry_threshold", "5"),
             ("replicator_scaling_threshold", "7"),
+            ("replicator_price", "0.192"),
         ]));
         let policy = policy(&all);
         assert_eq!((policy.min, policy.max), (Some(2), Some(9)));
         assert_eq!(policy.cooldown, Duration::from_secs(400));
         assert_eq!((policy.fault_tolerance, policy.retry_threshold, policy.scaling_threshold), (0, 5, 7));
+        assert_eq!(policy.price.map(|price| price.to_string()).as_deref(), Some("0.192"));
     }
 
     #[test]

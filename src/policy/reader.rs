@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::problem::{KeyProblem, PolicyError, Problem};
 use super::{KEY_PREFIX, weak};
-use crate::domain::{Meta, Percent};
+use crate::domain::{Meta, Percent, Price};
 
 /// Collects problems while values are read. A value that could not be read is replaced by a harmless one; what was
 /// read only counts if [`Reader::finish`] finds no problem.
@@ -43,6 +43,11 @@ impl<'m> Reader<'m> {
     pub(super) fn seconds_or(&mut self, key: &'static str, default: Duration) -> Duration {
         self.optional(key, weak::count, "a number of seconds (a whole number from 0 to 4294967295)")
             .map_or(default, |seconds| Duration::from_secs(seconds.into()))
+    }
+
+    pub(super) fn price_or_absent(&mut self, key: &'static str) -> Option<Price> {
+        let price = |text: &str| text.trim().parse().ok();
+        self.optional(key, price, "a price of a node and hour (an amount of money like 0.192)")
     }
 
     pub(super) fn text(&mut self, key: &'static str) -> String {

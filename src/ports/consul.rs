@@ -3,12 +3,13 @@
 //! No more is promised than a store without transactions over two keys can keep: compare-and-set of a key, a lock, values
 //! below 64 KiB ([`LARGEST_VALUE`]). So a new leader claims a resource's key by a write of its own before it acts on what
 //! stands there, and whatever a former leader still writes is refused by compare-and-set (S3). Consul can do more, and
-//! does: it ties each write to the session that holds the lock as well.
+//! does: it ties each write to the session that holds the lock as well, and writes the history in the same transaction.
 
 use std::time::Duration;
 
 use super::{Indexed, PortError, Wait};
 use crate::domain::SessionId;
+use crate::state::Noted;
 
 /// The most bytes that a value may have.
 pub const LARGEST_VALUE: usize = 64 * 1024;
@@ -87,6 +88,9 @@ pub struct Write {
     pub expected_index: u64,
     /// The lock that must be held as well.
     pub guard: Guard,
+    /// Entries of the history that are written with it, or not at all (S18). Nothing in the core rests on them, so a store that
+    /// writes one key at a time may write them right after.
+    pub notes: Vec<Noted>,
 }
 
 /// A removal of one key.

@@ -152,6 +152,9 @@ pub struct ResourceState {
     /// Nodes whose drain failed since a scale-in last succeeded, the latest last (P36). Ours.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub spared: Vec<NodeId>,
+    /// When scale-ins of the pool began within the last hour, the latest last (P37). Ours.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub removals: Vec<Timestamp>,
     /// Fingerprints of the policies that nodes of the pool had, in the order in which they were seen (P4). Ours.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<String>,
@@ -181,6 +184,7 @@ impl Default for ResourceState {
             scalein_failures: 0,
             last_scalein_failure: None,
             spared: Vec::new(),
+            removals: Vec::new(),
             policies: Vec::new(),
             others: Map::new(),
         }

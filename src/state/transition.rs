@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::{Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::record::{Alert, AlertStage, ResourceState};
 use crate::domain::{NodeId, Resource};
@@ -11,6 +11,10 @@ use crate::operation::{Failure, GroupPhase, GroupScale, Operation, Outcome, Work
 
 /// How many nodes whose drain failed are remembered.
 const MOST_SPARED: usize = 8;
+/// How long a scale-in counts towards the limit of removals (P37).
+pub const COUNTED_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// The most scale-ins of one pool that are remembered.
+const MOST_REMOVALS: usize = 1000;
 /// How often the pause after failed scale-ins is doubled, at most.
 const DOUBLINGS: u32 = 5;
 /// The pause after a first failed scale-in, at least.
@@ -74,7 +78,14 @@ impl ResourceState {
     /// An operation begins: what was asked for before is done with (S6).
     #[must_use]
     pub fn begun(&self, operation: Operation) -> Self {
-        Self { operation: Some(operation), scalein_requests: 0, scaleout_requests: 0, ..self.clone() }
+        let mut removals = self.removals.clone();
+        if let Work::ScaleIn(_) = operation.work {
+            let now = operation.started;
+            removals.retain(|at| now.duration_since(*at) < COUNTED_FOR);
+            removals.push(now);
+            removals.drain(..removals.len().saturating_sub(MOST_REMOVALS));
+        }
+        Self { operation: Some(operation), scalein_requests: 0, scaleout_requests: 0, removals, ..self.clone() }
     }
 
     /// An operation enters a phase, after a failure or not. Nothing where none is under way.

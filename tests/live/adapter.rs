@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use replicator::ports::{Consul, Guard, LockState, SessionRequest, Wait, Write, WriteOutcome};
+use replicator::state::Noted;
 
 use crate::consul::ConsulServer;
 use crate::{block_on, eventually};
@@ -50,6 +51,7 @@ pub(crate) fn s3_of_two_writers_one_wins() {
             value: value.into(),
             expected_index,
             guard: guard.clone(),
+            notes: vec![Noted { key: format!("root/history/{value}"), value: value.into() }],
         };
         let WriteOutcome::Written(index) = consul.write(&write("1", 0)).await.unwrap() else { panic!("not written") };
         assert_eq!(consul.write(&write("2", 0)).await.unwrap(), WriteOutcome::Changed, "it exists");
@@ -62,6 +64,9 @@ pub(crate) fn s3_of_two_writers_one_wins() {
         let listed = consul.list("root/state/", None).await.unwrap();
         assert_eq!(listed.value.len(), 1);
         assert_eq!(listed.value[0].value, if mine { &b"mine"[..] } else { b"theirs" });
+        let noted = consul.list("root/history/", None).await.unwrap().value.into_iter().map(|it| it.key);
+        let expected = if mine { vec!["root/history/1", "root/history/mine"] } else { vec!["root/history/1"] };
+        assert_eq!(noted.collect::<Vec<_>>(), expected, "what was not written is not noted either (S18)");
         let index = listed.value[0].modify_index;
         consul.destroy_session(&holder).await.unwrap();
         assert_eq!(consul.write(&write("late", index)).await.unwrap(), WriteOutcome::LockLost);

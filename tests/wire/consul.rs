@@ -28,6 +28,7 @@ fn write() -> Write {
         value: br#"{"failure_count":1}"#.to_vec(),
         expected_index: 7,
         guard: Guard { key: LEADER.into(), session: HOLDER.into() },
+        notes: vec![],
     }
 }
 

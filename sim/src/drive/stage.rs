@@ -98,6 +98,7 @@ impl Stage {
             cluster_interval: self.plan.agents.cluster_interval.into(),
             concurrency: self.plan.agents.concurrency,
             own_allocation,
+            limits: self.plan.agents.limits,
             ..AgentConfig::named(agent_name(agent))
         };
         let ports = SimPorts::new(self.world.clone(), agent);

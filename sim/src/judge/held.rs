@@ -129,6 +129,7 @@ fn kind_of_stop(stop: &Stop) -> u32 {
         Stop::SetToZero => 19,
         Stop::Unsettled { .. } => 20,
         Stop::OnHold { .. } => 21,
+        Stop::Limited { .. } => 22,
     }
 }
 

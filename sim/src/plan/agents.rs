@@ -1,5 +1,6 @@
 //! The agents of a run, and what they are told beside the truth.
 
+use replicator::decide::Limits;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::time::Millis;
@@ -17,6 +18,8 @@ pub struct AgentPlan {
     pub call_takes: Millis,
     /// The most operations under way at once.
     pub concurrency: usize,
+    /// What is allowed of all pools together.
+    pub limits: Limits,
     /// The group whose allocations the agents are; index into the groups.
     pub runs_in: Option<usize>,
 }

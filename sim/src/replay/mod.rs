@@ -286,6 +286,7 @@ mod tests {
                 fault_tolerance: 1,
                 retry_threshold: 3,
                 scaling_threshold: 1,
+                price: None,
             },
             standing: Standing::default(),
         };

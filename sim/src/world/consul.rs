@@ -207,7 +207,15 @@ impl World {
         }
         self.check_state_write(Source::Agent(agent), &write.key, &write.value);
         let value = write.value.clone();
-        WriteOutcome::Written(self.change_key(&write.key, |key| key.value = value))
+        let index = self.change_key(&write.key, |key| key.value = value);
+        for note in &write.notes {
+            // Of the same transaction, and so of the same index.
+            let value = note.value.clone();
+            self.consul
+                .keys
+                .insert(note.key.clone(), Key { value, create_index: index, modify_index: index, ..Key::default() });
+        }
+        WriteOutcome::Written(index)
     }
 
     /// A removal by an agent, under the same conditions as a write.

@@ -94,17 +94,20 @@ pub(super) fn unreadable(value: &[u8]) -> Option<&str> {
 /// The operations of a write that is only made while the guard's lock is held and the key unchanged (S3). The order
 /// matters: it tells which of the two failed.
 pub(super) fn guarded_write(write: &Write) -> Value {
-    json!([
-        check(&write.guard),
-        {
-            "KV": {
-                "Verb": "cas",
-                "Key": write.key,
-                "Value": STANDARD.encode(&write.value),
-                "Index": write.expected_index,
-            }
-        },
-    ])
+    let change = json!({
+        "KV": {
+            "Verb": "cas",
+            "Key": write.key,
+            "Value": STANDARD.encode(&write.value),
+            "Index": write.expected_index,
+        }
+    });
+    // Last, so that what fails is told by its place.
+    let notes = write
+        .notes
+        .iter()
+        .map(|note| json!({ "KV": { "Verb": "set", "Key": note.key, "Value": STANDARD.encode(&note.value) } }));
+    [check(&write.guard), change].into_iter().chain(notes).collect()
 }
 
 /// The operations of a removal under the same conditions.

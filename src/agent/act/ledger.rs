@@ -11,7 +11,7 @@ use crate::decide::Step;
 use crate::domain::Resource;
 use crate::operation::{Failure, Move, Operation, Outcome, Work};
 use crate::ports::{Clock, Ports};
-use crate::state::{Alert, AlertDue, ResourceState, ResourceType, stamp};
+use crate::state::{Alert, AlertDue, HistoryEntry, Noted, ResourceState, ResourceType, stamp};
 
 /// A resource whose state is at hand.
 pub(in crate::agent) struct Subject<'a> {
@@ -46,11 +46,12 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             step: Some(step),
             work,
         };
-        let begun = self.write(subject, subject.stored.state.begun(operation)).await;
+        let (resource, uid) = (subject.resource.clone(), uid.to_owned());
+        let event = Event::Began { resource, direction, from: step.from, to: step.to, why, uid };
+        let notes = vec![self.note_of(&event, subject, "began")];
+        let begun = self.write_with(subject, subject.stored.state.begun(operation), notes).await;
         if begun {
-            let resource = subject.resource.clone();
-            let uid = uid.to_owned();
-            self.tell(&Event::Began { resource, direction, from: step.from, to: step.to, why, uid });
+            self.tell(&event);
         }
         begun
     }
@@ -92,9 +93,11 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let phase = work.phase_name();
         let now = self.ports.clock().wall();
         let Some(state) = subject.stored.state.entered(work, failure.as_ref(), now) else { return false };
-        let entered = self.write(subject, state).await;
+        let event = Event::Entered { resource: subject.resource.clone(), phase, failure };
+        let notes = vec![self.note_of(&event, subject, phase)];
+        let entered = self.write_with(subject, state, notes).await;
         if entered {
-            self.tell(&Event::Entered { resource: subject.resource.clone(), phase, failure });
+            self.tell(&event);
         }
         entered
     }
@@ -104,19 +107,23 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let Some(operation) = subject.stored.state.operation.clone() else { return };
         let Some(state) = subject.stored.state.finished(&outcome, now) else { return };
         let enters_failsafe = state.failsafe_mode && !subject.stored.state.failsafe_mode;
-        if !self.write(subject, state).await {
-            return;
-        }
         let took = Duration::try_from(now.duration_since(operation.started)).unwrap_or_default();
         let resource = subject.resource.clone();
         let direction = operation.work.direction();
         let (about, step) = (operation.work.about(), operation.step);
         let reason = outcome.to_string();
         let uid = operation.notification_uid;
-        self.tell(&Event::Finished { resource, direction, outcome, step, about, took, uid });
+        let mut events = vec![Event::Finished { resource, direction, outcome, step, about, took, uid }];
         if enters_failsafe {
             let (subject, by) = (subject.resource.to_string(), Some("the agent itself".to_owned()));
-            self.tell(&Event::Failsafe { subject, entered: true, by, reason: Some(reason) });
+            events.push(Event::Failsafe { subject, entered: true, by, reason: Some(reason) });
+        }
+        let names = ["finished", "failsafe"];
+        let notes = events.iter().zip(names).map(|(event, name)| self.note_of(event, subject, name)).collect();
+        if self.write_with(subject, state, notes).await {
+            for event in &events {
+                self.tell(event);
+            }
         }
     }
 
@@ -165,19 +172,38 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         }
     }
 
-    /// Writes a state over the one at hand (S3). Whether it was written; if not, what is there now is read by the
-    /// next evaluation.
-    async fn write(&self, subject: &mut Subject<'_>, mut state: ResourceState) -> bool {
+    /// What is told of a change, for the history (S18).
+    fn note_of(&self, event: &Event, subject: &Subject<'_>, name: &str) -> Noted {
+        let config = self.config.borrow();
+        let entry = HistoryEntry {
+            at: self.ports.clock().wall(),
+            by: config.name.to_string(),
+            resource: Some(subject.resource.to_string()),
+            kind: event.change().map_or(name, |(kind, _)| kind).to_owned(),
+            words: event.to_string(),
+        };
+        entry.noted(&config.root, &format!("{}/{name}", subject.resource))
+    }
+
+    async fn write(&self, subject: &mut Subject<'_>, state: ResourceState) -> bool {
+        self.write_with(subject, state, vec![]).await
+    }
+
+    /// Writes a state over the one at hand (S3), and what is to be remembered of the change (S18). Whether it was written; if
+    /// not, what is there now is read by the next evaluation.
+    async fn write_with(&self, subject: &mut Subject<'_>, mut state: ResourceState, notes: Vec<Noted>) -> bool {
         if !self.may_act() {
             return false;
         }
         state.last_updated = stamp(state.last_updated, self.ports.clock().wall());
         // In a box of its own: writes are rare, and every evaluation would carry the room for one.
         let (consul, index) = (self.ports.consul(), subject.stored.index);
-        let written = Box::pin(self.store.write(consul, subject.path, index, state)).await;
+        let noted = u32::try_from(notes.len()).unwrap_or(u32::MAX);
+        let written = Box::pin(self.store.write(consul, subject.path, index, (state, notes))).await;
         match written {
             Ok(stored) => {
                 self.see_times(subject.path, &stored.state);
+                self.noted.set(self.noted.get().saturating_add(noted));
                 subject.stored = stored;
                 true
             }

@@ -14,7 +14,8 @@ use crate::agent::lead::Sight;
 use crate::agent::tell::{Concern, Feed, LossCause, Matter, Observer};
 use crate::agent::term::Term;
 use crate::domain::Resource;
-use crate::ports::{Clock, ErrorKind, PortError, Ports, Service};
+use crate::ports::{Clock, Consul, ErrorKind, PortError, Ports, Service};
+use crate::state::{HISTORY_SLACK, history_prefix, too_much};
 
 /// How often.
 const EVERY: Duration = Duration::from_secs(30);
@@ -36,6 +37,7 @@ pub(in crate::agent) async fn keep<P: Ports, O: Observer>(term: &Term<'_, P, O>)
             let kept: BTreeSet<Resource> = term.known_resources().union(&homeless).cloned().collect();
             term.forget_all_but(&kept);
             term.remove_old_states(&kept).await;
+            term.remove_old_history().await;
             term.tell_nothing_to_scale();
         }
     }
@@ -55,7 +57,6 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     /// Whether nothing can be evaluated any more, and somebody else should try (L7). Who gave leadership up for that does not do
     /// so again until it has seen something: where nobody sees anything, leadership stays where it is.
     pub(in crate::agent) fn has_gone_blind(&self) -> bool {
-        let now = self.ports.clock().monotonic();
         let (groups, pools) = {
             let config = self.config.borrow();
             (config.job_scaling, config.cluster_scaling)
@@ -63,10 +64,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         let rounds = [(groups, rounds::GROUP_FEEDS.as_slice()), (pools, rounds::POOL_FEEDS.as_slice())];
         let mut wanted = rounds.iter().filter(|(switch, _)| *switch == Switch::On).peekable();
         if wanted.peek().is_none() || wanted.any(|(_, feeds)| self.sees(feeds)) {
-            self.saw.set(now);
             self.sight.set(Sight::Fine);
             return false;
         }
+        let now = self.ports.clock().monotonic();
         self.sight.get() == Sight::Fine && now.since(self.saw.get()) >= GIVE_UP_AFTER
     }
 
@@ -105,6 +106,23 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         known.extend(views.misconfigured().cloned());
         known.extend(self.store.unfinished());
         known
+    }
+
+    /// Keeps the history within its bound (S18).
+    async fn remove_old_history(&self) {
+        if self.noted.get() < HISTORY_SLACK {
+            return;
+        }
+        let prefix = history_prefix(&self.config.borrow().root);
+        let Ok(listed) = self.ports.consul().list(&prefix, None).await else { return };
+        self.noted.set(0);
+        let sizes: Vec<usize> = listed.value.iter().map(|entry| entry.key.len() + entry.value.len()).collect();
+        for entry in listed.value.iter().take(too_much(&sizes)) {
+            if !self.may_act() || self.store.remove(self.ports.consul(), &entry.key, entry.modify_index).await.is_err()
+            {
+                return;
+            }
+        }
     }
 
     /// Removes states of what has been gone for weeks, and is neither in failsafe nor owed anything.

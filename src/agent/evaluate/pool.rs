@@ -1,4 +1,4 @@
-//! One evaluation of a worker pool: observe, decide, begin; or follow what is under way. Rules P5 to P36.
+//! One evaluation of a worker pool: observe, decide, begin; or follow what is under way. Rules P5 to P37.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use crate::agent::act::{Ground, Intent, Need, Subject};
 use crate::agent::tell::{Concern, Event, Observer};
 use crate::agent::term::Term;
 use crate::agent::watch::{ManagedPool, Standing as Arriving};
-use crate::decide::{Case, Direction, GroupBounds, PoolObservation, Step, Verdict, decide_pool};
+use crate::decide::{Case, Direction, GroupBounds, PoolObservation, Standing, Step, Verdict, decide_pool};
 use crate::domain::{Eligibility, InstanceId, NodeStatus, PoolName, PoolSnapshot, Resource};
 use crate::operation::{ScaleIn, ScaleInPhase, ScaleOut, ScaleOutPhase, Work};
 use crate::policy::PoolPolicy;
@@ -32,6 +32,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             }
         } else if let Some(managed) = managed {
             self.consider_pool(&managed, &mut subject).await;
+            self.stepping.borrow_mut().remove(name);
         }
     }
 
@@ -55,6 +56,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         } else {
             self.shadow_standing(subject, policy.cooldown)
         };
+        let standing = Standing { fleet: self.fleet(policy), ..standing };
         let mut decision = decide_pool(&observation, policy, &managed.others, &standing);
         self.weigh(&|| Case::Pool {
             observation: observation.clone(),
@@ -62,6 +64,10 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             others: managed.others.to_vec(),
             standing,
         });
+        if let Verdict::Act(step) = decision.verdict {
+            // Until it stands in the state, whoever else is evaluated meanwhile counts it from here (P37).
+            self.stepping.borrow_mut().insert(policy.target.name.clone(), step);
+        }
         let mut victim = None;
         if let Verdict::Act(step) | Verdict::WouldAct(step) = decision.verdict
             && step.direction() == Direction::In
@@ -78,7 +84,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             let why = "none of its nodes says what it offers".to_owned();
             self.tell(&Event::Undecided { resource: subject.resource.clone(), why });
         }
-        self.concern(subject.resource, Concern::of(&decision));
+        let concerns = Concern::of(&decision).into_iter().chain(self.priceless(policy));
+        self.concern(subject.resource, concerns.collect());
         match decision.verdict {
             Verdict::Act(step) => {
                 subject.need = Need::of(&decision);
@@ -99,7 +106,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             let observation = self.observe_pool(managed, &group);
             let standing = self.standing(subject.path, &subject.stored.state, policy.cooldown);
             let decision = decide_pool(&observation, policy, &managed.others, &standing);
-            self.concern(subject.resource, Concern::of(&decision));
+            let concerns = Concern::of(&decision).into_iter().chain(self.priceless(policy));
+            self.concern(subject.resource, concerns.collect());
             self.tell(&Event::Decided(Arc::new(decision)));
         }
     }

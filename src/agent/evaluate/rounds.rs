@@ -67,9 +67,14 @@ fn with(mut resources: Vec<Resource>, others: impl Iterator<Item = Resource>) ->
 }
 
 impl<P: Ports, O: Observer> Term<'_, P, O> {
-    /// Whether all of these views are current.
+    /// Whether all of these views are current, and when they last were (L7).
     pub(super) fn sees(&self, feeds: &[Feed]) -> bool {
-        self.views.borrow().blind_spot(feeds, self.ports.clock().monotonic()).is_none()
+        let now = self.ports.clock().monotonic();
+        let sees = self.views.borrow().blind_spot(feeds, now).is_none();
+        if sees {
+            self.saw.set(now);
+        }
+        sees
     }
 }
 

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::domain::{Resource, SessionId};
 use crate::ports::{Consul, Deletion, Guard, Indexed, KvEntry, LARGEST_VALUE, PortError, Write, WriteOutcome};
-use crate::state::ResourceState;
+use crate::state::{Noted, ResourceState};
 
 /// A state, and the index that the next write expects.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,14 +137,14 @@ impl Store {
         consul: &impl Consul,
         path: &str,
         expected_index: u64,
-        state: ResourceState,
+        (state, notes): (ResourceState, Vec<Noted>),
     ) -> Result<Stored, WriteError> {
         let state = Rc::new(ResourceState { claim: Some(self.claim().clone()), ..state });
         let value = state.to_json();
         if value.len() >= LARGEST_VALUE {
             return Err(WriteError::TooLarge(value.len()));
         }
-        let write = Write { key: path.to_owned(), value, expected_index, guard: self.guard.clone() };
+        let write = Write { key: path.to_owned(), value, expected_index, guard: self.guard.clone(), notes };
         match consul.write(&write).await? {
             WriteOutcome::Written(index) => {
                 // A listing may have brought a newer word while the answer was on its way.
@@ -205,6 +205,14 @@ impl Store {
         let entries = self.entries.borrow();
         let old = entries.iter().filter(|(_, entry)| !entry.outdated && entry.state.as_deref().is_ok_and(at_rest));
         old.map(|(path, entry)| (path.clone(), entry.index)).collect()
+    }
+
+    /// How many scale-ins of pools began after that time, as far as states can be read.
+    pub(in crate::agent) fn removals_since(&self, time: Timestamp) -> u32 {
+        let entries = self.entries.borrow();
+        let states = entries.values().filter_map(|entry| entry.state.as_deref().ok());
+        let counted = states.flat_map(|state| &state.removals).filter(|at| **at > time).count();
+        counted.try_into().unwrap_or(u32::MAX)
     }
 
     /// Whether this is the latest state that is known of a resource, and nothing of ours was refused since.

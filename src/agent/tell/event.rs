@@ -144,6 +144,30 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// What kind of change it is, and of what; nothing where it changed nothing.
+    #[must_use]
+    pub fn change(&self) -> Option<(&'static str, Option<&Resource>)> {
+        Some(match self {
+            Self::Leadership(_) => ("leadership", None),
+            Self::Lock { .. } => ("lock", None),
+            Self::Aside { .. } => ("aside", None),
+            Self::Feed { .. } => ("feed", None),
+            Self::Unreadable { .. } => ("unreadable", None),
+            Self::Policy { resource, .. } => ("policy", Some(resource)),
+            Self::Began { resource, .. } => ("began", Some(resource)),
+            Self::Entered { resource, .. } => ("phase", Some(resource)),
+            Self::Called { resource, .. } => ("call", Some(resource)),
+            Self::Finished { resource, .. } => ("finished", Some(resource)),
+            Self::Failsafe { .. } => ("failsafe", None),
+            Self::Lasting { resource, .. } => ("lasting", resource.as_ref()),
+            Self::Alert(alert) => ("alert", Some(&alert.resource)),
+            // Decisions come at every evaluation; of those that change nothing the latest is enough.
+            Self::Decided(_) | Self::Undecided { .. } | Self::Trouble { .. } => return None,
+        })
+    }
+}
+
 /// A change of leadership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -44,6 +44,10 @@ pub enum Matter {
     Failsafe,
     /// An operator holds it while a step is asked for.
     OnHold,
+    /// All pools together may not grow any more.
+    AtLimit,
+    /// A limit of cost does not count it, for want of a price.
+    Priceless,
     /// What is asked for is suspended at the provider.
     Suspended,
     /// Some of its work fits on no node at all.
@@ -57,13 +61,16 @@ impl Matter {
     /// How long it must last before it is worth a word.
     fn tolerance(self) -> Duration {
         match self {
-            Self::AtMaximum => Duration::from_mins(2),
+            Self::AtMaximum | Self::AtLimit => Duration::from_mins(2),
             Self::Deploying | Self::MissingSamples | Self::NothingRuns => Duration::from_mins(5),
             Self::NotCollected | Self::NothingToScale | Self::Suspended | Self::Unmeasured => Duration::from_secs(30),
             Self::Failsafe | Self::OnHold => Duration::from_mins(30),
-            Self::Unsatisfiable | Self::SetToZero | Self::OddNodes | Self::ScaleInPaused | Self::FitsNowhere => {
-                Duration::ZERO
-            }
+            Self::Unsatisfiable
+            | Self::SetToZero
+            | Self::OddNodes
+            | Self::ScaleInPaused
+            | Self::Priceless
+            | Self::FitsNowhere => Duration::ZERO,
         }
     }
 }
@@ -122,6 +129,7 @@ fn matter_of(stop: &Stop, direction: Direction) -> Option<Matter> {
         Stop::ScaleInPaused { .. } => Matter::ScaleInPaused,
         Stop::Failsafe => Matter::Failsafe,
         Stop::OnHold { .. } => Matter::OnHold,
+        Stop::Limited { .. } if direction == Direction::Out => Matter::AtLimit,
         Stop::Suspended { .. } if direction == Direction::Out => Matter::Suspended,
         _ => return None,
     })

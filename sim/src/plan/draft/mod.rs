@@ -20,6 +20,7 @@ mod values;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use replicator::decide::Limits;
 use serde::{Deserialize, Serialize};
 
 pub use events::{ClockJump, Event, Failsafe, KillNode, KillZone, NodeMeta, OddNode, OfPool, OneNode, SetCount};
@@ -88,6 +89,8 @@ pub struct Agents {
     pub call_takes: Option<Span>,
     /// The most operations at once: 10.
     pub scaling_concurrency: Option<u32>,
+    /// What is allowed of all pools together: nothing is limited.
+    pub limits: Option<Limits>,
     /// The group, as `job/group`, whose allocations the agents are.
     pub runs_in: Option<String>,
 }
@@ -229,6 +232,7 @@ impl Agents {
             cluster_interval: interval(self.cluster_interval).under("cluster_interval")?,
             call_takes: self.call_takes.map_or(Millis(0), |span| span.0),
             concurrency: at_once.under("scaling_concurrency")? as usize,
+            limits: self.limits.unwrap_or_default(),
             runs_in: runs_in.under("runs_in")?,
         })
     }
