@@ -42,6 +42,8 @@ pub mod decide;
 pub mod domain;
 pub mod operation;
 #[cfg(feature = "agent")]
+pub mod operator;
+#[cfg(feature = "agent")]
 pub mod outlet;
 pub mod policy;
 pub mod ports;

@@ -7,6 +7,7 @@
 //! - [`providers`]: cloud providers, by the name that pools give.
 //! - `aws`: Auto Scaling groups and EC2 instances; only in a build with the feature `aws`.
 //! - [`notify`]: services that are told of alerts.
+//! - [`rehearsal`]: ports of which nothing is changed.
 //! - [`ports`]: all of them, bundled for the agent.
 
 #[cfg(feature = "aws")]
@@ -18,6 +19,7 @@ pub mod nomad;
 pub mod notify;
 pub mod ports;
 pub mod providers;
+pub mod rehearsal;
 
 use crate::ports::{ErrorKind, PortError, Service};
 

@@ -4,12 +4,15 @@
 //!
 //! - `model`: what answers look like; the OpenAPI document is made from it.
 //! - `view`: from the board to the model. Nothing is worked out there that a decision does not carry.
+//! - `access`: who may change something; `change`: pages that do.
 //! - `events`: what happens, as a stream.
 //! - `gauges`: the same as metrics.
 //! - `pages`: which path answers what.
 //! - `peers`: the other agents, and who of them leads.
 //! - `server`: connections, limits, time-outs.
 
+mod access;
+mod change;
 mod events;
 pub mod gauges;
 pub mod model;
@@ -29,18 +32,24 @@ use tokio::sync::Semaphore;
 use crate::domain::AgentName;
 use crate::outlet::alerts::Standing;
 use crate::outlet::board::Board;
+use access::Gate;
 use peers::Peers;
 
+pub use access::{Access, TlsFiles};
+pub use change::{MOST_ORDERS, Order, Orders, obey};
 pub use pages::document;
 pub use server::serve;
+pub use view::known;
 
 /// Where the API listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiSettings {
     /// The address.
     pub address: IpAddr,
     /// The port; nothing where there is to be no API.
     pub port: Option<u16>,
+    /// Who may change something, and how connections are encrypted.
+    pub access: Access,
 }
 
 /// How many may follow what happens, at once.
@@ -63,6 +72,38 @@ pub struct Site {
     pub streams: Arc<Semaphore>,
     /// What was counted.
     pub counted: PrometheusHandle,
+    /// Lets through what may change something.
+    gate: Arc<Gate>,
+    /// Where it is carried out.
+    orders: Orders,
     /// How those are doing whom alerts go to.
     pub receivers: Arc<Mutex<Vec<Standing>>>,
+}
+
+impl Site {
+    /// What the API of an agent answers from, of which nothing is known yet.
+    ///
+    /// # Errors
+    ///
+    /// When something counts already.
+    pub fn new(
+        agent: AgentName,
+        (started, interval): (Timestamp, Duration),
+        board: Board,
+        settings: &ApiSettings,
+        orders: Orders,
+    ) -> Result<Self, metrics_exporter_prometheus::BuildError> {
+        Ok(Self {
+            agent,
+            started,
+            interval,
+            board,
+            peers: Peers::default(),
+            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+            counted: gauges::count()?,
+            gate: Gate::new(&settings.access, settings.address),
+            orders,
+            receivers: Arc::default(),
+        })
+    }
 }

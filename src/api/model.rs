@@ -379,6 +379,71 @@ pub struct Leader {
     pub session_id: String,
 }
 
+/// A failsafe that is to be entered or lifted.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FailsafeChange {
+    /// Of what: `pool <name>` or `group <job>/<group>`, as the status names it.
+    #[schema(
+        pattern = "^(pool [^\\u0000-\\u001f\\u007f-\\u009f]{1,200}|group [^\\u0000-\\u001f\\u007f-\\u009f]{1,200}/[^\\u0000-\\u001f\\u007f-\\u009f]{1,200})$"
+    )]
+    pub resource: String,
+    /// Whether to enter failsafe; if not, it is lifted, and its failures are forgotten.
+    pub enable: bool,
+    /// Why, in one line.
+    #[schema(max_length = 500, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
+    pub reason: Option<String>,
+    /// Who says so.
+    #[schema(max_length = 500, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
+    pub by: Option<String>,
+}
+
+/// What is to be held.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldChange {
+    /// Of what: `everything`, `pool <name>` or `group <job>/<group>`.
+    #[schema(
+        pattern = "^(everything|pool [^\\u0000-\\u001f\\u007f-\\u009f]{1,200}|group [^\\u0000-\\u001f\\u007f-\\u009f]{1,200}/[^\\u0000-\\u001f\\u007f-\\u009f]{1,200})$"
+    )]
+    pub resource: String,
+    /// In which direction; both where there is none.
+    pub direction: Option<Direction>,
+    /// For how long, such as `2h`; until it is released where there is nothing.
+    #[serde(rename = "for")]
+    #[schema(pattern = "^[1-9][0-9]{0,3}[smhd]$")]
+    pub lasting: Option<String>,
+    /// Why, in one line.
+    #[schema(max_length = 500, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
+    pub reason: Option<String>,
+    /// Who says so.
+    #[schema(max_length = 500, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
+    pub by: Option<String>,
+}
+
+/// What is to be released.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseChange {
+    /// Of what: `everything`, `pool <name>` or `group <job>/<group>`.
+    #[schema(
+        pattern = "^(everything|pool [^\\u0000-\\u001f\\u007f-\\u009f]{1,200}|group [^\\u0000-\\u001f\\u007f-\\u009f]{1,200}/[^\\u0000-\\u001f\\u007f-\\u009f]{1,200})$"
+    )]
+    pub resource: String,
+    /// Who says so.
+    #[schema(max_length = 500, pattern = "^[^\\u0000-\\u001f\\u007f-\\u009f]*$")]
+    pub by: Option<String>,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Changed {
+    /// Whether something was changed; it may have stood so already.
+    pub changed: bool,
+    /// How it stands now, in words.
+    pub what: String,
+}
+
 /// Whether the agent is alive, or ready.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Health {

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::model::{Health, History, Leader, Problem, Resource, Status};
-use super::{Site, events, gauges, view};
+use super::{Site, change, events, gauges, view};
 use crate::adapters::clock::TokioClock;
 use crate::ports::Clock;
 
@@ -66,7 +66,7 @@ struct WhichGroup {
 struct Head;
 
 /// The answer to a request that cannot be answered.
-fn problem(status: StatusCode, error: impl Into<String>) -> Response {
+pub(super) fn problem(status: StatusCode, error: impl Into<String>) -> Response {
     (status, Json(Problem { error: error.into() })).into_response()
 }
 
@@ -168,6 +168,9 @@ fn with_document() -> (Router<Site>, Document) {
         .routes(routes!(group))
         .routes(routes!(history))
         .routes(routes!(metrics))
+        .routes(routes!(change::failsafe))
+        .routes(routes!(change::hold))
+        .routes(routes!(change::release))
         .split_for_parts()
 }
 
@@ -259,12 +262,15 @@ mod tests {
         assert_eq!(
             paths,
             [
+                "/v1/failsafe",
                 "/v1/group",
                 "/v1/health/live",
                 "/v1/health/ready",
                 "/v1/history",
+                "/v1/hold",
                 "/v1/metrics",
                 "/v1/pool",
+                "/v1/release",
                 "/v1/status",
                 "/v1/status/leader"
             ]

@@ -13,7 +13,7 @@ use crate::adapters::consul::ConsulClient;
 use crate::domain::AgentName;
 use crate::outlet::board::Board;
 use crate::ports::{Clock, Consul, LockState, PortError};
-use crate::state::leader_key;
+use crate::state::{HistoryEntry, leader_key};
 
 /// How often an agent looks at the others.
 const EVERY: SignedDuration = SignedDuration::from_secs(5);
@@ -95,6 +95,9 @@ impl Presence<'_> {
             let now = clock.wall();
             let leads = self.board.look(crate::outlet::board::Pinned::leads);
             let is_other = led.replace(leads) != Some(leads);
+            if is_other && leads {
+                self.note_leadership(now).await;
+            }
             let is_due = |at: Option<Timestamp>, every| at.is_none_or(|at| now.duration_since(at).abs() >= every);
             let looks = is_other || is_due(looked, EVERY);
             // What could not be said is said again at the next look.
@@ -107,6 +110,19 @@ impl Presence<'_> {
             }
             clock.sleep(GLANCE_EVERY).await;
         }
+    }
+
+    /// Notes in the history who leads from now on (S18).
+    async fn note_leadership(&self, now: Timestamp) {
+        let entry = HistoryEntry {
+            at: now,
+            by: self.agent.to_string(),
+            resource: None,
+            kind: "leadership".to_owned(),
+            words: format!("{} leads", self.agent),
+        };
+        let noted = entry.noted(&self.root, &format!("agents/{}", self.agent));
+        self.consul.put_unlocked(&noted.key, &noted.value).await.ok();
     }
 
     async fn look(&self, now: Timestamp) {

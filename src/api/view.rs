@@ -11,7 +11,7 @@ use crate::agent::{Leadership, Matter};
 use crate::decide::{self, Case, Until};
 use crate::domain;
 use crate::outlet::alerts::Standing;
-use crate::outlet::board::{self, Pinned, Sheet};
+use crate::outlet::board::{self, Board, Pinned, Sheet};
 use crate::state::ResourceState;
 
 /// All of it.
@@ -38,6 +38,14 @@ pub(super) fn status(site: &Site, now: Timestamp) -> Status {
         resources,
         receivers,
     }
+}
+
+/// All resources that are known on a board, and what is wrong with servers and views.
+#[must_use]
+pub fn known(board: &Board) -> (Vec<Resource>, Vec<String>) {
+    let pinned = board.standing();
+    let resources = pinned.resources.iter().map(|(key, sheet)| resource(&pinned, key, sheet)).collect();
+    (resources, troubles(&pinned))
 }
 
 /// One resource by its printed name.
@@ -330,13 +338,12 @@ fn lasting(matter: Matter, since: Timestamp, words: &str) -> Lasting {
 }
 
 fn failsafe(state: &ResourceState) -> Failsafe {
-    let said = |key: &str| state.others.get(key).and_then(|word| word.as_str()).map(str::to_owned);
     let alert = state.alert.as_ref().filter(|_| !state.failsafe_admin);
     let why = alert.map(|alert| alert.why.clone()).filter(|why| !why.is_empty());
     Failsafe {
         by_operator: state.failsafe_admin,
-        by: said("failsafe_by"),
-        reason: said("failsafe_reason").or(why),
+        by: state.failsafe_by().map(str::to_owned),
+        reason: state.failsafe_reason().map(str::to_owned).or(why),
         since: alert.and_then(|alert| alert.since).map(|at| at.to_string()),
         told: alert.map(|alert| alert.told.clone()).unwrap_or_default(),
     }

@@ -5,12 +5,11 @@ use std::net::SocketAddr;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use anyhow::Context;
 use futures_util::future::{Either, join, join3, select};
 use futures_util::stream::{self, Stream};
-use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
@@ -24,8 +23,8 @@ use crate::adapters::notify::Receiver;
 use crate::adapters::ports::RealPorts;
 use crate::adapters::providers::Providers;
 use crate::agent::{Agent, Both, Switch};
-use crate::api::peers::{Peers, Presence};
-use crate::api::{self, ApiSettings, Site};
+use crate::api::peers::Presence;
+use crate::api::{self, ApiSettings, Orders, Site};
 use crate::config::{self, Config, ConfigError, Mode};
 use crate::daemon::{Order, Signal, Signals, serve, vitals};
 use crate::domain::{AgentName, AllocationId};
@@ -101,12 +100,14 @@ impl Daemon {
         let (alerts, board, consul) = (self.alerts.clone(), self.board.clone(), self.consul.clone());
         let meter = self.meter.clone();
         let observer = Both(Both(self.observer()?, alerts.clone()), Both(board.clone(), meter));
-        let site = self.site(&ports.clock, board)?;
+        let (orders, ordered) = mpsc::channel(api::MOST_ORDERS);
+        let site = self.site(&ports.clock, board, orders)?;
         let presence = self.presence(&consul, &site);
         let agent = Agent::new(ports, observer, config);
         let serving = pin!(serve(&agent, self.orders(signals)));
         let interval = site.interval;
-        let telling = join(alerts.run(), show_receivers(&alerts, &site));
+        let obeying = api::obey(ordered, &consul, &presence.root);
+        let telling = join3(alerts.run(), show_receivers(&alerts, &site), obeying);
         let beside = pin!(join3(telling, presence.keep(), vitals::watch_over(&site.board, interval)));
         match select(serving, beside).await {
             Either::Left(((), _)) => vitals::say_farewell(),
@@ -118,28 +119,22 @@ impl Daemon {
     }
 
     /// What the API answers from.
-    fn site(&self, clock: &TokioClock, board: Board) -> anyhow::Result<Site> {
-        Ok(Site {
-            agent: self.name.clone(),
-            started: clock.wall(),
-            interval: self.config.job_interval.max(self.config.cluster_interval),
-            board,
-            peers: Peers::default(),
-            receivers: Arc::default(),
-            streams: Arc::new(Semaphore::new(api::MOST_STREAMS)),
-            counted: api::gauges::count().context("cannot count what happens")?,
-        })
+    fn site(&self, clock: &TokioClock, board: Board, orders: Orders) -> anyhow::Result<Site> {
+        let interval = self.config.job_interval.max(self.config.cluster_interval);
+        let site = Site::new(self.name.clone(), (clock.wall(), interval), board, &self.config.api, orders);
+        site.context("cannot count what happens")
     }
 
     /// Opens the API. An agent that cannot do so scales all the same.
     fn presence<'a>(&self, consul: &'a ConsulClient, site: &Site) -> Presence<'a> {
-        let ApiSettings { address, port } = self.config.api;
-        let opened = port.map(|port| api::serve(site.clone(), SocketAddr::new(address, port)));
+        let ApiSettings { address, port, access } = &self.config.api;
+        let scheme = if access.tls.is_some() { "https" } else { "http" };
+        let opened = port.map(|port| api::serve(site.clone(), SocketAddr::new(*address, port), access));
         let address = match opened {
             None => None,
             Some(Ok(bound)) => {
-                info!("HTTP API at http://{bound}");
-                Some(format!("http://{}", reachable(bound)))
+                info!("HTTP API at {scheme}://{bound}");
+                Some(format!("{scheme}://{}", reachable(bound)))
             }
             Some(Err(error)) => {
                 let port = port.unwrap_or_default();
@@ -223,7 +218,7 @@ impl Daemon {
             warn!("consul_key_root changed to {}: that takes a restart; {} stays", fresh.root, self.config.root);
         }
         if fresh.api != self.config.api {
-            warn!("bind_address or http_port changed: that takes a restart");
+            warn!("bind_address or another setting of the HTTP API changed: that takes a restart");
         }
         if fresh.log_format != self.config.log_format {
             warn!("log_json changed: that takes a restart");
@@ -231,7 +226,7 @@ impl Daemon {
         self.config = Config {
             root: self.config.root.clone(),
             log_format: self.config.log_format,
-            api: self.config.api,
+            api: self.config.api.clone(),
             ..fresh
         };
         Ok(())

@@ -31,6 +31,8 @@ pub(super) enum Command {
     Release(Box<ReleaseArguments>),
     Status(Box<StatusArguments>),
     Explain(Box<ExplainArguments>),
+    Plan(Box<PlanArguments>),
+    Events(Box<EventsArguments>),
     Validate(Box<ValidateArguments>),
     Notify(Box<NotifyArguments>),
     Init(InitArguments),
@@ -123,7 +125,7 @@ pub(super) struct FailsafeArguments {
     ///
     /// One line, of at most 500 characters. It is kept in the state beside USER and the name of the machine, until failsafe
     /// is lifted.
-    #[arg(long, value_name = "TEXT", conflicts_with_all = ["disable", "list"], value_parser = super::states::reason)]
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["disable", "list"], value_parser = crate::operator::reason)]
     pub(super) reason: Option<String>,
 
     /// Do not ask
@@ -147,9 +149,13 @@ pub(super) struct AskArguments {
     #[arg(long, value_name = "URL")]
     pub(super) api: Option<String>,
 
-    /// The agent's configuration file, or a folder of them; only bind_address and http_port matter here
+    /// The agent's configuration file, or a folder of them; only what it says of the HTTP API matters here
     #[arg(long, value_name = "PATH")]
     pub(super) config: Vec<PathBuf>,
+
+    /// Certificates, in PEM, of who may vouch for the API's; beside those that this machine trusts
+    #[arg(long, value_name = "PATH")]
+    pub(super) ca_file: Option<PathBuf>,
 }
 
 /// Shows what is going on, at a glance
@@ -191,6 +197,63 @@ pub(super) struct ExplainArguments {
 
     #[command(flatten)]
     pub(super) ask: AskArguments,
+}
+
+/// Shows what would be done now, and does nothing
+///
+/// Decides about every pool and group on the live cluster, once, as the agent that leads would: with the same configuration,
+/// policies and states. Nothing is changed anywhere, nothing is written, and no leadership is needed; what an agent that leads
+/// is doing meanwhile is not disturbed. Takes some seconds. Exit code 1 where something could not be seen.
+#[derive(Debug, Args)]
+pub(super) struct PlanArguments {
+    /// Print all that was decided, as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// The agent's configuration file, or a folder of them
+    #[arg(long, value_name = "PATH")]
+    pub(super) config: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) settings: Layer,
+}
+
+/// Shows what changed something: scaling step by step, failsafe, holds, leadership
+///
+/// From the history in Consul, which every agent that leads has written to, so that no agent need run. It holds the latest 512 KiB.
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["pool", "job"]))]
+pub(super) struct EventsArguments {
+    /// Only of this worker pool
+    #[arg(long, value_name = "NAME", help_heading = "Which resource")]
+    pub(super) pool: Option<String>,
+
+    /// Only of a group of this job; <job>@<namespace> outside the default namespace
+    #[arg(long, value_name = "ID", requires = "group", help_heading = "Which resource")]
+    pub(super) job: Option<String>,
+
+    /// The task group of the job
+    #[arg(long, value_name = "NAME", requires = "job", help_heading = "Which resource")]
+    pub(super) group: Option<String>,
+
+    /// Only what happened within this span, such as 30m, 2h or 1d
+    #[arg(long, value_name = "SPAN", value_parser = crate::operator::span)]
+    pub(super) since: Option<jiff::SignedDuration>,
+
+    /// At most so many, the latest
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    pub(super) last: u32,
+
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(super) json: bool,
+
+    /// A configuration file, or a folder of them; only what it says of Consul matters here
+    #[arg(long, value_name = "PATH")]
+    pub(super) config: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) consul: ConsulLayer,
 }
 
 /// Tells what is wrong with a configuration, a job file, a client's configuration, or a policy
@@ -268,11 +331,11 @@ pub(super) struct HoldArguments {
     pub(super) scaling_out: bool,
 
     /// For how long, such as 30m, 2h or 1d [default: until it is released]
-    #[arg(long = "for", value_name = "SPAN", value_parser = super::hold::span)]
+    #[arg(long = "for", value_name = "SPAN", value_parser = crate::operator::span)]
     pub(super) span: Option<jiff::SignedDuration>,
 
     /// Why, for whoever looks at it later, with who it was; one line, of at most 500 characters
-    #[arg(long, value_name = "TEXT", value_parser = super::states::reason)]
+    #[arg(long, value_name = "TEXT", value_parser = crate::operator::reason)]
     pub(super) reason: Option<String>,
 
     #[command(flatten)]

@@ -29,7 +29,15 @@ impl Ask {
         let base = Url::parse(&base).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         let base = base.context("the API's address must be like http://127.0.0.1:1313")?;
         // The agent is on this machine, or near: a proxy for the web has no business with it.
-        let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
+        let mut client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy();
+        if let Some(path) = &arguments.ca_file {
+            let words = || format!("-ca-file {}", path.display());
+            let bundle = std::fs::read(path).with_context(words)?;
+            for certificate in reqwest::Certificate::from_pem_bundle(&bundle).with_context(words)? {
+                client = client.add_root_certificate(certificate);
+            }
+        }
+        let client = client.build()?;
         Ok(Self { client, base })
     }
 
@@ -80,5 +88,6 @@ fn configured(arguments: &AskArguments) -> anyhow::Result<String> {
     let api = config::load(Layer::default(), &arguments.config, Mode::Production, variable)?.api;
     let Some(port) = api.port else { bail!("http_port is 0: that agent has no API") };
     let address = if api.address.is_unspecified() { std::net::Ipv4Addr::LOCALHOST.into() } else { api.address };
-    Ok(format!("http://{}", std::net::SocketAddr::new(address, port)))
+    let scheme = if api.access.tls.is_some() { "https" } else { "http" };
+    Ok(format!("{scheme}://{}", std::net::SocketAddr::new(address, port)))
 }

@@ -1,30 +1,18 @@
-//! `replicator failsafe`: an operator's word about failsafe. It is written compare-and-set, so that it neither undoes
-//! what an agent writes meanwhile nor is undone by it.
+//! `replicator failsafe`: an operator's word about failsafe, and a list of what stands.
 
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use serde_json::{Map, Value};
 
 use super::arguments::FailsafeArguments;
-use super::states::{ATTEMPTS, now, operator, read_state, type_name};
+use super::states::{now, operator};
 use super::variable;
 use crate::adapters::consul::{ConsulClient, unreadable};
 use crate::config;
+use crate::operator::{Done, Signature, Words, held, named};
 use crate::ports::Consul;
 use crate::state::{Failsafe, ResourceState, state_prefix};
-
-/// Why an operator entered failsafe: a field of ours in the state. Agents write it back as it was (S5).
-const REASON: &str = "failsafe_reason";
-/// Which operator did: `user@host`. Ours as well.
-const BY: &str = "failsafe_by";
-/// An operator's word.
-struct Word<'a> {
-    wanted: Failsafe,
-    reason: Option<&'a str>,
-    by: Option<String>,
-}
 
 /// What the operator said to the question.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,63 +30,48 @@ pub(super) fn run(arguments: &FailsafeArguments) -> anyhow::Result<ExitCode> {
         if arguments.list {
             return list(&consul, &root).await;
         }
-        let word = Word {
-            wanted: if arguments.enable { Failsafe::Enabled } else { Failsafe::Disabled },
-            reason: arguments.reason.as_deref(),
-            by: operator(),
-        };
+        let wanted = if arguments.enable { Failsafe::Enabled } else { Failsafe::Disabled };
+        let signature = Signature { by: operator(), reason: arguments.reason.clone() };
         let path = arguments.resource.path(&root)?;
-        set(&consul, &path, &word, arguments.force).await
+        set(&Words { consul: &consul, root: &root }, &path, wanted, &signature, arguments.force).await
     })
 }
 
-/// Notes who entered failsafe, and why; when it is lifted, neither stays.
-fn sign(others: &mut Map<String, Value>, word: &Word<'_>) {
-    for (key, text) in [(REASON, word.reason), (BY, word.by.as_deref())] {
-        others.remove(key);
-        if let Some(text) = text.filter(|_| word.wanted == Failsafe::Enabled) {
-            others.insert(key.to_owned(), text.into());
-        }
-    }
-}
-
-async fn set(consul: &ConsulClient, path: &str, word: &Word<'_>, force: bool) -> anyhow::Result<ExitCode> {
-    let wanted = word.wanted;
+async fn set(
+    words: &Words<'_>,
+    path: &str,
+    wanted: Failsafe,
+    signature: &Signature,
+    force: bool,
+) -> anyhow::Result<ExitCode> {
     let (verb, past) = match wanted {
         Failsafe::Enabled => ("enable", "enabled"),
         Failsafe::Disabled => ("disable", "disabled"),
     };
-    let mut confirmed = force;
-    for _ in 0..ATTEMPTS {
-        let Some(entry) = consul.read(path).await? else {
-            bail!("No state object was found at the specified path {path}, no action will be taken");
-        };
-        let mut state =
-            read_state(&entry.value).with_context(|| format!("what is at {path} is no state; nothing was written"))?;
-        if state.failsafe_mode == (wanted == Failsafe::Enabled) {
-            println!("Failsafe mode is already in desired state {past:?}, no action required.");
-            return Ok(ExitCode::SUCCESS);
-        }
-        let of = format!("{} {}", type_name(state.resource_type), state.resource_name);
-        if !confirmed {
-            let question = question(verb, &of, path, wanted);
-            match ask(&question, verb, &mut io::stdin().lock(), &mut io::stdout())? {
-                Answer::Yes => confirmed = true,
-                Answer::No(answer, code) => {
-                    println!("{}", answer.replace("{verb}", verb));
-                    return Ok(ExitCode::from(code));
-                }
-            }
-        }
-        state.set_failsafe(wanted, now());
-        sign(&mut state.others, word);
-        if consul.write_unlocked(path, &state.to_json(), entry.modify_index).await? {
-            println!("Successfully {past} failsafe mode for {of} at location {path}");
-            return Ok(ExitCode::SUCCESS);
-        }
-        // An agent wrote meanwhile: its word is kept, and ours comes on top.
+    let already = || {
+        println!("Failsafe mode is already in desired state {past:?}, no action required.");
+        Ok(ExitCode::SUCCESS)
+    };
+    let (state, _) = words.read(path).await?;
+    if state.failsafe_mode == (wanted == Failsafe::Enabled) {
+        return already();
     }
-    bail!("the state at {path} changes all the time: {ATTEMPTS} attempts to {verb} failsafe lost the race; try again")
+    let of = named(&state);
+    if !force
+        && let Answer::No(answer, code) =
+            ask(&question(verb, &of, path, wanted), verb, &mut io::stdin().lock(), &mut io::stdout())?
+    {
+        println!("{}", answer.replace("{verb}", verb));
+        return Ok(ExitCode::from(code));
+    }
+    match words.failsafe(path, wanted, signature, now()).await? {
+        // Somebody else was faster.
+        Done::Already => already(),
+        Done::Written => {
+            println!("Successfully {past} failsafe mode for {of} at location {path}");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
 }
 
 fn question(verb: &str, of: &str, path: &str, wanted: Failsafe) -> String {
@@ -173,12 +146,12 @@ fn why(state: &ResourceState) -> String {
     if let Some(hold) = state.hold.as_ref().filter(|hold| !hold.is_over(now) && !state.failsafe_mode) {
         let reason = hold.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
         let by = hold.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
-        return format!("on hold, {}{reason}{by}", super::hold::words(hold, now));
+        return format!("on hold, {}{reason}{by}", held(hold, now));
     }
-    let said = |key| state.others.get(key).and_then(Value::as_str).filter(|_| state.failsafe_mode);
-    match (said(REASON), said(BY)) {
+    let said = |word: Option<&str>| word.filter(|_| state.failsafe_mode).map(str::to_owned);
+    match (said(state.failsafe_reason()), said(state.failsafe_by())) {
         (Some(reason), Some(by)) => format!("{reason} ({by})"),
-        (Some(reason), None) => reason.to_owned(),
+        (Some(reason), None) => reason,
         (None, Some(by)) => format!("({by})"),
         (None, None) => "-".to_owned(),
     }
@@ -188,29 +161,16 @@ fn why(state: &ResourceState) -> String {
 mod tests {
     use super::*;
 
-    fn word(wanted: Failsafe, reason: Option<&'static str>, by: Option<&str>) -> Word<'static> {
-        Word { wanted, reason, by: by.map(str::to_owned) }
-    }
-
     #[test]
-    fn a_failsafe_is_signed_until_it_is_lifted() {
+    fn why_it_is_in_failsafe_is_said_while_it_is() {
         let mut state = ResourceState { failsafe_mode: true, ..ResourceState::default() };
-        state.others.insert("eligible_nodes".into(), Value::Null);
         assert_eq!(why(&state), "-", "entered by itself");
-        sign(&mut state.others, &word(Failsafe::Enabled, Some("new disks"), Some("ann@ops-1")));
+        state.sign_failsafe(Failsafe::Enabled, Some("new disks"), Some("ann@ops-1"));
         assert_eq!(why(&state), "new disks (ann@ops-1)");
-        let read = ResourceState::from_json(&state.to_json()).unwrap();
-        assert_eq!(
-            (&read.others["failsafe_reason"], &read.others["failsafe_by"]),
-            (&"new disks".into(), &"ann@ops-1".into())
-        );
-        sign(&mut state.others, &word(Failsafe::Enabled, None, Some("bob@ops-1")));
-        assert_eq!(why(&state), "(bob@ops-1)", "an earlier reason is not the later one's");
-        let others = state.others.clone();
-        let lifted = ResourceState { failsafe_mode: false, others, ..ResourceState::default() };
+        state.sign_failsafe(Failsafe::Enabled, None, Some("bob@ops-1"));
+        assert_eq!(why(&state), "(bob@ops-1)");
+        let lifted = ResourceState { failsafe_mode: false, ..state };
         assert_eq!(why(&lifted), "-", "the Go daemon lifted it, and left our fields");
-        sign(&mut state.others, &word(Failsafe::Disabled, None, Some("ann@ops-1")));
-        assert_eq!(state.others.keys().collect::<Vec<_>>(), ["eligible_nodes"]);
     }
 
     #[test]

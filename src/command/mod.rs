@@ -3,18 +3,20 @@
 //! - `arguments`: what can be typed; help, man pages and completions come from there.
 //! - `dashes`: flags with one dash, as the Go daemon had them.
 //! - `ask`: asking an agent's API; `states`: writing to states as operators do.
-//! - `agent`, `status`, `explain`, `validate`, `failsafe`, `hold`, `notify`, `init`, `version`, `papers`: one file a command.
+//! - `agent`, `status`, `explain`, `plan`, `events`, `validate`, `failsafe`, `hold`, `notify`, `init`, `version`, `papers`: one file a command.
 
 mod agent;
 mod arguments;
 mod ask;
 mod dashes;
+mod events;
 mod explain;
 mod failsafe;
 mod hold;
 mod init;
 mod notify;
 mod papers;
+mod plan;
 mod states;
 mod status;
 mod validate;
@@ -39,6 +41,8 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Failsafe(arguments) => failsafe::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Plan(arguments) => plan::run(*arguments),
+        Command::Events(arguments) => events::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),
         Command::Notify(arguments) => notify::run(*arguments),
         Command::Hold(arguments) => hold::run(&arguments),

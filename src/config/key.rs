@@ -10,7 +10,7 @@ use crate::adapters::http::Address;
 use crate::adapters::notify::Severity;
 
 /// Every key at the top of a file.
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 29] = [
     "bind_address",
     "cluster_scaling_disable",
     "cluster_scaling_interval",
@@ -20,6 +20,9 @@ const KEYS: [&str; 26] = [
     "consul_namespace",
     "consul_token",
     "http_port",
+    "http_tls_cert",
+    "http_tls_key",
+    "http_token",
     "job_scaling_disable",
     "job_scaling_interval",
     "limits",
@@ -113,6 +116,9 @@ fn assign(layer: &mut Layer, path: &Path, entry: Entry) -> Result<(), ConfigErro
         "log_json" => layer.log_json = Some(given.parse(value::boolean)?),
         "bind_address" => layer.bind_address = Some(given.text()?),
         "http_port" => layer.http_port = Some(given.parse(value::port_or_none)?),
+        "http_token" => layer.http.token = Some(given.secret()?),
+        "http_tls_cert" => layer.http.tls_cert = Some(given.text()?.into()),
+        "http_tls_key" => layer.http.tls_key = Some(given.text()?.into()),
         "rpc_port" => layer.rpc_port = Some(given.parse(value::port)?),
         "limits" => return assign_limits(layer, path, entry),
         "telemetry" => return assign_telemetry(layer, path, entry),

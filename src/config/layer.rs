@@ -71,6 +71,10 @@ pub struct Layer {
     #[arg(long, value_name = "PORT", value_parser = value::port_or_none, help_heading = "HTTP API")]
     pub http_port: Option<u16>,
 
+    /// Who may change something by it.
+    #[command(flatten)]
+    pub http: HttpLayer,
+
     /// A port of the Go daemon's 1.1. Accepted; it was never of use
     #[arg(long, value_name = "PORT", value_parser = value::port, hide = true)]
     pub rpc_port: Option<u16>,
@@ -225,6 +229,26 @@ pub struct NotificationLayer {
     pub webhook_secret: Option<SecretString>,
 }
 
+/// Who may change something by the HTTP API, and how its connections are encrypted.
+#[derive(Debug, Clone, Default, Args)]
+pub struct HttpLayer {
+    /// What a request must have that changes something, as a bearer token
+    ///
+    /// Without one something can be changed where the API listens on 127.0.0.1 only. Anybody on this machine can see a token on
+    /// the command line. Better is the file key http_token.
+    #[arg(id = "http_token", long = "http-token", value_name = "TOKEN", value_parser = value::secret, allow_hyphen_values = true,
+          help_heading = "HTTP API")]
+    pub token: Option<SecretString>,
+
+    /// The certificate of the HTTP API, in PEM, with those between it and its authority
+    #[arg(id = "http_tls_cert", long = "http-tls-cert", value_name = "PATH", help_heading = "HTTP API")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// The key of that certificate, in PEM
+    #[arg(id = "http_tls_key", long = "http-tls-key", value_name = "PATH", help_heading = "HTTP API")]
+    pub tls_key: Option<PathBuf>,
+}
+
 /// TLS, as the environment of the Nomad and Consul tools gives it.
 #[derive(Debug, Clone, Default)]
 pub struct TlsLayer {
@@ -259,6 +283,7 @@ impl Layer {
             log_json: self.log_json.or(under.log_json),
             bind_address: self.bind_address.or(under.bind_address),
             http_port: self.http_port.or(under.http_port),
+            http: self.http.over(under.http),
             rpc_port: self.rpc_port.or(under.rpc_port),
             statsd_address: self.statsd_address.or(under.statsd_address),
             limits: over(self.limits, under.limits),
@@ -322,6 +347,12 @@ impl NotificationLayer {
     fn over(self, under: Self) -> Self {
         merge!(self, under; cluster_identifier notification_uid alert_on alert_severity pagerduty_service_key pagerduty_url
             opsgenie_api_key opsgenie_url slack_webhook_url webhook_url webhook_secret)
+    }
+}
+
+impl HttpLayer {
+    fn over(self, under: Self) -> Self {
+        merge!(self, under; token tls_cert tls_key)
     }
 }
 

@@ -8,14 +8,14 @@ use secrecy::ExposeSecret;
 use super::environment::{consul_from_environment, from_environment};
 use super::error::{ConfigError, Place};
 use super::file::from_path;
-use super::layer::{ConsulLayer, Layer, NomadLayer, NotificationLayer, TlsLayer};
+use super::layer::{ConsulLayer, HttpLayer, Layer, NomadLayer, NotificationLayer, TlsLayer};
 use super::value::{Level, secret_url};
 use crate::adapters::consul::ConsulSettings;
 use crate::adapters::http::{Address, Endpoint, Tls, Verify};
 use crate::adapters::nomad::NomadSettings;
 use crate::adapters::notify::{NotifySettings, OpsGenie, PagerDuty, Receiver, Slack, Webhook};
 use crate::agent::{AgentConfig, Switch};
-use crate::api::ApiSettings;
+use crate::api::{Access, ApiSettings, TlsFiles};
 use crate::decide::Limits;
 use crate::domain::{AgentName, AllocationId};
 
@@ -142,7 +142,7 @@ fn settle(layer: Layer, mode: Mode) -> Result<Config, ConfigError> {
         cluster_identifier: layer.notification.cluster_identifier.clone().unwrap_or_default(),
         notify: notify(layer.notification)?,
         statsd: layer.statsd_address,
-        api: api(layer.bind_address.as_deref(), layer.http_port)?,
+        api: api(layer.bind_address.as_deref(), layer.http_port, layer.http)?,
         consul: consul(layer.consul)?,
         nomad: nomad(layer.nomad)?,
         unused,
@@ -246,7 +246,7 @@ fn notify(layer: NotificationLayer) -> Result<NotifySettings, ConfigError> {
 /// Where the API listens where nobody says otherwise: as the Go daemon's.
 const DEFAULT_PORT: u16 = 1313;
 
-fn api(address: Option<&str>, port: Option<u16>) -> Result<ApiSettings, ConfigError> {
+fn api(address: Option<&str>, port: Option<u16>, http: HttpLayer) -> Result<ApiSettings, ConfigError> {
     let given = address.unwrap_or("127.0.0.1");
     let address = if given == "localhost" { Ok(std::net::Ipv4Addr::LOCALHOST.into()) } else { given.parse() };
     let address = address.map_err(|_| ConfigError::Value {
@@ -254,7 +254,19 @@ fn api(address: Option<&str>, port: Option<u16>) -> Result<ApiSettings, ConfigEr
         key: "bind_address".to_owned(),
         problem: format!("{given:?} is no IP address; 127.0.0.1 is this machine only, 0.0.0.0 all that it has"),
     })?;
-    Ok(ApiSettings { address, port: Some(port.unwrap_or(DEFAULT_PORT)).filter(|port| *port > 0) })
+    let lacks = |key: &str, other: &str| ConfigError::Value {
+        place: Place::Settled,
+        key: key.to_owned(),
+        problem: format!("it is of no use without {other}"),
+    };
+    let tls = match (http.tls_cert, http.tls_key) {
+        (Some(certificate), Some(key)) => Some(TlsFiles { certificate, key }),
+        (None, None) => None,
+        (Some(_), None) => return Err(lacks("http_tls_cert", "http_tls_key")),
+        (None, Some(_)) => return Err(lacks("http_tls_key", "http_tls_cert")),
+    };
+    let access = Access { token: http.token, tls };
+    Ok(ApiSettings { address, port: Some(port.unwrap_or(DEFAULT_PORT)).filter(|port| *port > 0), access })
 }
 
 fn unused(layer: &Layer) -> Vec<Unused> {

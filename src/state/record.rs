@@ -9,6 +9,11 @@ use crate::decide::{Direction, Until};
 use crate::domain::{NodeId, Resource, SessionId};
 use crate::operation::Operation;
 
+/// Why an operator entered failsafe: a field of ours. It is written back as it was (S5).
+const FAILSAFE_REASON: &str = "failsafe_reason";
+/// Which operator did: `user@host`. Ours as well.
+const FAILSAFE_BY: &str = "failsafe_by";
+
 /// What kind of resource a state is about.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -218,6 +223,28 @@ impl ResourceState {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
+    /// Notes who entered failsafe, and why; when it is lifted, neither stays.
+    pub fn sign_failsafe(&mut self, failsafe: Failsafe, reason: Option<&str>, by: Option<&str>) {
+        for (key, text) in [(FAILSAFE_REASON, reason), (FAILSAFE_BY, by)] {
+            self.others.remove(key);
+            if let Some(text) = text.filter(|_| failsafe == Failsafe::Enabled) {
+                self.others.insert(key.to_owned(), text.into());
+            }
+        }
+    }
+
+    /// Why an operator entered failsafe, where one said.
+    #[must_use]
+    pub fn failsafe_reason(&self) -> Option<&str> {
+        self.others.get(FAILSAFE_REASON).and_then(Value::as_str)
+    }
+
+    /// Which operator did, where that is known.
+    #[must_use]
+    pub fn failsafe_by(&self) -> Option<&str> {
+        self.others.get(FAILSAFE_BY).and_then(Value::as_str)
+    }
+
     /// An operator's word about failsafe, as `replicator failsafe` writes it. Lifting it sets the failure count to 0
     /// (S8).
     pub fn set_failsafe(&mut self, failsafe: Failsafe, now: Timestamp) {
@@ -280,6 +307,19 @@ mod tests {
         assert_eq!(value["last_scaling_event"], "0001-01-01T00:00:00Z");
         let pool = ResourceState::initial(&Resource::Pool("p".into()), "root/state/nodes/p");
         assert_eq!(pool.resource_type, ResourceType::WorkerPool);
+    }
+
+    #[test]
+    fn s7_a_failsafe_is_signed_until_it_is_lifted() {
+        let mut state = ResourceState { failsafe_mode: true, ..ResourceState::default() };
+        state.others.insert("eligible_nodes".into(), Value::Null);
+        state.sign_failsafe(Failsafe::Enabled, Some("new disks"), Some("ann@ops-1"));
+        let read = ResourceState::from_json(&state.to_json()).unwrap();
+        assert_eq!((read.failsafe_reason(), read.failsafe_by()), (Some("new disks"), Some("ann@ops-1")));
+        state.sign_failsafe(Failsafe::Enabled, None, Some("bob@ops-1"));
+        assert_eq!(state.failsafe_reason(), None, "an earlier reason is not the later one's");
+        state.sign_failsafe(Failsafe::Disabled, None, Some("ann@ops-1"));
+        assert_eq!(state.others.keys().collect::<Vec<_>>(), ["eligible_nodes"]);
     }
 
     #[test]

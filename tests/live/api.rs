@@ -5,7 +5,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::agent::AgentProcess;
 use crate::cluster::{Cluster, said};
@@ -324,6 +324,133 @@ fn follow_begins(agent: &Heard) -> bool {
     stream.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     let mut head = [0; 15];
     stream.read_exact(&mut head).is_ok() && &head == b"HTTP/1.1 200 OK"
+}
+
+/// What comes of a change, asked with these headers.
+fn change(agent: &Heard, path: &str, headers: &str, body: &Value) -> (u16, Value) {
+    let body = body.to_string();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    );
+    parsed(&agent.raw(request.as_bytes()))
+}
+
+pub(crate) fn api_operators_have_their_word() {
+    let cluster = Cluster::start();
+    cluster.nomad.register("web", 2, &[("max", "3")], 500.0);
+    let mut agent = Heard::start(&cluster, &[]);
+    agent.process.await_word("INFO leads", 1);
+    eventually("a state", || cluster.consul.state("jobs/web/front"));
+    let web = |more: &[(&str, Value)]| {
+        let mut body = json!({ "resource": "group web/front" });
+        more.iter().for_each(|(key, value)| body[*key] = value.clone());
+        body
+    };
+    let state = || cluster.consul.state("jobs/web/front").unwrap();
+    let on = web(&[("enable", true.into()), ("reason", "new disks".into()), ("by", "ann".into())]);
+    assert_eq!(change(&agent, "/v1/failsafe", "", &on), (200, json!({ "changed": true, "what": "it is in failsafe" })));
+    let stands = state();
+    assert_eq!((&stands["failsafe_mode"], &stands["failsafe_admin"]), (&true.into(), &true.into()));
+    assert_eq!((&stands["failsafe_reason"], &stands["failsafe_by"]), (&"new disks".into(), &"ann".into()));
+    assert_eq!(change(&agent, "/v1/failsafe", "", &on).1["changed"], false, "it stands so already");
+    cluster.nomad.load("web", 95.0);
+    eventually("the agent to hold still", || {
+        let held = agent.get("/v1/group?job=web&group=front");
+        (held["decision"]["stops"].to_string().contains("S7") && held["failsafe"]["reason"] == "new disks")
+            .then_some(())
+    });
+    assert_eq!(
+        change(&agent, "/v1/hold", "", &json!({ "resource": "everything", "direction": "out", "for": "1h" })).0,
+        200
+    );
+    assert_eq!(change(&agent, "/v1/failsafe", "", &web(&[("enable", false.into())])).0, 200);
+    eventually("the hold to be what stops it", || {
+        let held = agent.get("/v1/group?job=web&group=front");
+        (held["decision"]["stops"].to_string().contains("S17") && held["failsafe"].is_null()).then_some(())
+    });
+    assert!(cluster.nomad.scaled().is_empty());
+    assert_eq!(change(&agent, "/v1/release", "", &json!({ "resource": "everything" })).1["what"], "released");
+    eventually("scaling to go on", || (cluster.nomad.count("web") == 3).then_some(()));
+    let (_, words) = command(&cluster, &["events"]);
+    for word in [
+        "group web/front: failsafe entered: new disks  (ann)",
+        "everything: on hold, scaling out, until",
+        "everything: released",
+    ] {
+        assert!(words.contains(word), "{word}: {words}");
+    }
+
+    // What makes no sense, or comes from elsewhere, changes nothing.
+    let before = cluster.consul.keys("replicator/config/state");
+    for (path, headers, body, status) in [
+        ("/v1/failsafe", "", web(&[("enable", "perhaps".into())]), 400),
+        ("/v1/failsafe", "", json!({ "enable": true }), 400),
+        ("/v1/failsafe", "", web(&[("enable", true.into()), ("reason", "a\nb".into())]), 400),
+        ("/v1/failsafe", "", web(&[("enable", true.into()), ("enabel", true.into())]), 400),
+        ("/v1/failsafe", "", json!({ "resource": "pool none", "enable": true }), 404),
+        ("/v1/hold", "", web(&[("for", "soon".into())]), 400),
+        ("/v1/failsafe", "", json!({ "resource": "everything", "enable": true }), 400),
+        ("/v1/hold", "", json!({ "resource": "web" }), 400),
+        ("/v1/hold", "", web(&[("reason", "x".repeat(20_000).into())]), 413),
+        ("/v1/hold", "origin: http://evil.example\r\n", web(&[]), 403),
+        ("/v1/hold", "origin: null\r\n", web(&[]), 403),
+    ] {
+        let (code, answer) = change(&agent, path, headers, &body);
+        assert!(code == status && answer["error"].is_string(), "{path} {headers} {body}: {code} {answer}");
+    }
+    let form = b"POST /v1/hold HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\n{}";
+    assert_eq!(parsed(&agent.raw(form)).0, 415, "what a form of another site can send");
+    assert!(state()["hold"].is_null() && cluster.consul.keys("replicator/config/state") == before);
+}
+
+pub(crate) fn api_open_to_a_network_takes_a_token_and_can_be_encrypted() {
+    let cluster = Cluster::start();
+    cluster.nomad.register("web", 2, &[], 500.0);
+    let mut open = Heard::start(&cluster, &["-bind-address=0.0.0.0"]);
+    open.process.await_word("INFO leads", 1);
+    eventually("a state", || cluster.consul.state("jobs/web/front"));
+    let body = json!({ "resource": "group web/front" });
+    let (status, answer) = change(&open, "/v1/hold", "", &body);
+    assert!(status == 403 && answer["error"].as_str().unwrap().contains("http_token"), "{status} {answer}");
+
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let file = |name: &str, text: &str| {
+        let path = cluster.consul.folder().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (certificate, key) = (file("api.pem", &cert.pem()), file("api.key", &signing_key.serialize_pem()));
+    let port = free_port();
+    let text = format!(
+        "bind_address = \"0.0.0.0\"\nhttp_token = \"s3cret\"\nhttp_tls_cert = \"{certificate}\"\nhttp_tls_key = \"{key}\"\n"
+    );
+    let config = file("agent.hcl", &text);
+    let mut sealed = cluster.agent(&["-config", &config, &format!("-http-port={port}")]);
+    sealed.await_word("HTTP API at https://", 1);
+    let url = format!("https://localhost:{port}");
+    let ask = |token: Option<&str>| {
+        let root = reqwest::Certificate::from_pem(cert.pem().as_bytes()).unwrap();
+        let client = reqwest::Client::builder().no_proxy().add_root_certificate(root).build().unwrap();
+        let request =
+            client.post(format!("{url}/v1/hold")).header("content-type", "application/json").body(body.to_string());
+        let request = token.map_or(request.try_clone().unwrap(), |token| request.bearer_auth(token));
+        crate::block_on(async { request.send().await.unwrap().status().as_u16() })
+    };
+    assert_eq!((ask(None), ask(Some("wrong")), ask(Some("s3cret"))), (401, 401, 200));
+    assert_eq!(cluster.consul.state("jobs/web/front").unwrap()["hold"]["in"], true);
+    let (code, words) = command(&cluster, &["status", "-api", &url, "-ca-file", &certificate]);
+    assert!(words.contains("group web/front"), "{code} {words}");
+    let (code, words) = command(&cluster, &["status", "-api", &url]);
+    assert!(code == 1 && words.contains("no agent answers at https://localhost"), "{words}");
+    assert_eq!(sealed.says("s3cret"), 0);
+
+    std::fs::write(&key, "no key").unwrap();
+    let mut broken = cluster.agent(&["-config", &config, &format!("-http-port={}", free_port())]);
+    broken.await_word("no HTTP API at 0.0.0.0", 1);
+    assert!(broken.log().iter().any(|line| line.contains("api.key")), "{:#?}", broken.log());
 }
 
 pub(crate) fn systemd_is_told_how_it_goes() {

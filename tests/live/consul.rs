@@ -126,6 +126,12 @@ impl ConsulServer {
         }
     }
 
+    /// All keys that begin so.
+    pub(crate) fn keys(&self, prefix: &str) -> Vec<String> {
+        let listed = block_on(self.client().list(prefix, None)).unwrap();
+        listed.value.into_iter().map(|entry| entry.key).collect()
+    }
+
     /// The state of a resource, as it stands in Consul.
     pub(crate) fn state(&self, path: &str) -> Option<Value> {
         let entry = block_on(self.client().read(&format!("replicator/config/state/{path}"))).unwrap()?;

@@ -21,6 +21,7 @@ mod book;
 mod cluster;
 mod consul;
 mod failsafe;
+mod history;
 mod leadership;
 mod nomad;
 mod nomad_acl;
@@ -124,6 +125,11 @@ const CONSUL_TESTS: &[Test] = &[
     ("api_agents_tell_what_they_do_and_why", api::api_agents_tell_what_they_do_and_why),
     ("api_what_needs_somebody_is_said", api::api_what_needs_somebody_is_said),
     ("api_bad_requests_cost_nothing", api::api_bad_requests_cost_nothing),
+    ("api_operators_have_their_word", api::api_operators_have_their_word),
+    (
+        "api_open_to_a_network_takes_a_token_and_can_be_encrypted",
+        api::api_open_to_a_network_takes_a_token_and_can_be_encrypted,
+    ),
     ("api_events_are_followed_and_taken_up_again", api::api_events_are_followed_and_taken_up_again),
     ("systemd_is_told_how_it_goes", api::systemd_is_told_how_it_goes),
     ("l1_three_agents_one_leads_and_kill_9_hands_over", leadership::l1_three_agents_one_leads_and_kill_9_hands_over),
@@ -133,6 +139,8 @@ const CONSUL_TESTS: &[Test] = &[
         leadership::l7_a_leader_that_cannot_reach_nomad_lets_another_lead,
     ),
     ("l6_a_session_destroyed_behind_its_back", leadership::l6_a_session_destroyed_behind_its_back),
+    ("s18_the_history_is_whole_whoever_is_killed", history::s18_the_history_is_whole_whoever_is_killed),
+    ("plan_tells_what_would_be_done_and_does_nothing", history::plan_tells_what_would_be_done_and_does_nothing),
     ("s4_consul_away_for_a_minute", outage::s4_consul_away_for_a_minute),
     ("s2_state_of_the_go_daemon_is_continued", outage::s2_state_of_the_go_daemon_is_continued),
     ("l3_the_lock_delay_keeps_everyone_out", adapter::l3_the_lock_delay_keeps_everyone_out),

@@ -63,16 +63,12 @@ pub(in crate::agent) struct FailsafeChange {
 impl FailsafeChange {
     /// What changed from one state to the next, if anything did.
     fn between(path: &str, before: &ResourceState, after: &ResourceState) -> Option<Self> {
-        let said = |key: &str| {
-            let word = after.others.get(key).or_else(|| before.others.get(key));
-            word.and_then(|word| word.as_str()).map(str::to_owned)
-        };
         let entered = after.failsafe_mode;
         (before.failsafe_mode != entered).then(|| Self {
             path: path.to_owned(),
             entered,
-            by: said("failsafe_by"),
-            reason: said("failsafe_reason"),
+            by: after.failsafe_by().or(before.failsafe_by()).map(str::to_owned),
+            reason: after.failsafe_reason().or(before.failsafe_reason()).map(str::to_owned),
         })
     }
 }
