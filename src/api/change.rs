@@ -188,8 +188,8 @@ async fn order<T: DeserializeOwned>(
 fn status_of(error: &WordError) -> StatusCode {
     match error {
         WordError::NoState(_) => StatusCode::NOT_FOUND,
-        // Such as a key of letters that Consul does not print.
-        WordError::Consul(error) if error.kind == ErrorKind::Refused => StatusCode::BAD_REQUEST,
+        // A key of letters that Consul does not print: there can be no state.
+        WordError::Consul(error) if error.kind == ErrorKind::Refused => StatusCode::NOT_FOUND,
         WordError::NotAState { .. } | WordError::Race(_) | WordError::Consul(_) => StatusCode::BAD_GATEWAY,
     }
 }

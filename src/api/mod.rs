@@ -9,6 +9,7 @@
 //! - `gauges`: the same as metrics.
 //! - `pages`: which path answers what.
 //! - `peers`: the other agents, and who of them leads.
+//! - `ui`: the web page; `ui/` has what browsers get.
 //! - `server`: connections, limits, time-outs.
 
 mod access;
@@ -19,6 +20,7 @@ pub mod model;
 mod pages;
 pub mod peers;
 mod server;
+mod ui;
 mod view;
 
 use std::net::IpAddr;

@@ -344,6 +344,41 @@ pub struct Receiver {
     pub trouble: Option<String>,
 }
 
+/// How a resource went lately.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Series {
+    /// Which.
+    pub resource: String,
+    /// The oldest first: an hour or more of them where there are few resources, fewer where there are many.
+    pub samples: Vec<Sample>,
+}
+
+/// How a resource stood at a moment.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct Sample {
+    /// When, RFC 3339.
+    pub at: String,
+    /// The count, or the desired capacity.
+    pub size: u32,
+    /// The fewest that there may be.
+    pub min: u32,
+    /// The most that there may be, where that is limited.
+    pub max: Option<u32>,
+    /// CPU: of a pool in MHz, of a group the busiest task's in percent.
+    pub cpu: Option<Held>,
+    /// Memory: of a pool in MiB, of a group the fullest task's in percent.
+    pub memory: Option<Held>,
+}
+
+/// What is used, and what it was held against.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+pub struct Held {
+    /// What is used.
+    pub used: f64,
+    /// Of a pool what is allowed, of a group the threshold for more.
+    pub limit: f64,
+}
+
 /// What changed something.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct History {
@@ -356,7 +391,7 @@ pub struct History {
 /// Something that changed something.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Happening {
-    /// Counts from 1, by agent.
+    /// Counts up, by agent; what happened before the agent started, as far as it is remembered, has numbers up to 1000.
     pub id: u64,
     /// When, RFC 3339.
     pub at: String,

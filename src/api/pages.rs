@@ -12,8 +12,8 @@ use utoipa::{IntoParams, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::model::{Health, History, Leader, Problem, Resource, Status};
-use super::{Site, change, events, gauges, view};
+use super::model::{Health, History, Leader, Problem, Resource, Series, Status};
+use super::{Site, change, events, gauges, ui, view};
 use crate::adapters::clock::TokioClock;
 use crate::ports::Clock;
 
@@ -55,6 +55,15 @@ struct WhichGroup {
     job: String,
     /// The task group of the job.
     group: String,
+}
+
+/// Which resource is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct WhichResource {
+    /// Its name, as the status has it: `pool workers`, `group web/front`.
+    resource: String,
 }
 
 /// The document.
@@ -124,6 +133,20 @@ async fn group(State(site): State<Site>, which: Result<Query<WhichGroup>, QueryR
     }
 }
 
+/// How one resource went lately: size, load and limits as samples
+#[utoipa::path(get, path = "/v1/series", tag = "status", params(WhichResource), responses(
+    (status = 200, body = Series), (status = 400, description = "It is not said which", body = Problem),
+    (status = 404, description = "This agent knows of no such resource", body = Problem)))]
+async fn series(State(site): State<Site>, which: Result<Query<WhichResource>, QueryRejection>) -> Response {
+    match which {
+        Err(rejection) => problem(StatusCode::BAD_REQUEST, rejection.body_text()),
+        Ok(Query(WhichResource { resource })) => match view::series(&site, &resource) {
+            Some(series) => Json(series).into_response(),
+            None => problem(StatusCode::NOT_FOUND, format!("this agent knows of no {resource}")),
+        },
+    }
+}
+
 fn resource(site: &Site, name: &str) -> Response {
     match view::find(site, name) {
         Some(resource) => Json(resource).into_response(),
@@ -131,7 +154,7 @@ fn resource(site: &Site, name: &str) -> Response {
     }
 }
 
-/// What changed something, since this agent started
+/// What changed something: since this agent started, and what the history in Consul had by then
 #[utoipa::path(get, path = "/v1/history", tag = "status", params(Since), responses(
     (status = 200, body = History), (status = 400, description = "A number is none", body = Problem)))]
 async fn history(State(site): State<Site>, since: Result<Query<Since>, QueryRejection>) -> Response {
@@ -167,6 +190,7 @@ fn with_document() -> (Router<Site>, Document) {
         .routes(routes!(pool))
         .routes(routes!(group))
         .routes(routes!(history))
+        .routes(routes!(series))
         .routes(routes!(metrics))
         .routes(routes!(change::failsafe))
         .routes(routes!(change::hold))
@@ -188,6 +212,7 @@ pub(super) fn router(site: Site, hosts: Option<Vec<String>>) -> Router {
         .route("/v1/openapi.json", document)
         // A stream is no answer that a document could hold to a form.
         .route("/v1/events", axum::routing::get(events::follow))
+        .merge(ui::pages())
         .fallback(unknown)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn(explained))
@@ -271,6 +296,7 @@ mod tests {
                 "/v1/metrics",
                 "/v1/pool",
                 "/v1/release",
+                "/v1/series",
                 "/v1/status",
                 "/v1/status/leader"
             ]

@@ -13,7 +13,7 @@ use crate::adapters::consul::ConsulClient;
 use crate::domain::AgentName;
 use crate::outlet::board::Board;
 use crate::ports::{Clock, Consul, LockState, PortError};
-use crate::state::{HistoryEntry, leader_key};
+use crate::state::{HistoryEntry, history_prefix, leader_key};
 
 /// How often an agent looks at the others.
 const EVERY: SignedDuration = SignedDuration::from_secs(5);
@@ -90,6 +90,7 @@ impl Presence<'_> {
     /// For as long as the agent runs. What goes wrong is shown, and tried again.
     pub async fn keep(&self) -> std::convert::Infallible {
         let clock = TokioClock::start();
+        let mut recalled = false;
         let (mut led, mut said, mut looked): (Option<bool>, Option<Timestamp>, Option<Timestamp>) = (None, None, None);
         loop {
             let now = clock.wall();
@@ -99,6 +100,9 @@ impl Presence<'_> {
                 self.note_leadership(now).await;
             }
             let is_due = |at: Option<Timestamp>, every| at.is_none_or(|at| now.duration_since(at).abs() >= every);
+            if !recalled {
+                recalled = self.recall().await.is_ok();
+            }
             let looks = is_other || is_due(looked, EVERY);
             // What could not be said is said again at the next look.
             if is_other || is_due(said, SAY_EVERY) && looks {
@@ -110,6 +114,13 @@ impl Presence<'_> {
             }
             clock.sleep(GLANCE_EVERY).await;
         }
+    }
+
+    /// Brings to the board what happened before.
+    async fn recall(&self) -> Result<(), PortError> {
+        let listed = self.consul.list(&history_prefix(&self.root), None).await?;
+        self.board.recall(listed.value.iter().filter_map(|entry| HistoryEntry::read(&entry.value)).collect());
+        Ok(())
     }
 
     /// Notes in the history who leads from now on (S18).

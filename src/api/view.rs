@@ -4,14 +4,15 @@ use jiff::Timestamp;
 
 use super::Site;
 use super::model::{
-    Agent, Amount, Decision, Direction, Failsafe, Finding, Happening, History, Hold, Kind, Lasting, Observation,
-    Operation, Receiver, Resource, Role, Status, Stop, Task, Verdict,
+    self, Agent, Amount, Decision, Direction, Failsafe, Finding, Happening, Held, History, Hold, Kind, Lasting,
+    Observation, Operation, Receiver, Resource, Role, Status, Stop, Task, Verdict,
 };
 use crate::agent::{Leadership, Matter};
 use crate::decide::{self, Case, Until};
 use crate::domain;
 use crate::outlet::alerts::Standing;
 use crate::outlet::board::{self, Board, Pinned, Sheet};
+use crate::outlet::series::Sample;
 use crate::state::ResourceState;
 
 /// All of it.
@@ -65,6 +66,24 @@ pub(super) fn history(site: &Site, after: u64, limit: usize) -> History {
         let happenings = newer.into_iter().skip(skip).take(limit).map(happening).collect();
         History { happenings, last: pinned.happened }
     })
+}
+
+/// How one resource went lately; nothing where it is not known.
+pub(super) fn series(site: &Site, name: &str) -> Option<model::Series> {
+    let samples = site.board.look(|pinned| {
+        let (resource, _) = pinned.resources.iter().find(|(key, _)| key.to_string() == name)?;
+        Some(pinned.series.of(resource))
+    })?;
+    let held = |load: Option<(f64, f64)>| load.map(|(used, limit)| Held { used, limit });
+    let sample = |it: Sample| model::Sample {
+        at: it.at.to_string(),
+        size: it.size,
+        min: it.bounds.0,
+        max: Some(it.bounds.1).filter(|max| *max < u32::MAX),
+        cpu: held(it.cpu),
+        memory: held(it.memory),
+    };
+    Some(model::Series { resource: name.to_owned(), samples: samples.into_iter().map(sample).collect() })
 }
 
 /// The first that happened after the one with that number.
@@ -396,8 +415,8 @@ fn happening(it: &board::Happening) -> Happening {
     Happening {
         id: it.id,
         at: it.at.to_string(),
-        resource: it.resource.as_ref().map(ToString::to_string),
-        kind: it.kind.to_owned(),
+        resource: it.resource.clone(),
+        kind: it.kind.to_string(),
         words: it.words.clone(),
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing is worked out here. The board may be read from another thread: it is locked for as long as a pin takes, and what
 //! is large hangs on it by `Arc`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,7 +14,8 @@ use tokio::sync::watch;
 use crate::agent::{Course, Event, Feed, Leadership, Matter, Observer, Spoken};
 use crate::decide::{Case, Decision, Verdict};
 use crate::domain::Resource;
-use crate::state::ResourceState;
+use crate::outlet::series::Series;
+use crate::state::{HistoryEntry, ResourceState};
 
 /// After how many intervals a resource that was not looked at is overdue.
 const PATIENCE: u32 = 6;
@@ -23,15 +25,23 @@ const LEAST_PATIENCE: Duration = Duration::from_mins(1);
 const LONGEST_HISTORY: usize = 1000;
 
 /// The board. Copies are one and the same.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Board {
     pinned: Arc<Mutex<Pinned>>,
     /// How much has happened, for whoever waits for more.
     happened: Arc<watch::Sender<u64>>,
 }
 
+impl Default for Board {
+    fn default() -> Self {
+        let pinned = Pinned::default();
+        let happened = watch::Sender::new(pinned.happened);
+        Self { pinned: Arc::new(Mutex::new(pinned)), happened: Arc::new(happened) }
+    }
+}
+
 /// All that hangs on the board.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Pinned {
     /// The last word about leadership, and when it was said.
     pub leadership: Option<(Timestamp, Leadership)>,
@@ -47,6 +57,8 @@ pub struct Pinned {
     pub unreadable: BTreeMap<String, String>,
     /// What is known of each resource. Only who leads knows anything.
     pub resources: BTreeMap<Resource, Sheet>,
+    /// How their sizes and loads went.
+    pub series: Series,
     /// What lasts and should not go unsaid, about a resource or the whole cluster, and since when.
     pub lasting: BTreeMap<(Option<Resource>, Matter), (Timestamp, String)>,
     /// What changed something, the oldest first.
@@ -79,27 +91,27 @@ pub struct Sheet {
 /// Something that changed something.
 #[derive(Debug, Clone)]
 pub struct Happening {
-    /// Counts from 1.
+    /// Counts up.
     pub id: u64,
     /// When.
     pub at: Timestamp,
-    /// About what, where it is about one resource.
-    pub resource: Option<Resource>,
+    /// About what, by its printed name, where it is about one resource.
+    pub resource: Option<String>,
     /// What kind of thing.
-    pub kind: &'static str,
+    pub kind: Cow<'static, str>,
     /// In words.
     pub words: String,
 }
 
 impl Board {
-    /// How things stand now: all that hangs there but for the history, which is long.
+    /// How things stand now: all that hangs there but for history and series, which are long.
     #[must_use]
     pub fn standing(&self) -> Pinned {
         let mut pinned = self.lock();
-        // Set aside rather than copied; nobody sees it gone.
-        let history = std::mem::take(&mut pinned.history);
+        // Set aside rather than copied; nobody sees them gone.
+        let (history, series) = (std::mem::take(&mut pinned.history), std::mem::take(&mut pinned.series));
         let standing = pinned.clone();
-        pinned.history = history;
+        (pinned.history, pinned.series) = (history, series);
         standing
     }
 
@@ -132,10 +144,16 @@ impl Board {
         self.pinned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes what happened before this process; the oldest first.
+    pub fn recall(&self, entries: Vec<HistoryEntry>) {
+        self.lock().recall(entries);
+    }
+
     /// Takes down what is known of resources: with another configuration others may be looked at.
     pub fn clear_resources(&self) {
         let mut pinned = self.lock();
         pinned.resources.clear();
+        pinned.series.clear();
         pinned.lasting.clear();
         pinned.feeds.clear();
     }
@@ -144,6 +162,25 @@ impl Board {
     #[must_use]
     pub fn happened(&self) -> watch::Receiver<u64> {
         self.happened.subscribe()
+    }
+}
+
+impl Default for Pinned {
+    fn default() -> Self {
+        Self {
+            leadership: None,
+            lock: None,
+            aside: None,
+            feeds: BTreeMap::new(),
+            seeing_since: None,
+            unreadable: BTreeMap::new(),
+            resources: BTreeMap::new(),
+            series: Series::default(),
+            lasting: BTreeMap::new(),
+            history: VecDeque::new(),
+            // Numbers below are for what happened before this process.
+            happened: LONGEST_HISTORY as u64,
+        }
     }
 }
 
@@ -158,9 +195,22 @@ impl Pinned {
         self.resources.entry(resource.clone()).or_default()
     }
 
+    /// Takes what happened before this process, from the history that is kept (S18): before all that it saw itself.
+    fn recall(&mut self, entries: Vec<HistoryEntry>) {
+        let first = self.history.front().map_or(self.happened, |first| first.id - 1);
+        let room = LONGEST_HISTORY.saturating_sub(self.history.len());
+        let skip = entries.len().saturating_sub(room);
+        let ids = (1..=first).rev();
+        for (entry, id) in entries.into_iter().skip(skip).rev().zip(ids) {
+            let HistoryEntry { at, resource, kind, words, .. } = entry;
+            self.history.push_front(Happening { id, at, resource, kind: kind.into(), words });
+        }
+    }
+
     fn happen(&mut self, at: Timestamp, resource: Option<&Resource>, kind: &'static str, words: String) {
         self.happened += 1;
-        self.history.push_back(Happening { id: self.happened, at, resource: resource.cloned(), kind, words });
+        let resource = resource.map(ToString::to_string);
+        self.history.push_back(Happening { id: self.happened, at, resource, kind: kind.into(), words });
         let excess = self.history.len().saturating_sub(LONGEST_HISTORY);
         self.history.drain(..excess);
     }
@@ -177,6 +227,7 @@ impl Pinned {
                 self.leadership = Some((at, *leadership));
                 if !matches!(leadership, Leadership::Won) {
                     self.resources.clear();
+                    self.series.clear();
                     self.lasting.clear();
                     self.feeds.clear();
                     self.unreadable.clear();
@@ -205,6 +256,9 @@ impl Pinned {
                 sheet.looked = None;
             }
             Event::Decided(decision) => {
+                if let Some((_, case)) = self.resources.get(&decision.resource).and_then(|sheet| sheet.case.clone()) {
+                    self.series.take(at, &case, decision);
+                }
                 let sheet = self.sheet(&decision.resource);
                 (sheet.looked, sheet.undecided, sheet.trouble) = (Some(at), None, None);
                 sheet.decision = Some((at, decision.clone()));
@@ -242,7 +296,8 @@ impl Pinned {
     /// What would be done is worth a line when it changes, not at every evaluation.
     fn note_dry_run(&mut self, at: Timestamp, decision: &Decision) {
         let words = decision.to_string();
-        let is_same = |it: &&Happening| it.resource.as_ref() == Some(&decision.resource) && it.kind == "would_act";
+        let name = decision.resource.to_string();
+        let is_same = |it: &&Happening| it.resource.as_ref() == Some(&name) && it.kind == "would_act";
         let last = self.history.iter().rev().find(is_same);
         let step = |words: &str| words.split(';').next().map(str::to_owned);
         if last.is_none_or(|last| step(&last.words) != step(&words)) {
@@ -292,6 +347,7 @@ impl Observer for Board {
     fn retain(&self, kept: &BTreeSet<Resource>) {
         let mut pinned = self.lock();
         pinned.resources.retain(|resource, _| kept.contains(resource));
+        pinned.series.retain(kept);
         pinned.lasting.retain(|(resource, _), _| resource.as_ref().is_none_or(|resource| kept.contains(resource)));
     }
 }
@@ -341,11 +397,34 @@ mod tests {
             board.observe(at(second), &Event::Leadership(Leadership::Follows));
             board.observe(at(second), &undecided("an evaluation that changes nothing is no history"));
         }
-        assert_eq!(*seen.borrow(), 1500);
+        assert_eq!(*seen.borrow(), 2500);
         board.look(|pinned| {
-            assert_eq!((pinned.history.len(), pinned.happened), (LONGEST_HISTORY, 1500));
-            assert_eq!((pinned.history[0].id, pinned.history.back().unwrap().id), (501, 1500));
+            assert_eq!((pinned.history.len(), pinned.happened), (LONGEST_HISTORY, 2500));
+            assert_eq!((pinned.history[0].id, pinned.history.back().unwrap().id), (1501, 2500));
         });
+    }
+
+    #[test]
+    fn s18_what_was_before_this_process_comes_before_what_it_saw() {
+        let board = Board::default();
+        board.observe(at(100), &Event::Leadership(Leadership::Won));
+        let entry = |second| HistoryEntry {
+            at: at(second),
+            by: "another".to_owned(),
+            resource: Some("pool p".to_owned()),
+            kind: "began".to_owned(),
+            words: format!("{second}"),
+        };
+        board.recall((0..5).map(entry).collect());
+        board.look(|pinned| {
+            let ids: Vec<u64> = pinned.history.iter().map(|it| it.id).collect();
+            assert_eq!(ids, [996, 997, 998, 999, 1000, 1001]);
+            assert_eq!((pinned.history[0].words.as_str(), pinned.history[5].words.as_str()), ("0", "leads"));
+        });
+        let full = Board::default();
+        (0..1500).for_each(|second| full.observe(at(second), &Event::Leadership(Leadership::Follows)));
+        full.recall(vec![entry(0)]);
+        assert_eq!(full.look(|pinned| pinned.history.len()), LONGEST_HISTORY, "there is no room for the past");
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod leadership;
 mod nomad;
 mod nomad_acl;
 mod outage;
+mod page;
 mod receiver;
 mod reload;
 mod served;
@@ -76,6 +77,8 @@ impl Servers {
             ("moto", "MOTO_BIN", "moto_server"),
             ("schemathesis", "SCHEMATHESIS_BIN", "schemathesis"),
             ("promtool", "PROMTOOL_BIN", "promtool"),
+            ("chromium", "CHROMIUM_BIN", "chromium"),
+            ("playwright", "PLAYWRIGHT_PYTHON", "python-with-playwright"),
         ];
         let found = known.into_iter().filter(|(_, variable, file)| binary(variable, file).is_some());
         let simulator = served::binary().map(|_| "simulator");
@@ -88,6 +91,9 @@ impl Servers {
         let missing = needed.iter().find(|name| !self.found.contains(*name))?;
         if *missing == "strangers" {
             return Some("STRANGERS_PYTHON does not name a Python that has python-nomad and boto3".to_owned());
+        }
+        if *missing == "playwright" {
+            return Some("PLAYWRIGHT_PYTHON does not name a Python that has playwright".to_owned());
         }
         let build = if *missing == "simulator" { "build it (cargo build -p replicator-sim), " } else { "" };
         Some(format!("there is no {missing}: {build}set {}_BIN or put it on the PATH", missing.to_uppercase()))
@@ -108,6 +114,7 @@ const SUITES: &[(&[&str], &[Test])] = &[
     (&["consul", "nomad"], NOMAD_TESTS),
     (&["consul", "schemathesis"], SCHEMA_TESTS),
     (&["consul", "promtool"], METRICS_TESTS),
+    (&["consul", "chromium", "playwright"], PAGE_TESTS),
     (&["simulator"], SERVED_TESTS),
     (&["consul", "simulator"], SIDE_BY_SIDE_TESTS),
     (&["simulator", "strangers"], STRANGERS_TESTS),
@@ -118,6 +125,8 @@ const SUITES: &[(&[&str], &[Test])] = &[
 ];
 
 const SCHEMA_TESTS: &[Test] = &[("the_api_is_what_its_document_says", api::the_api_is_what_its_document_says)];
+
+const PAGE_TESTS: &[Test] = &[("the_page_is_used_in_a_browser", page::the_page_is_used_in_a_browser)];
 
 const METRICS_TESTS: &[Test] = &[("metrics_are_what_prometheus_takes", api::metrics_are_what_prometheus_takes)];
 

@@ -9,6 +9,8 @@ pub(super) fn kind_of(refusal: Refusal<'_>) -> ErrorKind {
     match refusal.status {
         401 | 403 => ErrorKind::Denied,
         _ if text.contains("permission denied") || text.contains("acl not found") => ErrorKind::Denied,
+        // The request itself, such as a key of letters that are not printed.
+        400 => ErrorKind::Refused,
         404 => ErrorKind::NotFound,
         // A session that is gone cannot take a lock.
         500 if text.contains("invalid session") => ErrorKind::NotFound,
@@ -32,7 +34,7 @@ mod tests {
             (500, "rpc error making call: Permission denied", ErrorKind::Denied),
             (503, "", ErrorKind::Unreachable),
             (413, "Value exceeds 524288 byte limit", ErrorKind::Other),
-            (400, "Missing key name", ErrorKind::Other),
+            (400, "Missing key name", ErrorKind::Refused),
         ];
         for (status, body, kind) in cases {
             assert_eq!(kind_of(Refusal { status, body }), kind, "{status} {body}");
