@@ -1,10 +1,13 @@
 //! How things stand, for Prometheus. It is read off the status at each scrape, so that nothing is shown of what is gone.
 
 use jiff::Timestamp;
-use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
 use super::model::{Direction, Kind, Resource, Role, Status, Verdict};
+
+/// Up to how many seconds evaluations are told apart: statistics have a deadline of 5 seconds, calls of more.
+const EVALUATION_BUCKETS: [f64; 8] = [0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0];
 
 /// Counts everything from now on, in the whole process.
 ///
@@ -12,11 +15,17 @@ use super::model::{Direction, Kind, Resource, Role, Status, Verdict};
 ///
 /// When something counts already.
 pub fn count() -> Result<PrometheusHandle, BuildError> {
-    let handle = PrometheusBuilder::new().install_recorder()?;
+    let builder = PrometheusBuilder::new().set_buckets(&EVALUATION_BUCKETS)?;
+    let handle = builder.install_recorder()?;
     describe_counter!("replicator_leadership_elections_total", "Elections that this agent won.");
     describe_counter!("replicator_evaluations_total", "Evaluations, by kind of resource and what they came to.");
     describe_counter!("replicator_evaluations_failed_total", "Evaluations that could not be finished.");
     describe_counter!("replicator_operations_total", "Operations that ended, by how they ended.");
+    describe_histogram!(
+        "replicator_evaluation_seconds",
+        Unit::Seconds,
+        "How long an evaluation took, by kind of resource."
+    );
     describe_counter!("replicator_calls_total", "Calls to servers, by server and what became of them.");
     Ok(handle)
 }
@@ -28,6 +37,11 @@ pub(super) fn of(status: &Status, now: Timestamp) -> String {
     metrics::with_local_recorder(&recorder, || {
         describe();
         show_agent(status);
+        for view in &status.views {
+            if let Some(age) = age(Some(&view.answered), now) {
+                gauge!("replicator_view_age_seconds", "view" => view.name.clone()).set(age);
+            }
+        }
         for resource in &status.resources {
             show(resource, now);
         }
@@ -41,6 +55,7 @@ fn describe() {
     describe_gauge!("replicator_agents", "Agents that were heard of in the last two minutes.");
     describe_gauge!("replicator_attention", "How many things need a person.");
     describe_gauge!("replicator_troubles", "What is wrong with servers and views: how many of them.");
+    describe_gauge!("replicator_view_age_seconds", Unit::Seconds, "How long ago a view was last answered.");
     describe_gauge!("replicator_size", "The count, or the desired capacity.");
     describe_gauge!("replicator_min", "The fewest that there may be.");
     describe_gauge!("replicator_max", "The most that there may be.");
@@ -91,6 +106,12 @@ fn show_agent(status: &Status) {
     }
 }
 
+/// How long ago something was, in seconds.
+fn age(at: Option<&str>, now: Timestamp) -> Option<f64> {
+    let at: Timestamp = at?.parse().ok()?;
+    Some(now.duration_since(at).as_secs_f64().max(0.0))
+}
+
 fn show(it: &Resource, now: Timestamp) {
     let name = || it.name.clone();
     let set = |metric: &'static str, value: Option<f64>| {
@@ -98,16 +119,12 @@ fn show(it: &Resource, now: Timestamp) {
             gauge!(metric, "resource" => name()).set(value);
         }
     };
-    let age = |at: Option<&str>| {
-        let at: Timestamp = at?.parse().ok()?;
-        Some(now.duration_since(at).as_secs_f64().max(0.0))
-    };
     set("replicator_size", it.size.map(f64::from));
     set("replicator_min", it.min.map(f64::from));
     set("replicator_max", it.max.filter(|max| *max < u32::MAX).map(f64::from));
     set("replicator_enabled", it.enabled.map(flag));
     set("replicator_policy_wrong", Some(flag(it.policy_problem.is_some())));
-    set("replicator_evaluation_age_seconds", age(it.looked.as_deref()));
+    set("replicator_evaluation_age_seconds", age(it.looked.as_deref(), now));
     set("replicator_failsafe", Some(flag(it.failsafe.is_some())));
     for (direction, until) in
         [("in", it.hold.as_ref().map(|hold| &hold.scaling_in)), ("out", it.hold.as_ref().map(|hold| &hold.scaling_out))]
@@ -118,7 +135,7 @@ fn show(it: &Resource, now: Timestamp) {
     set("replicator_failures", Some(f64::from(it.failures)));
     set("replicator_cooldown_left_seconds", Some(it.cooldown_left as f64));
     if let Some(operation) = &it.operation
-        && let Some(age) = age(Some(&operation.started))
+        && let Some(age) = age(Some(&operation.started), now)
     {
         gauge!("replicator_operation_age_seconds", "resource" => name(), "direction" => way(operation.direction),
             "phase" => operation.phase.clone())
@@ -193,6 +210,7 @@ mod tests {
         let shown = shown();
         for line in [
             "replicator_leader 1",
+            "replicator_view_age_seconds{view=\"jobs\"} 7",
             "replicator_size{resource=\"pool workers\"} 6",
             "replicator_evaluation_age_seconds{resource=\"pool workers\"} 10",
             "replicator_failsafe{resource=\"group web/front\"} 1",

@@ -18,10 +18,22 @@ pub struct Status {
     pub attention: Vec<String>,
     /// What is wrong with servers and views.
     pub troubles: Vec<String>,
+    /// What is watched, and when it was last answered. Empty on an agent that stands by.
+    #[serde(default)]
+    pub views: Vec<View>,
     /// Worker pools and task groups, by name. Empty on an agent that stands by.
     pub resources: Vec<Resource>,
     /// Whom alerts go to, and how they are doing.
     pub receivers: Vec<Receiver>,
+}
+
+/// Something that is watched.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct View {
+    /// What: `jobs`, `nodes`, `allocations`, `deployments`, `states`, `pool policies`, `work that waits for room`.
+    pub name: String,
+    /// When it was last answered, RFC 3339. An answer counts for 85 seconds.
+    pub answered: String,
 }
 
 /// The agent that answers.

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use super::Site;
 use super::model::{
     self, Agent, Amount, Decision, Direction, Failsafe, Finding, Happening, Held, History, Hold, Kind, Lasting,
-    Observation, Operation, Receiver, Resource, Role, Status, Stop, Task, Verdict,
+    Observation, Operation, Receiver, Resource, Role, Status, Stop, Task, Verdict, View,
 };
-use crate::agent::{Leadership, Matter};
+use crate::agent::{Feed, Leadership, Matter};
 use crate::decide::{self, Case, Until};
 use crate::domain;
 use crate::outlet::alerts::Standing;
@@ -36,6 +36,7 @@ pub(super) fn status(site: &Site, now: Timestamp) -> Status {
         agents,
         attention,
         troubles,
+        views: pinned.views.iter().map(|(feed, at)| view(*feed, *at)).collect(),
         resources,
         receivers,
     }
@@ -102,6 +103,10 @@ pub(super) fn not_ready(site: &Site, now: Timestamp) -> Vec<String> {
         problems.extend(overdue.into_values());
         problems
     })
+}
+
+fn view(feed: Feed, answered: Timestamp) -> View {
+    View { name: feed.to_string(), answered: answered.to_string() }
 }
 
 fn role(pinned: &Pinned) -> Role {

@@ -31,6 +31,7 @@ pub(super) enum Command {
     Release(Box<ReleaseArguments>),
     Status(Box<StatusArguments>),
     Explain(Box<ExplainArguments>),
+    Watch(Box<WatchArguments>),
     Plan(Box<PlanArguments>),
     Events(Box<EventsArguments>),
     Validate(Box<ValidateArguments>),
@@ -195,6 +196,15 @@ pub(super) struct ExplainArguments {
     #[arg(long)]
     pub(super) json: bool,
 
+    #[command(flatten)]
+    pub(super) ask: AskArguments,
+}
+
+/// Shows what is going on, live in the terminal
+///
+/// As status, asked anew each second, with what happened below. Arrows choose a resource, Enter explains it, q leaves.
+#[derive(Debug, Args)]
+pub(super) struct WatchArguments {
     #[command(flatten)]
     pub(super) ask: AskArguments,
 }

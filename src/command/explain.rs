@@ -26,7 +26,7 @@ pub(super) fn run(arguments: &ExplainArguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn sentences(resource: &Resource) -> String {
+pub(super) fn sentences(resource: &Resource) -> String {
     let mut out = String::new();
     // Writing to a text never fails.
     writeln!(out, "{}: {}", resource.name, resource.summary).ok();

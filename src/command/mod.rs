@@ -3,7 +3,7 @@
 //! - `arguments`: what can be typed; help, man pages and completions come from there.
 //! - `dashes`: flags with one dash, as the Go daemon had them.
 //! - `ask`: asking an agent's API; `states`: writing to states as operators do.
-//! - `agent`, `status`, `explain`, `plan`, `events`, `validate`, `failsafe`, `hold`, `notify`, `init`, `version`, `papers`: one file a command.
+//! - `agent`, `status`, `explain`, `watch`, `plan`, `events`, `validate`, `failsafe`, `hold`, `notify`, `init`, `version`, `papers`: one file a command.
 
 mod agent;
 mod arguments;
@@ -21,6 +21,7 @@ mod states;
 mod status;
 mod validate;
 mod version;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ pub fn run(arguments: impl Iterator<Item = OsString>) -> ExitCode {
         Command::Failsafe(arguments) => failsafe::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments),
         Command::Plan(arguments) => plan::run(*arguments),
         Command::Events(arguments) => events::run(&arguments),
         Command::Validate(arguments) => validate::run(&arguments),

@@ -180,11 +180,10 @@ mod tests {
         let status: Status = serde_json::from_str(include_str!("../api/status.test.json")).unwrap();
         let mut resources = status.resources;
         assert!(words(&resources).starts_with("nothing would be done now\n"), "{}", words(&resources));
-        resources[0].operation = None;
-        resources[0].decision.as_mut().unwrap().verdict = Verdict::Act;
+        resources[1].decision.as_mut().unwrap().verdict = Verdict::Act;
         let said = words(&resources);
         let (first, rest) = said.split_once("\nnothing would be done about:\n").unwrap();
-        assert!(first.contains(&resources[0].name) && rest.contains(&resources[1].name), "{said}");
+        assert!(first.contains(&resources[1].name) && rest.contains(&resources[0].name), "{said}");
         assert!(words(&[]).starts_with("nothing to scale"));
     }
 }

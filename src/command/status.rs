@@ -73,11 +73,11 @@ fn peer(peer: &crate::api::model::Peer) -> String {
     format!("{}{role}", peer.name)
 }
 
-fn size(resource: &Resource) -> String {
+pub(super) fn size(resource: &Resource) -> String {
     resource.size.map_or_else(|| "?".to_owned(), |size| size.to_string())
 }
 
-fn bounds(resource: &Resource) -> String {
+pub(super) fn bounds(resource: &Resource) -> String {
     match (resource.min, resource.max) {
         (Some(min), Some(max)) if max < u32::MAX => format!("{min}..{max}"),
         (Some(min), _) => format!("{min}.."),
@@ -85,7 +85,7 @@ fn bounds(resource: &Resource) -> String {
     }
 }
 
-fn stands(resource: &Resource, now: Option<Timestamp>) -> String {
+pub(super) fn stands(resource: &Resource, now: Option<Timestamp>) -> String {
     let dry = if resource.enabled == Some(false) { "(not enabled) " } else { "" };
     let since = |at: &str| {
         let began: Timestamp = at.parse().ok()?;

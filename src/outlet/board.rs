@@ -51,6 +51,8 @@ pub struct Pinned {
     pub aside: Option<String>,
     /// What is wrong with what is watched.
     pub feeds: BTreeMap<Feed, String>,
+    /// When each view was last answered.
+    pub views: BTreeMap<Feed, Timestamp>,
     /// Since when there has been nothing in the way of looking at resources, where there ever was.
     pub seeing_since: Option<Timestamp>,
     /// Jobs and nodes that cannot be read.
@@ -172,6 +174,7 @@ impl Default for Pinned {
             lock: None,
             aside: None,
             feeds: BTreeMap::new(),
+            views: BTreeMap::new(),
             seeing_since: None,
             unreadable: BTreeMap::new(),
             resources: BTreeMap::new(),
@@ -231,6 +234,7 @@ impl Pinned {
                     self.lasting.clear();
                     self.feeds.clear();
                     self.unreadable.clear();
+                    self.views.clear();
                 }
             }
             Event::Lock { trouble } => {
@@ -342,6 +346,10 @@ impl Observer for Board {
             path.clone_into(&mut sheet.path);
             sheet.state = Some(Arc::new(state.clone()));
         }
+    }
+
+    fn see_view(&self, at: Timestamp, feed: Feed) {
+        self.lock().views.insert(feed, at);
     }
 
     fn retain(&self, kept: &BTreeSet<Resource>) {

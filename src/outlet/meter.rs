@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io;
 use std::net::{ToSocketAddrs, UdpSocket};
+use std::time::Duration;
 
 use cadence::{Counted, NopMetricSink, StatsdClient, UdpMetricSink};
 use jiff::Timestamp;
@@ -108,6 +109,10 @@ impl Observer for Meter {
             _ => {}
         }
     }
+
+    fn evaluated(&self, resource: &Resource, took: Duration) {
+        metrics::histogram!("replicator_evaluation_seconds", "kind" => kind(resource)).record(took.as_secs_f64());
+    }
 }
 
 /// What kind of resource it is, for a label.
@@ -120,8 +125,6 @@ fn kind(resource: &Resource) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::agent::LossCause;
     use crate::decide::Direction;

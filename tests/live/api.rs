@@ -345,7 +345,9 @@ pub(crate) fn api_operators_have_their_word() {
     eventually("a state", || cluster.consul.state("jobs/web/front"));
     let web = |more: &[(&str, Value)]| {
         let mut body = json!({ "resource": "group web/front" });
-        more.iter().for_each(|(key, value)| body[*key] = value.clone());
+        for (key, value) in more {
+            body[*key] = value.clone();
+        }
         body
     };
     let state = || cluster.consul.state("jobs/web/front").unwrap();

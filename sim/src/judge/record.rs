@@ -141,6 +141,8 @@ pub struct Record {
     pub holds: Holds,
     /// How many alerts were raised.
     pub alerts: u32,
+    /// What receivers would have been told, in words.
+    pub alerted: Vec<(Millis, String)>,
     /// How many steps would have been taken if their policies were enabled.
     pub would_be: u64,
     /// How many evaluations there were.
@@ -175,6 +177,7 @@ impl Record {
             failsafe: BTreeMap::new(),
             cooldown: BTreeMap::new(),
             alerts: 0,
+            alerted: Vec::new(),
             would_be: 0,
             evaluations: 0,
             violation: None,
@@ -236,7 +239,16 @@ impl Record {
                     action.ended = Some((at, outcome.clone()));
                 }
             }
-            Event::Alert(alert) if alert.action == AlertAction::Trigger => self.alerts += 1,
+            Event::Alert(alert) => {
+                self.alerts += u32::from(alert.action == AlertAction::Trigger);
+                let of = |uid: &str| if uid.is_empty() { String::new() } else { format!(" ({uid})") };
+                let words = match alert.action {
+                    AlertAction::Trigger if alert.why.is_empty() => "entered failsafe".to_owned(),
+                    AlertAction::Trigger => format!("entered failsafe, {} failures: {}", alert.failures, alert.why),
+                    AlertAction::Resolve => "resolved: its failsafe was lifted".to_owned(),
+                };
+                self.alerted.push((at, format!("{}{} {words}", alert.resource, of(&alert.uid))));
+            }
             _ => {}
         }
         self.line(at, Source::Agent(agent), event.to_string());

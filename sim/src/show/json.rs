@@ -35,6 +35,7 @@ pub fn to_json(scenario: &Scenario, outcome: &Outcome) -> Value {
         "measures": outcome.measures,
         "actions": record.actions.iter().map(action).collect::<Vec<_>>(),
         "failsafe": failsafe,
+        "alerted": record.alerted.iter().map(|(at, words)| json!({"at": at.as_secs_f64(), "words": words})).collect::<Vec<_>>(),
         "expectations": outcome.checks.iter().map(|check| json!({
             "expectation": check.expectation.to_string(),
             "measured": check.measured,

@@ -129,6 +129,9 @@ fn write_failsafe(out: &mut impl Write, outcome: &Outcome, paint: Paint) -> io::
             writeln!(out, "  {}  {resource} until {}", paint.bad(&stretch.from.to_string()), stretch.to)?;
         }
     }
+    for (at, words) in &record.alerted {
+        writeln!(out, "  {at}  would be alerted: {words}")?;
+    }
     writeln!(out)
 }
 

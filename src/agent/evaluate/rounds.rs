@@ -138,11 +138,14 @@ async fn evaluate<P: Ports, O: Observer>(
             return resource;
         }
     }
+    let clock = term.ports.clock();
+    let began = clock.monotonic();
     match &resource {
         Resource::Group(key) => term.evaluate_group(key, &resource).await,
         // In a box of its own: there are many groups, and each would carry the room for a pool.
         Resource::Pool(name) => Box::pin(term.evaluate_pool(name, &resource)).await,
     }
+    term.observer.evaluated(&resource, clock.monotonic().since(began));
     resource
 }
 

@@ -1,10 +1,11 @@
 //! Who hears what an agent tells.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::event::{AlertNotice, Event};
+use super::event::{AlertNotice, Event, Feed};
 use crate::decide::Case;
 use crate::domain::Resource;
 use crate::operation::{Move, Situation, Work};
@@ -23,6 +24,12 @@ pub trait Observer {
 
     /// Takes the state of a resource, as it stands at the beginning of an evaluation, and where it is kept.
     fn see_state(&self, _at: Timestamp, _resource: &Resource, _path: &str, _state: &ResourceState) {}
+
+    /// Takes that a view was answered: it is as old as that.
+    fn see_view(&self, _at: Timestamp, _feed: Feed) {}
+
+    /// Takes how long an evaluation took.
+    fn evaluated(&self, _resource: &Resource, _took: Duration) {}
 
     /// Takes which resources there still are: what is kept of others is of no use any more (S15).
     fn retain(&self, _kept: &BTreeSet<Resource>) {}
@@ -59,6 +66,16 @@ impl<A: Observer, B: Observer> Observer for Both<A, B> {
         self.1.see_state(at, resource, path, state);
     }
 
+    fn see_view(&self, at: Timestamp, feed: Feed) {
+        self.0.see_view(at, feed);
+        self.1.see_view(at, feed);
+    }
+
+    fn evaluated(&self, resource: &Resource, took: Duration) {
+        self.0.evaluated(resource, took);
+        self.1.evaluated(resource, took);
+    }
+
     fn retain(&self, kept: &BTreeSet<Resource>) {
         self.0.retain(kept);
         self.1.retain(kept);
@@ -87,6 +104,14 @@ impl<O: Observer> Observer for std::rc::Rc<O> {
 
     fn see_state(&self, at: Timestamp, resource: &Resource, path: &str, state: &ResourceState) {
         (**self).see_state(at, resource, path, state);
+    }
+
+    fn see_view(&self, at: Timestamp, feed: Feed) {
+        (**self).see_view(at, feed);
+    }
+
+    fn evaluated(&self, resource: &Resource, took: Duration) {
+        (**self).evaluated(resource, took);
     }
 
     fn retain(&self, kept: &BTreeSet<Resource>) {

@@ -164,6 +164,9 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
 
     /// Marks a view as current or not, and tells when that changes.
     pub(in crate::agent) fn note(&self, feed: Feed, trouble: Option<PortError>) {
+        if trouble.is_none() {
+            self.observer.see_view(self.ports.clock().wall(), feed);
+        }
         let now = self.ports.clock().monotonic();
         let changed = self.views.borrow_mut().mark(feed, trouble.is_none(), now);
         let another = self.feed_troubles.borrow_mut().insert(feed, trouble.clone()).flatten() != trouble;

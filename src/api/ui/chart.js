@@ -1,7 +1,7 @@
 // Small charts as SVG: lines and bands over time, drawn anew from data each time. Text goes in as text, never as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 520, LEFT = 44, RIGHT = 8, TOP = 8, BOTTOM = 20;
+const LEFT = 44, RIGHT = 8, TOP = 8, BOTTOM = 20;
 
 function element(name, attributes, text) {
   const made = document.createElementNS(SVG, name);
@@ -33,6 +33,8 @@ export function clock(time) {
 
 // `lines` are { kind, steps, values: [[time, number | null]] }, `band` is [[time, low, high]].
 export function chart({ lines, band = [], height = 120, label }) {
+  // As wide as it is shown, so that its words are as large as others.
+  const WIDTH = matchMedia("(max-width: 34rem)").matches ? 330 : 520;
   const values = lines.flatMap((line) => line.values).filter(([, value]) => value !== null);
   const times = values.map(([time]) => time);
   const [first, last] = [Math.min(...times), Math.max(...times)];
