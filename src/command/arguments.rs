@@ -29,6 +29,8 @@ pub(super) enum Command {
     Failsafe(Box<FailsafeArguments>),
     Hold(Box<HoldArguments>),
     Release(Box<ReleaseArguments>),
+    Pause(Box<PauseArguments>),
+    Resume(Box<ResumeArguments>),
     Status(Box<StatusArguments>),
     Explain(Box<ExplainArguments>),
     Watch(Box<WatchArguments>),
@@ -357,6 +359,39 @@ pub(super) struct HoldArguments {
 pub(super) struct ReleaseArguments {
     #[command(flatten)]
     pub(super) held: HeldArguments,
+}
+
+/// Holds everything at once: hold -everything, in fewer words
+///
+/// What is under way goes on to its end; nothing new begins, of any pool or group, until replicator resume, or for as long as -for
+/// says.
+#[derive(Debug, Args)]
+pub(super) struct PauseArguments {
+    /// For how long, such as 30m, 2h or 1d [default: until replicator resume]
+    #[arg(long = "for", value_name = "SPAN", value_parser = crate::operator::span)]
+    pub(super) span: Option<jiff::SignedDuration>,
+
+    /// Why, for whoever looks at it later, with who it was; one line, of at most 500 characters
+    #[arg(long, value_name = "TEXT", value_parser = crate::operator::reason)]
+    pub(super) reason: Option<String>,
+
+    /// A configuration file, or a folder of them; only what it says of Consul matters here
+    #[arg(long, value_name = "PATH")]
+    pub(super) config: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) consul: ConsulLayer,
+}
+
+/// Lets go on what replicator pause holds: release -everything, in fewer words
+#[derive(Debug, Args)]
+pub(super) struct ResumeArguments {
+    /// A configuration file, or a folder of them; only what it says of Consul matters here
+    #[arg(long, value_name = "PATH")]
+    pub(super) config: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) consul: ConsulLayer,
 }
 
 /// Writes example policies into the current folder

@@ -47,6 +47,21 @@ async fn a_fresh_cluster_has_no_jobs_and_index_0() {
 }
 
 #[tokio::test]
+async fn l7_a_server_that_knows_who_leads_is_worth_asking() {
+    for version in ["nomad-0.8.7", "nomad-1.1.2", "nomad-2.0.5"] {
+        let server = with(&[&format!("{version}/status-leader")]).await;
+        assert_eq!(nomad(&server).is_led().await, Ok(()), "{version}");
+    }
+    let server = with(&["nomad-1.1.2/noleader-status-leader"]).await;
+    assert_eq!(nomad(&server).is_led().await.unwrap_err().kind, ErrorKind::Unreachable);
+    for odd in ["\"\"", "null", "<html>", ""] {
+        let server = MockServer::start().await;
+        Mock::given(method("GET")).respond_with(ResponseTemplate::new(200).set_body_string(odd)).mount(&server).await;
+        assert_eq!(nomad(&server).is_led().await.unwrap_err().kind, ErrorKind::Unreachable, "{odd:?}");
+    }
+}
+
+#[tokio::test]
 async fn s11_a_stale_empty_list_is_no_list() {
     let server = with(&["nomad-1.1.2/noleader-jobs-stale"]).await;
     let error = nomad(&server).jobs(None).await.unwrap_err();

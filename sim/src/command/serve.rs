@@ -162,7 +162,8 @@ pub(super) fn demo(arguments: &DemoArguments) -> anyhow::Result<bool> {
         let server = Server::bind(&scenario, options).await?;
         let addresses = server.addresses();
         let port = free_port()?;
-        let looking_in = format!("{} status -api http://127.0.0.1:{port}", binary.display());
+        let api = format!("http://127.0.0.1:{port}");
+        let looking_in = format!("{api}/ui in a browser, or {} status -api {api}", binary.display());
         writeln!(std::io::stdout(), "{}\n{}", scenario.plan.title, invitation(addresses))?;
         writeln!(std::io::stdout(), "while it runs: {looking_in}\n")?;
         let mut agent = start_agent(&binary, addresses, port, arguments.record.as_deref())?;

@@ -24,7 +24,8 @@ pub(super) fn validate(arguments: &ValidateArguments) -> anyhow::Result<bool> {
             }
             Err(error) => {
                 out.flush()?;
-                tell(format_args!("error: {error}"));
+                // With what is behind it: that a file is not there, say.
+                tell(format_args!("error: {:#}", anyhow::Error::from(error)));
                 wrong += 1;
             }
         }
