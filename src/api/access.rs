@@ -1,4 +1,4 @@
-//! Who may change something by the API: whoever has the token, and no page of another site.
+//! Who may change something by the API: whoever has the token, and no page of another site (C15).
 
 use std::net::IpAddr;
 use std::path::PathBuf;
