@@ -234,7 +234,7 @@ impl World {
 
     /// The resources' states, by their keys.
     pub(super) fn states(&self) -> impl Iterator<Item = (String, ResourceState)> {
-        let below = self.consul.keys.iter().filter(|(key, _)| key.starts_with(state_root()));
+        let below = self.consul.below(state_root());
         below.filter_map(|(key, entry)| Some((key.clone(), ResourceState::from_json(&entry.value).ok()?)))
     }
 
