@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
+use utoipa::IntoResponses;
 
 use super::Site;
 use super::model::{Changed, Direction, FailsafeChange, HoldChange, Problem, ReleaseChange};
@@ -78,17 +79,40 @@ async fn carry_out(words: &Words<'_>, path: &str, change: Change, signature: &Si
     Ok(Changed { changed: done == Done::Written, what })
 }
 
+/// What the document says of answers to a change.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only the document is made of it")]
+enum Answers {
+    /// It stands so now.
+    #[response(status = 200)]
+    Done(#[to_schema] Changed),
+    /// It makes no sense.
+    #[response(status = 400)]
+    Senseless(#[to_schema] Problem),
+    /// The token is wrong.
+    #[response(status = 401)]
+    Unknown(#[to_schema] Problem),
+    /// Not from there.
+    #[response(status = 403)]
+    Forbidden(#[to_schema] Problem),
+    /// There is no state of it.
+    #[response(status = 404)]
+    Missing(#[to_schema] Problem),
+    /// It is too large.
+    #[response(status = 413)]
+    TooLarge(#[to_schema] Problem),
+    /// It is no JSON by its header.
+    #[response(status = 415)]
+    NoJson(#[to_schema] Problem),
+    /// Consul did not take it.
+    #[response(status = 502)]
+    NotWritten(#[to_schema] Problem),
+}
+
 /// Enters failsafe, or lifts it
 ///
 /// Where the agent has an `http_token`, the header `authorization: Bearer <token>` must have it.
-#[utoipa::path(post, path = "/v1/failsafe", tag = "change", request_body = FailsafeChange, responses(
-    (status = 200, body = Changed), (status = 400, description = "It makes no sense", body = Problem),
-    (status = 401, description = "The token is wrong", body = Problem),
-    (status = 403, description = "Not from there", body = Problem),
-    (status = 404, description = "There is no state of it", body = Problem),
-    (status = 413, description = "It is too large", body = Problem),
-    (status = 415, description = "It is no JSON by its header", body = Problem),
-    (status = 502, description = "Consul did not take it", body = Problem)))]
+#[utoipa::path(post, path = "/v1/failsafe", tag = "change", request_body = FailsafeChange, responses(Answers))]
 pub(super) async fn failsafe(State(site): State<Site>, request: Request) -> Response {
     order(&site, request, |it: FailsafeChange| {
         let wanted = if it.enable { Failsafe::Enabled } else { Failsafe::Disabled };
@@ -101,14 +125,7 @@ pub(super) async fn failsafe(State(site): State<Site>, request: Request) -> Resp
 /// Holds scaling: of one resource or of everything, in one direction or in both
 ///
 /// Where the agent has an `http_token`, the header `authorization: Bearer <token>` must have it.
-#[utoipa::path(post, path = "/v1/hold", tag = "change", request_body = HoldChange, responses(
-    (status = 200, body = Changed), (status = 400, description = "It makes no sense", body = Problem),
-    (status = 401, description = "The token is wrong", body = Problem),
-    (status = 403, description = "Not from there", body = Problem),
-    (status = 404, description = "There is no state of it", body = Problem),
-    (status = 413, description = "It is too large", body = Problem),
-    (status = 415, description = "It is no JSON by its header", body = Problem),
-    (status = 502, description = "Consul did not take it", body = Problem)))]
+#[utoipa::path(post, path = "/v1/hold", tag = "change", request_body = HoldChange, responses(Answers))]
 pub(super) async fn hold(State(site): State<Site>, request: Request) -> Response {
     order(&site, request, |it: HoldChange| {
         let since = TokioClock::start().wall();
@@ -134,14 +151,7 @@ pub(super) async fn hold(State(site): State<Site>, request: Request) -> Response
 /// Releases what is on hold
 ///
 /// Where the agent has an `http_token`, the header `authorization: Bearer <token>` must have it.
-#[utoipa::path(post, path = "/v1/release", tag = "change", request_body = ReleaseChange, responses(
-    (status = 200, body = Changed), (status = 400, description = "It makes no sense", body = Problem),
-    (status = 401, description = "The token is wrong", body = Problem),
-    (status = 403, description = "Not from there", body = Problem),
-    (status = 404, description = "There is no state of it", body = Problem),
-    (status = 413, description = "It is too large", body = Problem),
-    (status = 415, description = "It is no JSON by its header", body = Problem),
-    (status = 502, description = "Consul did not take it", body = Problem)))]
+#[utoipa::path(post, path = "/v1/release", tag = "change", request_body = ReleaseChange, responses(Answers))]
 pub(super) async fn release(State(site): State<Site>, request: Request) -> Response {
     order(&site, request, |it: ReleaseChange| {
         let below = below(&it.resource)?;
