@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use replicator::agent::AgentConfig;
 use replicator::domain::Resource;
-use replicator::state::{leader_key, path_of, state_prefix};
+use replicator::state::{history_prefix, leader_key, path_of, state_prefix};
 
 /// The root of all keys in a run: the default one.
 pub(crate) fn root() -> String {
@@ -20,6 +20,12 @@ pub(crate) fn leader() -> &'static str {
 /// What the keys of all states begin with.
 pub(crate) fn state_root() -> &'static str {
     static ROOT: LazyLock<String> = LazyLock::new(|| state_prefix(&root()));
+    &ROOT
+}
+
+/// Below this is the history.
+pub(crate) fn history_root() -> &'static str {
+    static ROOT: LazyLock<String> = LazyLock::new(|| history_prefix(&root()));
     &ROOT
 }
 

@@ -6,6 +6,7 @@ use replicator::domain::SessionId;
 use replicator::ports::{Deletion, Guard, KvEntry, LockState, SessionRequest, Write, WriteOutcome};
 use replicator::state::{Failsafe, ResourceState, pool_policy_key};
 
+use super::keys::Keys;
 use super::nomad::uuid;
 use super::{Happening, Topic, World};
 use crate::judge::invariants::Act;
@@ -19,7 +20,7 @@ pub(super) struct Consul {
     pub(super) index: u64,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     sessions_made: usize,
-    pub(super) keys: BTreeMap<String, Key>,
+    pub(super) keys: Keys,
     /// The index of the last deletion: what was deleted has no index of its own any more.
     pub(super) deleted: u64,
     /// Until when a key cannot be locked.
@@ -65,7 +66,7 @@ impl Consul {
             index: 10,
             sessions: BTreeMap::new(),
             sessions_made: 0,
-            keys: BTreeMap::new(),
+            keys: Keys::default(),
             deleted: 0,
             delays: BTreeMap::new(),
         }
@@ -99,7 +100,7 @@ impl Consul {
     }
 
     pub(super) fn below<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a String, &'a Key)> {
-        self.keys.range(prefix.to_owned()..).take_while(move |(key, _)| key.starts_with(prefix))
+        self.keys.below(prefix)
     }
 
     fn guard_holds(&self, guard: &Guard) -> bool {
@@ -262,7 +263,7 @@ impl World {
     pub(super) fn change_key(&mut self, name: &str, change: impl FnOnce(&mut Key)) -> u64 {
         self.consul.index += 1;
         let index = self.consul.index;
-        let key = self.consul.keys.entry(name.to_owned()).or_default();
+        let key = self.consul.keys.made(name);
         key.modify_index = index;
         if key.create_index == 0 {
             key.create_index = index;

@@ -25,6 +25,7 @@ mod faults;
 mod fitting;
 mod hands;
 mod happening;
+mod keys;
 mod listed;
 mod load;
 pub(crate) mod nodes;
