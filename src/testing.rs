@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::domain::{
     Allocation, ClientStatus, Deployment, DeploymentStatus, DesiredStatus, Eligibility, GroupKey, InstanceId, JobKey,
-    JobKind, Lifecycle, MebiBytes, MegaHertz, Meta, Node, NodeStatus, NodeSummary, Place, PoolInstance, PoolSnapshot,
-    Resources, Task, TaskGroup, TaskSpan,
+    JobKind, Lifecycle, MebiBytes, MegaHertz, Meta, Node, NodeStatus, NodeSummary, Percent, Place, PoolInstance,
+    PoolSnapshot, Resources, Task, TaskGroup, TaskSpan,
 };
+use crate::policy::GroupPolicy;
 
 pub(crate) fn meta(pairs: &[(&str, &str)]) -> Meta {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -91,5 +93,21 @@ pub(crate) fn snapshot(members: &[&str]) -> PoolSnapshot {
         suspended: vec![],
         weighted: false,
         overhaul: None,
+    }
+}
+
+/// From 1 to 10 allocations, in below 30 %, out above 80 %.
+pub(crate) fn group_policy() -> GroupPolicy {
+    GroupPolicy {
+        enabled: true,
+        min: 1,
+        max: 10,
+        scalein_cpu: Percent(30.0),
+        scalein_mem: Percent(30.0),
+        scaleout_cpu: Percent(80.0),
+        scaleout_mem: Percent(80.0),
+        notification_uid: "REP1".into(),
+        cooldown: Duration::from_secs(60),
+        retry_threshold: 1,
     }
 }

@@ -214,9 +214,23 @@ impl<P: Ports, O: Observer> Agent<P, O> {
 
     /// Tells when something about the lock goes wrong, or right again.
     fn note_lock(&self, trouble: Option<PortError>) {
-        if *self.lock_trouble.borrow() != trouble {
-            self.lock_trouble.borrow_mut().clone_from(&trouble);
-            self.tell(&Event::Lock { trouble });
+        self.note(&self.lock_trouble, trouble, |trouble| Event::Lock { trouble });
+    }
+
+    /// Tells when something keeps this agent from standing for the lock, or does not any more (L7).
+    fn note_aside(&self, trouble: Option<PortError>) {
+        self.note(&self.aside_trouble, trouble, |trouble| Event::Aside { trouble });
+    }
+
+    fn note(
+        &self,
+        told: &RefCell<Option<PortError>>,
+        trouble: Option<PortError>,
+        event: impl FnOnce(Option<PortError>) -> Event,
+    ) {
+        if *told.borrow() != trouble {
+            told.borrow_mut().clone_from(&trouble);
+            self.tell(&event(trouble));
         }
     }
 

@@ -53,9 +53,13 @@ pub fn known(board: &Board) -> (Vec<Resource>, Vec<String>) {
 /// One resource by its printed name.
 pub(super) fn find(site: &Site, name: &str) -> Option<Resource> {
     site.board.look(|pinned| {
-        let (key, sheet) = pinned.resources.iter().find(|(key, _)| key.to_string() == name)?;
+        let (key, sheet) = named(pinned, name)?;
         Some(resource(pinned, key, sheet))
     })
+}
+
+fn named<'a>(pinned: &'a Pinned, name: &str) -> Option<(&'a domain::Resource, &'a Sheet)> {
+    pinned.resources.iter().find(|(key, _)| key.to_string() == name)
 }
 
 /// What happened after the one with that number, at most so many.
@@ -72,8 +76,8 @@ pub(super) fn history(site: &Site, after: u64, limit: usize) -> History {
 /// How one resource went lately; nothing where it is not known.
 pub(super) fn series(site: &Site, name: &str) -> Option<model::Series> {
     let samples = site.board.look(|pinned| {
-        let (resource, _) = pinned.resources.iter().find(|(key, _)| key.to_string() == name)?;
-        Some(pinned.series.of(resource))
+        let (key, _) = named(pinned, name)?;
+        Some(pinned.series.of(key))
     })?;
     let held = |load: Option<(f64, f64)>| load.map(|(used, limit)| Held { used, limit });
     let sample = |it: Sample| model::Sample {

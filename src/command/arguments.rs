@@ -78,6 +78,17 @@ pub(super) struct AgentArguments {
     pub(super) settings: Layer,
 }
 
+/// How a command finds the store that agents keep what they know in.
+#[derive(Debug, Args)]
+pub(super) struct StoreArguments {
+    /// A configuration file, or a folder of them; only what it says of Consul matters here
+    #[arg(long, value_name = "PATH")]
+    pub(super) config: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) consul: ConsulLayer,
+}
+
 /// The resource that an operator means.
 #[derive(Debug, Args)]
 pub(super) struct ResourceArguments {
@@ -135,12 +146,8 @@ pub(super) struct FailsafeArguments {
     #[arg(long)]
     pub(super) force: bool,
 
-    /// A configuration file, or a folder of them; only what it says of Consul matters here
-    #[arg(long, value_name = "PATH")]
-    pub(super) config: Vec<PathBuf>,
-
     #[command(flatten)]
-    pub(super) consul: ConsulLayer,
+    pub(super) store: StoreArguments,
 }
 
 /// Which agent is asked.
@@ -260,12 +267,8 @@ pub(super) struct EventsArguments {
     #[arg(long)]
     pub(super) json: bool,
 
-    /// A configuration file, or a folder of them; only what it says of Consul matters here
-    #[arg(long, value_name = "PATH")]
-    pub(super) config: Vec<PathBuf>,
-
     #[command(flatten)]
-    pub(super) consul: ConsulLayer,
+    pub(super) store: StoreArguments,
 }
 
 /// Tells what is wrong with a configuration, a job file, a client's configuration, or a policy
@@ -320,12 +323,8 @@ pub(super) struct HeldArguments {
     #[command(flatten)]
     pub(super) resource: ResourceArguments,
 
-    /// A configuration file, or a folder of them; only what it says of Consul matters here
-    #[arg(long, value_name = "PATH")]
-    pub(super) config: Vec<PathBuf>,
-
     #[command(flatten)]
-    pub(super) consul: ConsulLayer,
+    pub(super) store: StoreArguments,
 }
 
 /// Holds scaling for a while: of one resource or of everything, in one direction or in both
@@ -375,23 +374,15 @@ pub(super) struct PauseArguments {
     #[arg(long, value_name = "TEXT", value_parser = crate::operator::reason)]
     pub(super) reason: Option<String>,
 
-    /// A configuration file, or a folder of them; only what it says of Consul matters here
-    #[arg(long, value_name = "PATH")]
-    pub(super) config: Vec<PathBuf>,
-
     #[command(flatten)]
-    pub(super) consul: ConsulLayer,
+    pub(super) store: StoreArguments,
 }
 
 /// Lets go on what replicator pause holds: release -everything, in fewer words
 #[derive(Debug, Args)]
 pub(super) struct ResumeArguments {
-    /// A configuration file, or a folder of them; only what it says of Consul matters here
-    #[arg(long, value_name = "PATH")]
-    pub(super) config: Vec<PathBuf>,
-
     #[command(flatten)]
-    pub(super) consul: ConsulLayer,
+    pub(super) store: StoreArguments,
 }
 
 /// Writes example policies into the current folder

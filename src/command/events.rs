@@ -6,15 +6,11 @@ use anyhow::Context;
 
 use super::arguments::EventsArguments;
 use super::states::now;
-use super::variable;
-use crate::adapters::consul::ConsulClient;
-use crate::config;
 use crate::ports::Consul;
 use crate::state::{HistoryEntry, history_prefix};
 
 pub(super) fn run(arguments: &EventsArguments) -> anyhow::Result<ExitCode> {
-    let (settings, root) = config::load_consul(arguments.consul.clone(), &arguments.config, variable)?;
-    let consul = ConsulClient::new(settings)?;
+    let (consul, root) = arguments.store.open()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let prefix = history_prefix(&root);
     let listed = runtime.block_on(consul.list(&prefix, None))?;

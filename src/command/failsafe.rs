@@ -7,9 +7,7 @@ use anyhow::{Context, bail};
 
 use super::arguments::FailsafeArguments;
 use super::states::{now, operator};
-use super::variable;
 use crate::adapters::consul::{ConsulClient, unreadable};
-use crate::config;
 use crate::operator::{Done, Signature, Words, held, named};
 use crate::ports::Consul;
 use crate::state::{Failsafe, ResourceState, state_prefix};
@@ -23,8 +21,7 @@ enum Answer {
 }
 
 pub(super) fn run(arguments: &FailsafeArguments) -> anyhow::Result<ExitCode> {
-    let (settings, root) = config::load_consul(arguments.consul.clone(), &arguments.config, variable)?;
-    let consul = ConsulClient::new(settings)?;
+    let (consul, root) = arguments.store.open()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         if arguments.list {

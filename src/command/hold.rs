@@ -1,16 +1,14 @@
 //! `replicator hold`, `release`, `pause` and `resume`: an operator's word about what is not to be scaled for a while (S17).
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use jiff::SignedDuration;
 
-use super::arguments::{HoldArguments, PauseArguments, ReleaseArguments, ResourceArguments, ResumeArguments};
+use super::arguments::{
+    HoldArguments, PauseArguments, ReleaseArguments, ResourceArguments, ResumeArguments, StoreArguments,
+};
 use super::states::{now, operator};
-use super::variable;
-use crate::adapters::consul::ConsulClient;
-use crate::config::{self, ConsulLayer};
 use crate::operator::{Done, Words, held, named};
 use crate::state::{Hold, everything_path};
 
@@ -18,22 +16,22 @@ pub(super) fn run(arguments: &HoldArguments) -> anyhow::Result<ExitCode> {
     let HoldArguments { scaling_in, scaling_out, span, reason, held } = arguments;
     let hold = hold(!scaling_out, !scaling_in, *span, reason.clone())?;
     let what = if held.everything { None } else { Some(&held.resource) };
-    write(what, (&held.consul, &held.config), Some(&hold))
+    write(what, &held.store, Some(&hold))
 }
 
 pub(super) fn release(arguments: &ReleaseArguments) -> anyhow::Result<ExitCode> {
     let held = &arguments.held;
     let what = if held.everything { None } else { Some(&held.resource) };
-    write(what, (&held.consul, &held.config), None)
+    write(what, &held.store, None)
 }
 
 pub(super) fn pause(arguments: &PauseArguments) -> anyhow::Result<ExitCode> {
     let hold = hold(true, true, arguments.span, arguments.reason.clone())?;
-    write(None, (&arguments.consul, &arguments.config), Some(&hold))
+    write(None, &arguments.store, Some(&hold))
 }
 
 pub(super) fn resume(arguments: &ResumeArguments) -> anyhow::Result<ExitCode> {
-    write(None, (&arguments.consul, &arguments.config), None)
+    write(None, &arguments.store, None)
 }
 
 fn hold(
@@ -49,13 +47,8 @@ fn hold(
 }
 
 /// Holds or releases a resource, or everything.
-fn write(
-    what: Option<&ResourceArguments>,
-    (consul, config): (&ConsulLayer, &[PathBuf]),
-    hold: Option<&Hold>,
-) -> anyhow::Result<ExitCode> {
-    let (settings, root) = config::load_consul(consul.clone(), config, variable)?;
-    let consul = ConsulClient::new(settings)?;
+fn write(what: Option<&ResourceArguments>, store: &StoreArguments, hold: Option<&Hold>) -> anyhow::Result<ExitCode> {
+    let (consul, root) = store.open()?;
     let path = what.map_or_else(|| Ok(everything_path(&root)), |resource| resource.path(&root))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -1,11 +1,22 @@
-//! What operators' commands have in common that write to the state of a resource: which one, and who says so.
+//! What operators' commands have in common that look into the store, or write to the state of a resource: where it is, which
+//! resource, and who says so.
 
 use anyhow::bail;
 use jiff::Timestamp;
 
-use super::arguments::ResourceArguments;
+use super::arguments::{ResourceArguments, StoreArguments};
 use super::variable;
+use crate::adapters::consul::ConsulClient;
+use crate::config;
 use crate::state::state_prefix;
+
+impl StoreArguments {
+    /// A client of the store, and the root of the keys in it.
+    pub(super) fn open(&self) -> anyhow::Result<(ConsulClient, String)> {
+        let (settings, root) = config::load_consul(self.consul.clone(), &self.config, variable)?;
+        Ok((ConsulClient::new(settings)?, root))
+    }
+}
 
 impl ResourceArguments {
     /// The key of its state.

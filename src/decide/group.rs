@@ -198,21 +198,7 @@ mod tests {
     use super::*;
     use crate::decide::{Direction, Until};
     use crate::domain::JobKey;
-
-    fn policy() -> GroupPolicy {
-        GroupPolicy {
-            enabled: true,
-            min: 1,
-            max: 10,
-            scalein_cpu: Percent(30.0),
-            scalein_mem: Percent(30.0),
-            scaleout_cpu: Percent(80.0),
-            scaleout_mem: Percent(80.0),
-            notification_uid: "REP1".into(),
-            cooldown: Duration::from_secs(60),
-            retry_threshold: 1,
-        }
-    }
+    use crate::testing::group_policy as policy;
 
     fn key() -> GroupKey {
         GroupKey { job: JobKey::in_default("web"), group: "g".into() }

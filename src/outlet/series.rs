@@ -95,24 +95,7 @@ fn load(decision: &Decision) -> (Option<Held>, Option<Held>) {
 mod tests {
     use super::*;
     use crate::decide::{Finding, GroupObservation, Relation, Standing, Verdict};
-    use crate::domain::Percent;
-    use crate::policy::GroupPolicy;
-    use crate::testing::group_key;
-
-    fn policy() -> GroupPolicy {
-        GroupPolicy {
-            enabled: true,
-            min: 1,
-            max: 9,
-            scalein_cpu: Percent(20.0),
-            scalein_mem: Percent(20.0),
-            scaleout_cpu: Percent(80.0),
-            scaleout_mem: Percent(80.0),
-            notification_uid: String::new(),
-            cooldown: std::time::Duration::ZERO,
-            retry_threshold: 3,
-        }
-    }
+    use crate::testing::{group_key, group_policy};
 
     fn take(series: &mut Series, number: usize, second: i64) {
         let key = group_key("web", &format!("g{number}"));
@@ -137,7 +120,7 @@ mod tests {
         };
         let observation =
             GroupObservation { count: 3, running: 3, deploying: false, hang: None, uncollected: 0, tasks: vec![] };
-        let case = Case::Group { key, observation, policy: policy(), standing: Standing::default() };
+        let case = Case::Group { key, observation, policy: group_policy(), standing: Standing::default() };
         series.take(Timestamp::from_second(second).unwrap(), &case, &decision);
     }
 

@@ -7,7 +7,7 @@ use crate::agent::act::{Ground, Intent, Need, Subject};
 use crate::agent::tell::{Concern, Event, Observer};
 use crate::agent::term::Term;
 use crate::agent::watch::{ManagedPool, Standing as Arriving};
-use crate::decide::{Case, Direction, GroupBounds, PoolObservation, Standing, Step, Verdict, decide_pool};
+use crate::decide::{Case, Decision, Direction, GroupBounds, PoolObservation, Standing, Step, Verdict, decide_pool};
 use crate::domain::{Eligibility, InstanceId, NodeStatus, PoolName, PoolSnapshot, Resource};
 use crate::operation::{ScaleIn, ScaleInPhase, ScaleOut, ScaleOutPhase, Work};
 use crate::policy::PoolPolicy;
@@ -84,8 +84,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             let why = "none of its nodes says what it offers".to_owned();
             self.tell(&Event::Undecided { resource: subject.resource.clone(), why });
         }
-        let concerns = Concern::of(&decision).into_iter().chain(self.priceless(policy));
-        self.concern(subject.resource, concerns.collect());
+        self.concern_pool(subject, &decision, policy);
         match decision.verdict {
             Verdict::Act(step) => {
                 subject.need = Need::of(&decision);
@@ -106,10 +105,15 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             let observation = self.observe_pool(managed, &group);
             let standing = self.standing(subject.path, &subject.stored.state, policy.cooldown);
             let decision = decide_pool(&observation, policy, &managed.others, &standing);
-            let concerns = Concern::of(&decision).into_iter().chain(self.priceless(policy));
-            self.concern(subject.resource, concerns.collect());
+            self.concern_pool(subject, &decision, policy);
             self.tell(&Event::Decided(Arc::new(decision)));
         }
+    }
+
+    /// Takes all that an operator would want to know of a pool now (S16).
+    fn concern_pool(&self, subject: &Subject<'_>, decision: &Decision, policy: &PoolPolicy) {
+        let concerns = Concern::of(decision).into_iter().chain(self.priceless(policy));
+        self.concern(subject.resource, concerns.collect());
     }
 
     /// What is seen of a pool, with what is on its way (P32) and what waits for room (P30).

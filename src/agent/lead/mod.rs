@@ -138,9 +138,7 @@ impl<P: Ports, O: Observer> Agent<P, O> {
         let key = self.lock_key();
         let mut vacant = None;
         while let Err(error) = self.ports.nomad().is_led().await {
-            if self.aside_trouble.borrow_mut().replace(error.clone()).as_ref() != Some(&error) {
-                self.tell(&Event::Aside { trouble: Some(error) });
-            }
+            self.note_aside(Some(error));
             match self.ports.consul().lock(&key, None).await {
                 Ok(lock) => {
                     self.note_lock(None);
@@ -155,9 +153,7 @@ impl<P: Ports, O: Observer> Agent<P, O> {
             self.ports.clock().sleep(ASK_NOMAD_EVERY).await;
         }
         self.sight.set(Sight::GaveUp);
-        if self.aside_trouble.take().is_some() {
-            self.tell(&Event::Aside { trouble: None });
-        }
+        self.note_aside(None);
     }
 
     /// Gives the lock up and destroys the session, so that another agent takes over at once (L5).
