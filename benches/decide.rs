@@ -1,5 +1,6 @@
 //! How fast large clusters are decided: a pool of 5,000 nodes, and groups with 100,000 allocations in all.
 
+use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use replicator::domain::{
     AllocationStats, GroupKey, JobKey, MebiBytes, MegaHertz, MemoryStats, Meta, Percent, PoolTarget, Resources, Task,
     TaskGroup, TaskSpan, TaskUsage,
 };
-use replicator::policy::{GroupPolicy, PoolPolicy};
+use replicator::policy::{GroupPolicy, GroupStrategy, PoolPolicy, Thresholds};
 
 const NODES: u64 = 5_000;
 const GROUPS: usize = 100;
@@ -38,12 +39,17 @@ fn group_policy() -> GroupPolicy {
         enabled: true,
         min: 1,
         max: 2_000,
-        scalein_cpu: Percent(30.0),
-        scalein_mem: Percent(30.0),
-        scaleout_cpu: Percent(80.0),
-        scaleout_mem: Percent(80.0),
+        strategy: GroupStrategy::Threshold(Thresholds {
+            scalein_cpu: Percent(30.0),
+            scalein_mem: Percent(30.0),
+            scaleout_cpu: Percent(80.0),
+            scaleout_mem: Percent(80.0),
+        }),
+        ignore_tasks: BTreeSet::new(),
         notification_uid: "J".into(),
         cooldown: Duration::from_secs(60),
+        cooldown_out: None,
+        cooldown_in: None,
         retry_threshold: 1,
     }
 }
@@ -106,7 +112,7 @@ fn groups_of_100_000_allocations(criterion: &mut Criterion) {
         bencher.iter(|| {
             for _ in 0..GROUPS {
                 let samples = black_box(&statistics).iter().map(|stats| Sample { shares: &[], stats: Some(stats) });
-                let observation = observe_group(&group, samples);
+                let observation = observe_group(&group, &policy.ignore_tasks, samples);
                 black_box(decide_group(&key, &observation, &policy, &Standing::default()).scalein_requests);
             }
         });

@@ -48,6 +48,7 @@ pub mod outlet;
 pub mod policy;
 pub mod ports;
 pub mod recording;
+pub mod signal;
 pub mod state;
 #[cfg(test)]
 mod testing;

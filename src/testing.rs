@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::domain::{
     JobKind, Lifecycle, MebiBytes, MegaHertz, Meta, Node, NodeStatus, NodeSummary, Percent, Place, PoolInstance,
     PoolSnapshot, Resources, Task, TaskGroup, TaskSpan,
 };
-use crate::policy::GroupPolicy;
+use crate::policy::{GroupPolicy, GroupStrategy, Thresholds};
 
 pub(crate) fn meta(pairs: &[(&str, &str)]) -> Meta {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -102,12 +103,17 @@ pub(crate) fn group_policy() -> GroupPolicy {
         enabled: true,
         min: 1,
         max: 10,
-        scalein_cpu: Percent(30.0),
-        scalein_mem: Percent(30.0),
-        scaleout_cpu: Percent(80.0),
-        scaleout_mem: Percent(80.0),
+        strategy: GroupStrategy::Threshold(Thresholds {
+            scalein_cpu: Percent(30.0),
+            scalein_mem: Percent(30.0),
+            scaleout_cpu: Percent(80.0),
+            scaleout_mem: Percent(80.0),
+        }),
+        ignore_tasks: BTreeSet::new(),
         notification_uid: "REP1".into(),
         cooldown: Duration::from_secs(60),
+        cooldown_out: None,
+        cooldown_in: None,
         retry_threshold: 1,
     }
 }

@@ -25,6 +25,7 @@ use crate::decide::{Case, Direction, Standing, Step, Until};
 use crate::domain::{GroupKey, Monotonic, NodeId, PoolName, PoolSnapshot, Resource};
 use crate::operation::{Move, Operation, Situation, Work};
 use crate::ports::{Clock, PortError, Ports};
+use crate::signal::GroupSignal;
 use crate::state::{HISTORY_SLACK, ResourceState, everything_path, path_of};
 
 /// Everything that belongs to one term. It is dropped with the term, so that nothing of it can act afterwards (L6).
@@ -59,6 +60,8 @@ pub(super) struct Term<'a, P, O> {
     pub(super) stepping: RefCell<BTreeMap<PoolName, Step>>,
     /// What was last seen of each group.
     pub(super) seen: RefCell<BTreeMap<GroupKey, Seen>>,
+    /// How the use of groups went whose policy wants to know.
+    pub(super) signals: RefCell<BTreeMap<GroupKey, GroupSignal>>,
     /// Clients that collect no statistics.
     pub(super) silent_clients: RefCell<SilentClients>,
     /// How far this agent is with calling off the drains of nodes.
@@ -107,6 +110,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
             believed: RefCell::default(),
             stepping: RefCell::default(),
             seen: RefCell::default(),
+            signals: RefCell::default(),
             silent_clients: RefCell::default(),
             called_off: RefCell::default(),
             deaf_clients: RefCell::default(),
@@ -192,6 +196,7 @@ impl<'a, P: Ports, O: Observer> Term<'a, P, O> {
         self.paths.borrow_mut().retain(|resource, _| kept.contains(resource));
         self.vigil.borrow_mut().retain(|resource| kept.contains(resource));
         self.forget_seen(kept);
+        self.forget_followed(kept);
         self.believed.borrow_mut().retain(|pool, _| kept.contains(&Resource::Pool(pool.clone())));
         self.arrivals.borrow_mut().retain(|pool| kept.contains(&Resource::Pool(pool.clone())));
     }

@@ -47,11 +47,11 @@ impl Case {
         }
     }
 
-    /// How much of the cooldown is left, if any (J19, P16).
+    /// How much of the cooldown is left, if any (J19, P16): of the longer one, where they differ by direction (J27).
     #[must_use]
     pub fn cooldown_left(&self) -> Option<Duration> {
         let (standing, span) = match self {
-            Self::Group { standing, policy, .. } => (standing, policy.cooldown),
+            Self::Group { standing, policy, .. } => (standing, policy.longest_cooldown()),
             Self::Pool { standing, policy, .. } => (standing, policy.cooldown),
         };
         super::cooldown_left(standing, span)

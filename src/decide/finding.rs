@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Direction;
-use crate::domain::TaskName;
+use crate::domain::{Measure, TaskName};
 
 /// The rules of the book that a comparison can come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,16 @@ pub enum Rule {
     J9,
     /// A count outside the bounds is brought back.
     J11,
+    /// What a task uses against the share that it is to use.
+    J28,
+    /// Out when more allocations are needed than there are, beyond the tolerance.
+    J29,
+    /// Out while a task uses all that it may.
+    J30,
+    /// In to the most that was needed lately.
+    J31,
+    /// Out when more are expected to be needed by the time that a step has effect.
+    J32,
     /// Out when what is used reaches what is allowed.
     P10,
     /// In when what is used is below what is allowed.
@@ -33,8 +43,10 @@ impl Rule {
     #[must_use]
     pub fn speaks_for(self, direction: Direction) -> bool {
         match self {
-            Self::J8 | Self::P10 | Self::P30 => direction == Direction::Out,
-            Self::J9 | Self::P11 | Self::P12 => direction == Direction::In,
+            Self::J8 | Self::J28 | Self::J29 | Self::J30 | Self::J32 | Self::P10 | Self::P30 => {
+                direction == Direction::Out
+            }
+            Self::J9 | Self::J31 | Self::P11 | Self::P12 => direction == Direction::In,
             Self::J11 | Self::P33 => true,
         }
     }
@@ -48,6 +60,12 @@ pub enum Quantity {
     TaskCpu(TaskName),
     /// Memory of a task, in percent of what it asks for.
     TaskMemory(TaskName),
+    /// Allocations that a task needs for one of its measures.
+    Needed(Measure, TaskName),
+    /// Those that it needed at the most of late.
+    Lately(Measure, TaskName),
+    /// Those that it is expected to need when a step of now has effect.
+    Expected(Measure, TaskName),
     /// A group's count.
     Count,
     /// A pool's desired capacity.
@@ -65,6 +83,15 @@ pub enum Quantity {
 }
 
 impl Quantity {
+    /// What a task uses, in percent of what it asks for.
+    #[must_use]
+    pub fn of_task(measure: Measure, task: TaskName) -> Self {
+        match measure {
+            Measure::Cpu => Self::TaskCpu(task),
+            Measure::Memory => Self::TaskMemory(task),
+        }
+    }
+
     /// Its unit, with a space before it where it has one.
     #[must_use]
     pub fn unit(&self) -> &'static str {
@@ -72,7 +99,9 @@ impl Quantity {
             Self::TaskCpu(_) | Self::TaskMemory(_) | Self::RemainingCpu | Self::RemainingMemory => " %",
             Self::PoolCpu => " MHz",
             Self::PoolMemory => " MiB",
-            Self::Count | Self::Desired | Self::Waiting => "",
+            Self::Needed(..) | Self::Lately(..) | Self::Expected(..) | Self::Count | Self::Desired | Self::Waiting => {
+                ""
+            }
         }
     }
 }
@@ -82,6 +111,13 @@ impl fmt::Display for Quantity {
         match self {
             Self::TaskCpu(task) => write!(f, "CPU of task {task}"),
             Self::TaskMemory(task) => write!(f, "memory of task {task}"),
+            Self::Needed(measure, task) => write!(f, "allocations that the {measure} of task {task} needs"),
+            Self::Lately(measure, task) => {
+                write!(f, "most allocations that the {measure} of task {task} needed lately")
+            }
+            Self::Expected(measure, task) => {
+                write!(f, "allocations that the {measure} of task {task} is expected to need")
+            }
             Self::Count => f.write_str("count"),
             Self::Desired => f.write_str("desired capacity"),
             Self::Waiting => f.write_str("allocations that wait for room"),
@@ -150,6 +186,7 @@ impl fmt::Display for Finding {
         let (measured, limit) = (Rounded(self.measured).to_string(), Rounded(self.limit).to_string());
         if measured == limit && self.margin() != 0.0 {
             // So close that rounding would hide which way.
+            let limit = if Rounded(self.limit).is_exact() { limit } else { format!("{:.4}", self.limit) };
             return write!(f, "{quantity} {:.4}{unit} {relation} {limit}{unit} ({rule:?})", self.measured);
         }
         write!(f, "{quantity} {measured}{unit} {relation} {limit}{unit} ({rule:?})")
@@ -159,9 +196,20 @@ impl fmt::Display for Finding {
 /// A number with one decimal, and none where it is whole.
 struct Rounded(f64);
 
+impl Rounded {
+    fn tenths(&self) -> f64 {
+        (self.0 * 10.0).round() / 10.0
+    }
+
+    /// Whether nothing is lost.
+    fn is_exact(&self) -> bool {
+        (self.tenths() - self.0).abs() < 1e-9
+    }
+}
+
 impl fmt::Display for Rounded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = (self.0 * 10.0).round() / 10.0;
+        let tenths = self.tenths();
         if tenths.fract() == 0.0 { write!(f, "{tenths:.0}") } else { write!(f, "{tenths:.1}") }
     }
 }
@@ -184,6 +232,8 @@ mod tests {
         assert!((finding.margin() - 11.25).abs() < 1e-9);
         finding.measured = 80.0125;
         assert_eq!(finding.to_string(), "CPU of task nginx 80.0125 % > 80 % (J8)", "not 80 > 80");
+        (finding.measured, finding.limit) = (11.583, 11.55);
+        assert_eq!(finding.to_string(), "CPU of task nginx 11.5830 % > 11.5500 % (J8)", "not 11.5830 > 11.6");
         finding.holds = false;
         assert!(finding.to_string().contains('≤'));
     }

@@ -1,14 +1,17 @@
-//! Whether to scale a task group: rules J6 to J13, J22 to J24.
+//! Whether to scale a task group: what its strategy wishes for, and what stands against it. Rules J6 to J13, J19 to J27.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::decide::finding::{Finding, Quantity, Relation, Rule};
-use crate::decide::{Decision, Standing, Step, Stop, Verdict, cooldown, verdict};
+use crate::decide::strategy::{LEAST, Wish, target, threshold};
+use crate::decide::{Decision, Direction, Standing, Step, Stop, Verdict, cooldown, verdict};
 use crate::domain::{GroupKey, Hang, Percent, Resource, TaskName};
-use crate::policy::GroupPolicy;
+use crate::policy::{GroupPolicy, GroupStrategy};
 
 /// What is seen of a task group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct GroupObservation {
     /// The count that the job asks for.
     pub count: u32,
@@ -24,6 +27,18 @@ pub struct GroupObservation {
     pub uncollected: usize,
     /// What each task uses.
     pub tasks: Vec<TaskObservation>,
+    /// How the use went, where the policy wants to know (J31, J32).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Watched>,
+}
+
+/// For how long a group's use has been followed, and how far ahead it is looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    /// For how long without a gap.
+    pub span: Duration,
+    /// How long it takes until a decision has effect, as measured.
+    pub horizon: Duration,
 }
 
 /// What a task uses on average.
@@ -38,7 +53,7 @@ pub struct TaskObservation {
 }
 
 /// An average over the allocations that have a sample.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct TaskAverage {
     /// The average; nothing where no allocation has a sample.
     pub percent: Option<Percent>,
@@ -47,156 +62,124 @@ pub struct TaskAverage {
     /// Whether the task's driver measures nothing of the sort, so that the group is scaled by the rest (J12).
     #[serde(default)]
     pub unmeasured: bool,
+    /// How many of those sampled use just what they may, so that nobody knows what they would use (J30).
+    #[serde(default, skip_serializing_if = "is_none_of_them")]
+    pub saturated: usize,
+    /// How the use went, and goes on, where the policy wants to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub course: Option<Course>,
 }
 
-/// The fewest that scaling in leaves, whatever the policy says: a group at 0 has no statistics, and no rule of threshold
-/// leads back from there (J24).
-const LEAST: u32 = 1;
+/// How a use went, and goes on, in allocations that it would fill.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Course {
+    /// The most in the policy's window (J31).
+    pub most: f64,
+    /// What is expected when a decision of now has effect, its margin included (J32).
+    pub expected: Option<f64>,
+}
 
-/// Decides whether a group's count should change by one, or be brought back within its bounds.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none_of_them(count: &usize) -> bool {
+    *count == 0
+}
+
+/// Decides whether a group's count should change: as its strategy asks for, or to bring it back within its bounds.
 pub fn decide_group(
     key: &GroupKey,
     observation: &GroupObservation,
     policy: &GroupPolicy,
     standing: &Standing,
 ) -> Decision {
-    let ask = Ask::of(observation, policy);
-    let verdict = match ask.step {
-        None => ask.otherwise,
+    let wish = wish(observation, policy);
+    let verdict = match wish.step {
+        None => wish.otherwise,
         Some(step) => {
-            let mut stops = ask.stops;
+            let mut stops = wish.stops;
             stops.extend(standing.failsafe.then_some(Stop::Failsafe));
             stops.extend(standing.hold(step.direction()));
             stops.extend(standing.operating.then_some(Stop::Operating));
             stops.extend(observation.deploying.then_some(Stop::Deploying { hang: observation.hang }));
-            stops.extend(cooldown(standing, policy.cooldown));
+            stops.extend(cooldown(standing, policy.cooldown_before(step.direction())));
             verdict(step, stops, policy.enabled)
         }
     };
     Decision {
         resource: Resource::Group(key.clone()),
         verdict,
-        findings: ask.findings,
+        findings: wish.findings,
         scalein_requests: 0,
         scaleout_requests: 0,
     }
 }
 
-/// What the numbers ask for, before the state is looked at.
-struct Ask {
-    step: Option<Step>,
-    /// The verdict where no step is asked for.
-    otherwise: Verdict,
-    stops: Vec<Stop>,
-    findings: Vec<Finding>,
-}
-
-impl Ask {
-    fn of(observation: &GroupObservation, policy: &GroupPolicy) -> Self {
-        if observation.count == 0 && policy.max > 0 {
-            return Self::at_zero(policy);
-        }
-        if let Some(ask) = Self::back_within_bounds(observation.count, policy) {
-            return ask;
-        }
-        if observation.running == 0 {
-            return Self { step: None, otherwise: Verdict::Undecided, stops: vec![], findings: vec![] };
-        }
-        let findings = compare(observation, policy);
-        let count = observation.count;
-        let asks_out = findings.iter().any(|finding| finding.rule == Rule::J8 && finding.holds);
-        let mut idle = findings.iter().filter(|finding| finding.rule == Rule::J9).peekable();
-        let asks_in = idle.peek().is_some() && idle.all(|finding| finding.holds);
-        let (step, stops) = if asks_out {
-            let at_maximum = (count >= policy.max).then_some(Stop::AtMaximum { max: policy.max });
-            (Some(Step { from: count, to: count.saturating_add(1) }), at_maximum.into_iter().collect())
-        } else if asks_in && count > 0 {
-            (Some(Step { from: count, to: count - 1 }), stops_in(observation, policy))
-        } else {
-            (None, vec![])
+impl GroupPolicy {
+    /// How long the group is left alone before a step in that direction, after its count was set (J19, J27).
+    #[must_use]
+    pub fn cooldown_before(&self, direction: Direction) -> Duration {
+        let of_direction = match direction {
+            Direction::In => self.cooldown_in,
+            Direction::Out => self.cooldown_out,
         };
-        Self { step, otherwise: Verdict::Stay, stops, findings }
+        of_direction.unwrap_or(self.cooldown)
     }
 
-    /// J23: nothing of ours ever sets 0, so somebody else did.
-    fn at_zero(policy: &GroupPolicy) -> Self {
-        let step = Step { from: 0, to: policy.min.max(LEAST) };
-        Self { step: Some(step), otherwise: Verdict::Stay, stops: vec![Stop::SetToZero], findings: vec![] }
-    }
-
-    /// J11: whatever the metrics say.
-    fn back_within_bounds(count: u32, policy: &GroupPolicy) -> Option<Self> {
-        let to = count.clamp(policy.min, policy.max);
-        let (relation, limit) =
-            if count < policy.min { (Relation::Below, policy.min) } else { (Relation::Above, policy.max) };
-        (to != count).then(|| Self {
-            step: Some(Step { from: count, to }),
-            otherwise: Verdict::Stay,
-            stops: vec![],
-            findings: vec![Finding {
-                rule: Rule::J11,
-                quantity: Quantity::Count,
-                measured: count.into(),
-                relation,
-                limit: limit.into(),
-                holds: true,
-            }],
-        })
+    /// The longer of both.
+    #[must_use]
+    pub fn longest_cooldown(&self) -> Duration {
+        self.cooldown_before(Direction::In).max(self.cooldown_before(Direction::Out))
     }
 }
 
-fn stops_in(observation: &GroupObservation, policy: &GroupPolicy) -> Vec<Stop> {
-    let mut stops = Vec::new();
-    let min = policy.min.max(LEAST);
-    if observation.count <= min {
-        stops.push(Stop::AtMinimum { min });
+/// What the numbers ask for, before the state is looked at.
+fn wish(observation: &GroupObservation, policy: &GroupPolicy) -> Wish {
+    if observation.count == 0 && policy.max > 0 {
+        return at_zero(policy);
     }
-    let missing = observation.tasks.iter().map(|task| task.cpu.missing.max(task.memory.missing)).max().unwrap_or(0);
-    if missing > 0 {
-        stops.push(Stop::MissingSamples { missing });
+    if let Some(wish) = back_within_bounds(observation.count, policy) {
+        return wish;
     }
-    stops
+    if observation.running == 0 {
+        return Wish::undecided();
+    }
+    match &policy.strategy {
+        GroupStrategy::Threshold(thresholds) => threshold::wish(observation, policy, thresholds),
+        GroupStrategy::Target(target) => target::wish(observation, policy, target),
+    }
 }
 
-/// Every comparison of J8 and J9. An average that is missing altogether holds for neither: it neither asks for more
-/// nor shows that the task is idle (J12). What a driver does not measure is not compared.
-fn compare(observation: &GroupObservation, policy: &GroupPolicy) -> Vec<Finding> {
-    let mut findings = Vec::with_capacity(observation.tasks.len() * 4);
-    for task in &observation.tasks {
-        let cpu = (&task.cpu, policy.scaleout_cpu, policy.scalein_cpu);
-        let memory = (&task.memory, policy.scaleout_mem, policy.scalein_mem);
-        for ((average, out, r#in), quantity) in
-            [(cpu, Quantity::TaskCpu(task.task.clone())), (memory, Quantity::TaskMemory(task.task.clone()))]
-        {
-            if average.unmeasured {
-                continue;
-            }
-            let measured = average.percent;
-            let finding = |rule, relation, limit: Percent, holds| Finding {
-                rule,
-                quantity: quantity.clone(),
-                measured: measured.map_or(f64::NAN, |percent| percent.0),
-                relation,
-                limit: limit.0,
-                holds,
-            };
-            let above = measured.is_some_and(|percent| percent > out);
-            let below = measured.is_some_and(|percent| percent < r#in);
-            findings.push(finding(Rule::J8, Relation::Above, out, above));
-            findings.push(finding(Rule::J9, Relation::Below, r#in, below));
-        }
-    }
-    findings
+/// J23: nothing of ours ever sets 0, so somebody else did.
+fn at_zero(policy: &GroupPolicy) -> Wish {
+    let step = Step { from: 0, to: policy.min.max(LEAST) };
+    Wish { step: Some(step), otherwise: Verdict::Stay, stops: vec![Stop::SetToZero], findings: vec![] }
+}
+
+/// J11: whatever the metrics say.
+fn back_within_bounds(count: u32, policy: &GroupPolicy) -> Option<Wish> {
+    let to = count.clamp(policy.min, policy.max);
+    let (relation, limit) =
+        if count < policy.min { (Relation::Below, policy.min) } else { (Relation::Above, policy.max) };
+    (to != count).then(|| Wish {
+        step: Some(Step { from: count, to }),
+        otherwise: Verdict::Stay,
+        stops: vec![],
+        findings: vec![Finding {
+            rule: Rule::J11,
+            quantity: Quantity::Count,
+            measured: count.into(),
+            relation,
+            limit: limit.into(),
+            holds: true,
+        }],
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decide::{Direction, Until};
+    use crate::decide::Until;
     use crate::domain::JobKey;
     use crate::testing::group_policy as policy;
 
@@ -206,13 +189,10 @@ mod tests {
 
     /// A group of `count` whose tasks use these shares of CPU and memory.
     fn group(count: u32, tasks: &[(f64, f64)]) -> GroupObservation {
-        let average = |percent| TaskAverage { percent: Some(Percent(percent)), missing: 0, unmeasured: false };
+        let average = |percent| TaskAverage { percent: Some(Percent(percent)), ..TaskAverage::default() };
         GroupObservation {
             count,
             running: count as usize,
-            deploying: false,
-            hang: None,
-            uncollected: 0,
             tasks: tasks
                 .iter()
                 .enumerate()
@@ -222,6 +202,7 @@ mod tests {
                     memory: average(memory),
                 })
                 .collect(),
+            ..GroupObservation::default()
         }
     }
 
@@ -245,7 +226,7 @@ mod tests {
     #[test]
     fn j12_what_a_driver_does_not_measure_decides_nothing() {
         let mut by_cpu_alone = group(3, &[(10.0, 0.0)]);
-        by_cpu_alone.tasks[0].memory = TaskAverage { percent: None, missing: 0, unmeasured: true };
+        by_cpu_alone.tasks[0].memory = TaskAverage { unmeasured: true, ..TaskAverage::default() };
         assert_eq!(decided(&by_cpu_alone), act(3, 2), "the CPU is idle, and nothing else is known");
         by_cpu_alone.tasks[0].cpu.percent = Some(Percent(50.0));
         assert_eq!(decided(&by_cpu_alone), Verdict::Stay);
@@ -284,7 +265,7 @@ mod tests {
         busy.tasks[0].cpu.missing = 2;
         assert_eq!(decided(&busy), act(3, 4));
         let mut blind = group(3, &[(10.0, 10.0)]);
-        blind.tasks[0].cpu = TaskAverage { percent: None, missing: 3, unmeasured: false };
+        blind.tasks[0].cpu = TaskAverage { missing: 3, ..TaskAverage::default() };
         assert_eq!(decided(&blind), Verdict::Stay, "no sample is not zero");
     }
 

@@ -12,6 +12,7 @@ mod limits;
 mod observe;
 pub mod placement;
 mod pool;
+mod strategy;
 mod victim;
 
 use std::fmt;
@@ -24,7 +25,7 @@ use crate::domain::{Hang, Resource};
 
 pub use case::Case;
 pub use finding::{Finding, Quantity, Relation, Rule};
-pub use group::{GroupObservation, TaskAverage, TaskObservation, decide_group};
+pub use group::{Course, GroupObservation, TaskAverage, TaskObservation, Watched, decide_group};
 pub use limits::{Fleet, Limited, Limits};
 pub use observe::{Sample, observe_group};
 pub use pool::{GroupBounds, NodeLoad, OddNode, PoolObservation, decide_pool, reaches_floor};
@@ -164,6 +165,16 @@ pub enum Stop {
         /// How many samples are missing.
         missing: usize,
     },
+    /// The use has not been followed for as long as what was needed lately counts (J31).
+    NotWatched {
+        /// Seconds left, rounded up.
+        seconds_left: u64,
+    },
+    /// As many were needed not long ago (J31).
+    NeededLately {
+        /// How many.
+        most: u32,
+    },
     /// The remaining nodes could not carry what is used (P12).
     CapacityNeeded,
     /// What runs on the node that would leave has no place on the others (P31).
@@ -242,6 +253,7 @@ impl Stop {
             Self::AtMaximum { .. } => either("J10", "P14"),
             Self::AtMinimum { .. } => either("J10", "P13"),
             Self::MissingSamples { .. } => "J12",
+            Self::NotWatched { .. } | Self::NeededLately { .. } => "J31",
             Self::CapacityNeeded => "P12",
             Self::NoPlace { .. } => "P31",
             Self::Coming { .. } => "P32",
@@ -281,6 +293,10 @@ impl fmt::Display for Stop {
             Self::AtMaximum { max } => write!(f, "at the maximum of {max} (J10, P14)"),
             Self::AtMinimum { min } => write!(f, "at the minimum of {min} (J10, P13)"),
             Self::MissingSamples { missing } => write!(f, "samples missing: {missing} (J12)"),
+            Self::NotWatched { seconds_left } => {
+                write!(f, "what was needed lately is known in {seconds_left} s (J31)")
+            }
+            Self::NeededLately { most } => write!(f, "{most} were needed not long ago (J31)"),
             Self::CapacityNeeded => f.write_str("the remaining nodes could not carry the load (P12)"),
             Self::NoPlace { why } => write!(f, "{why} (P31)"),
             Self::Coming { nodes } => write!(f, "{nodes} nodes are on their way (P32)"),
@@ -439,6 +455,8 @@ mod tests {
             Stop::AtMaximum { max: 1 },
             Stop::AtMinimum { min: 1 },
             Stop::MissingSamples { missing: 1 },
+            Stop::NotWatched { seconds_left: 1 },
+            Stop::NeededLately { most: 3 },
             Stop::CapacityNeeded,
             Stop::NoPlace { why: why() },
             Stop::Coming { nodes: 1 },

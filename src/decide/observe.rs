@@ -1,7 +1,14 @@
 //! From statistics to a group's averages: rule J7.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
 use crate::decide::group::{GroupObservation, TaskAverage, TaskObservation};
-use crate::domain::{AllocationStats, Measure, Percent, Task, TaskGroup, TaskShare, TaskSpan};
+use crate::domain::{AllocationStats, Measure, Percent, Task, TaskGroup, TaskName, TaskShare, TaskSpan};
+
+/// Between which percentages of what it was given a task uses just what it may, give or take how often a client looks: one
+/// beyond has no such limit (J30).
+pub(super) const AT_LIMIT: RangeInclusive<f64> = 97.0..=103.0;
 
 const BYTES_PER_MIB: f64 = 1024.0 * 1024.0;
 
@@ -14,22 +21,23 @@ pub struct Sample<'a> {
     pub stats: Option<&'a AllocationStats>,
 }
 
-/// Averages each task of a group over the group's running allocations (J7), of which each has a sample.
+/// Averages each task of a group that has a say (J33) over the group's running allocations (J7), of which each has a sample.
 #[must_use]
 #[expect(clippy::needless_pass_by_value, reason = "an iterator is handed over")]
 pub fn observe_group<'a>(
     group: &TaskGroup,
+    ignored: &BTreeSet<TaskName>,
     samples: impl ExactSizeIterator<Item = Sample<'a>> + Clone,
 ) -> GroupObservation {
-    let throughout = group.tasks.iter().filter(|task| task.span == TaskSpan::Throughout);
+    let heard = |task: &&Task| task.span == TaskSpan::Throughout && !ignored.contains(&task.name);
+    let throughout = group.tasks.iter().filter(heard);
     let uncollected = |sample: &Sample<'_>| sample.stats.is_some_and(|stats| !stats.collected);
     GroupObservation {
         count: group.count,
         running: samples.len(),
-        deploying: false,
-        hang: None,
         uncollected: samples.clone().filter(uncollected).count(),
         tasks: throughout.map(|task| observe_task(task, samples.clone())).collect(),
+        ..GroupObservation::default()
     }
 }
 
@@ -62,6 +70,8 @@ struct Mean {
     given: f64,
     sampled: usize,
     missing: usize,
+    /// How many of those that were sampled use just what they may.
+    saturated: usize,
     /// How many of those that are missing are so since their driver does not measure this.
     unmeasured: usize,
 }
@@ -74,6 +84,7 @@ impl Mean {
                 self.used += value;
                 self.given += given as f64;
                 self.sampled += 1;
+                self.saturated += usize::from(AT_LIMIT.contains(&(100.0 * value / given as f64)));
             }
             _ => self.missing += 1,
         }
@@ -85,7 +96,8 @@ impl Mean {
         let percent = known.then(|| Percent(100.0 * self.used / sampled / (self.given / sampled)));
         // Where some allocations are measured and others cannot be, nobody knows what the others use.
         let unmeasured = !known && self.missing > 0 && self.missing == self.unmeasured;
-        TaskAverage { percent, missing: if unmeasured { 0 } else { self.missing }, unmeasured }
+        let missing = if unmeasured { 0 } else { self.missing };
+        TaskAverage { percent, missing, unmeasured, saturated: self.saturated, course: None }
     }
 }
 
@@ -107,7 +119,11 @@ mod tests {
     }
 
     fn observe(group: &TaskGroup, samples: &[Owned]) -> GroupObservation {
-        observe_group(group, samples.iter().map(|it| Sample { shares: &it.shares, stats: it.stats.as_ref() }))
+        observe_group(
+            group,
+            &BTreeSet::new(),
+            samples.iter().map(|it| Sample { shares: &it.shares, stats: it.stats.as_ref() }),
+        )
     }
 
     fn sample(cpu_mhz: Option<f64>, memory_mib: Option<u64>) -> Owned {
@@ -117,18 +133,18 @@ mod tests {
     }
 
     fn percent(value: f64, missing: usize) -> TaskAverage {
-        TaskAverage { percent: Some(Percent(value)), missing, unmeasured: false }
+        TaskAverage { percent: Some(Percent(value)), missing, ..TaskAverage::default() }
     }
 
     fn unknown(missing: usize) -> TaskAverage {
-        TaskAverage { percent: None, missing, unmeasured: false }
+        TaskAverage { missing, ..TaskAverage::default() }
     }
 
     #[test]
     fn j7_averages_each_task_over_the_running_allocations() {
         let seen = observe(&group(), &[sample(Some(500.0), Some(128)), sample(Some(250.0), Some(64))]);
         assert_eq!((seen.count, seen.running), (3, 2));
-        assert_eq!(seen.tasks[0].cpu, percent(75.0, 0));
+        assert_eq!(seen.tasks[0].cpu, TaskAverage { saturated: 1, ..percent(75.0, 0) }, "one uses all that it may");
         assert_eq!(seen.tasks[0].memory, percent(37.5, 0), "a MiB has 1,048,576 bytes");
         let nothing = unknown(2);
         assert_eq!(seen.tasks[1].cpu, nothing, "the other task has no sample");
@@ -148,6 +164,20 @@ mod tests {
         group.tasks[1].span = TaskSpan::Briefly;
         let seen = observe(&group, &[sample(Some(10.0), Some(64))]);
         assert_eq!(seen.tasks.len(), 1);
+    }
+
+    #[test]
+    fn j33_a_task_that_is_ignored_has_no_say() {
+        let samples = [sample(Some(250.0), Some(64))];
+        let samples = samples.iter().map(|it| Sample { shares: &it.shares, stats: it.stats.as_ref() });
+        let seen = observe_group(&group(), &BTreeSet::from(["log".into()]), samples);
+        assert_eq!(seen.tasks.iter().map(|task| task.task.as_str()).collect::<Vec<_>>(), ["web"]);
+    }
+
+    #[test]
+    fn j30_who_uses_just_what_it_may_is_told_from_who_uses_more() {
+        let seen = observe(&group(), &[500.0, 490.0, 600.0, 300.0].map(|mhz| sample(Some(mhz), Some(64))));
+        assert_eq!(seen.tasks[0].cpu.saturated, 2);
     }
 
     #[test]
@@ -182,7 +212,7 @@ mod tests {
         let mut group = group();
         group.tasks.truncate(1);
         let seen = observe(&group, &[by_cpu_alone(50.0), by_cpu_alone(150.0)]);
-        let unmeasured = TaskAverage { percent: None, missing: 0, unmeasured: true };
+        let unmeasured = TaskAverage { unmeasured: true, ..TaskAverage::default() };
         assert_eq!((seen.tasks[0].cpu, seen.tasks[0].memory), (percent(20.0, 0), unmeasured));
         let mixed = observe(&group, &[by_cpu_alone(50.0), sample(Some(150.0), Some(64))]);
         assert_eq!(mixed.tasks[0].memory, percent(25.0, 1), "nobody knows what the other one takes");

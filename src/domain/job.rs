@@ -278,12 +278,22 @@ pub struct TaskUsage {
 }
 
 /// What is measured of a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// CPU.
     Cpu,
     /// Memory.
     Memory,
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cpu => "CPU",
+            Self::Memory => "memory",
+        })
+    }
 }
 
 /// Memory of a task, in bytes: each field only where the client says that it measured it.

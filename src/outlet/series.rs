@@ -83,7 +83,7 @@ fn load(decision: &Decision) -> (Option<Held>, Option<Held>) {
     let is_cpu = |quantity: &Quantity| matches!(quantity, Quantity::PoolCpu | Quantity::TaskCpu(_));
     let is_memory = |quantity: &Quantity| matches!(quantity, Quantity::PoolMemory | Quantity::TaskMemory(_));
     let highest = |is_it: &dyn Fn(&Quantity) -> bool| {
-        let speaks = |rule: Rule| matches!(rule, Rule::J8 | Rule::P10 | Rule::P11);
+        let speaks = |rule: Rule| matches!(rule, Rule::J8 | Rule::J28 | Rule::P10 | Rule::P11);
         let of_it = decision.findings.iter().filter(|it| speaks(it.rule) && is_it(&it.quantity));
         let finite = of_it.filter(|it| it.measured.is_finite() && it.limit.is_finite());
         finite.map(|it| (it.measured, it.limit)).max_by(|a, b| a.0.total_cmp(&b.0))
@@ -118,8 +118,7 @@ mod tests {
             scalein_requests: 0,
             scaleout_requests: 0,
         };
-        let observation =
-            GroupObservation { count: 3, running: 3, deploying: false, hang: None, uncollected: 0, tasks: vec![] };
+        let observation = GroupObservation { count: 3, running: 3, ..GroupObservation::default() };
         let case = Case::Group { key, observation, policy: group_policy(), standing: Standing::default() };
         series.take(Timestamp::from_second(second).unwrap(), &case, &decision);
     }

@@ -1,23 +1,37 @@
 //! The policy of a task group: rules J1 to J5.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Reading;
 use super::problem::Problem;
 use super::reader::Reader;
-use crate::domain::{Meta, Percent, ScalingBlock};
+use super::strategy::GroupStrategy;
+use crate::domain::{Meta, ScalingBlock, Task, TaskGroup, TaskName, TaskSpan};
 
 /// Every key that a task group's `meta` may hold.
-pub const GROUP_KEYS: [&str; 10] = [
+pub const GROUP_KEYS: [&str; 22] = [
     "replicator_enabled",
     "replicator_min",
     "replicator_max",
+    "replicator_strategy",
     "replicator_scalein_cpu",
     "replicator_scalein_mem",
     "replicator_scaleout_cpu",
     "replicator_scaleout_mem",
+    "replicator_target_cpu",
+    "replicator_target_mem",
+    "replicator_tolerance",
+    "replicator_max_step_out",
+    "replicator_max_step_in",
+    "replicator_stabilization",
+    "replicator_forecast",
+    "replicator_forecast_quantile",
+    "replicator_ignore_tasks",
     "replicator_notification_uid",
     "replicator_cooldown",
+    "replicator_cooldown_out",
+    "replicator_cooldown_in",
     "replicator_retry_threshold",
 ];
 
@@ -36,18 +50,22 @@ pub struct GroupPolicy {
     pub min: u32,
     /// The most allocations.
     pub max: u32,
-    /// In below this share of the CPU asked for, for every task.
-    pub scalein_cpu: Percent,
-    /// In below this share of the memory asked for, for every task.
-    pub scalein_mem: Percent,
-    /// Out above this share of the CPU asked for, for any task.
-    pub scaleout_cpu: Percent,
-    /// Out above this share of the memory asked for, for any task.
-    pub scaleout_mem: Percent,
+    /// By what its count is decided on.
+    #[serde(flatten)]
+    pub strategy: GroupStrategy,
+    /// Tasks that have no say, since they stand beside what serves (J33).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ignore_tasks: BTreeSet<TaskName>,
     /// Names the group's alerts.
     pub notification_uid: String,
     /// How long to leave the group alone after an action.
     pub cooldown: Duration,
+    /// The same before a step out, where it differs (J27).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cooldown_out: Option<Duration>,
+    /// The same before a step in (J27).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cooldown_in: Option<Duration>,
     /// After how many failures in a row the group enters failsafe.
     pub retry_threshold: u32,
 }
@@ -60,35 +78,42 @@ impl GroupPolicy {
             return Reading::NotOurs;
         }
         let mut reader = Reader::new(meta);
+        let enabled = reader.boolean("replicator_enabled");
+        let (min, max) = (reader.count("replicator_min"), reader.count("replicator_max"));
+        judge_bounds(&mut reader, min, max);
         let policy = Self {
-            enabled: reader.boolean("replicator_enabled"),
-            min: reader.count("replicator_min"),
-            max: reader.count("replicator_max"),
-            scalein_cpu: reader.percent("replicator_scalein_cpu"),
-            scalein_mem: reader.percent("replicator_scalein_mem"),
-            scaleout_cpu: reader.percent("replicator_scaleout_cpu"),
-            scaleout_mem: reader.percent("replicator_scaleout_mem"),
+            enabled,
+            min,
+            max,
+            strategy: GroupStrategy::read(&mut reader),
+            ignore_tasks: reader.names("replicator_ignore_tasks"),
             notification_uid: reader.text_or("replicator_notification_uid", ""),
             cooldown: reader.seconds_or("replicator_cooldown", DEFAULT_COOLDOWN),
+            cooldown_out: reader.seconds_or_absent("replicator_cooldown_out"),
+            cooldown_in: reader.seconds_or_absent("replicator_cooldown_in"),
             retry_threshold: reader.positive_or("replicator_retry_threshold", DEFAULT_RETRY_THRESHOLD),
         };
-        reader.require(
-            policy.min <= policy.max,
-            ("replicator_min", policy.min.to_string()),
-            "at most",
-            ("replicator_max", policy.max.to_string()),
-        );
-        for (scale_in, low, scale_out, high) in [
-            ("replicator_scalein_cpu", policy.scalein_cpu, "replicator_scaleout_cpu", policy.scaleout_cpu),
-            ("replicator_scalein_mem", policy.scalein_mem, "replicator_scaleout_mem", policy.scaleout_mem),
-        ] {
-            reader.require(low < high, (scale_in, low.0.to_string()), "less than", (scale_out, high.0.to_string()));
-        }
-        policy.advise(&mut reader);
         match reader.finish(&GROUP_KEYS) {
             Ok(warnings) => Reading::Policy(policy, warnings),
             Err(error) => Reading::Invalid(error),
         }
+    }
+
+    /// What is wrong with the tasks that it ignores, in a group that it stands in, or what is dubious about them (J33).
+    ///
+    /// # Errors
+    ///
+    /// In words, where no task would be left to decide by.
+    pub fn judge_ignored(&self, group: &TaskGroup) -> Result<Option<String>, String> {
+        let key = "replicator_ignore_tasks";
+        let heard = |task: &&Task| task.span == TaskSpan::Throughout && !self.ignore_tasks.contains(&task.name);
+        if !self.ignore_tasks.is_empty() && !group.tasks.iter().any(|task| heard(&task)) {
+            return Err(format!("{key} leaves no task to decide by: the group has no other that runs throughout"));
+        }
+        let there = |name: &&TaskName| !group.tasks.iter().any(|task| task.name == **name);
+        let unknown: Vec<&str> = self.ignore_tasks.iter().filter(there).map(TaskName::as_str).collect();
+        let word = format!("{key} names {}, and the group has no such task", unknown.join(", "));
+        Ok(Some(word).filter(|_| !unknown.is_empty()))
     }
 
     /// The same policy within the bounds that Nomad itself keeps the count in: of each the tighter one (J22). And a word about
@@ -121,24 +146,33 @@ impl GroupPolicy {
         let word = Some(words.join("; ")).filter(|words| !words.is_empty());
         Ok((Self { enabled, min, max, ..self }, word))
     }
+}
 
-    /// What is legal and hardly what was wanted.
-    fn advise(&self, reader: &mut Reader<'_>) {
-        let (least, most) = ("replicator_min", "replicator_max");
-        reader.refuse(self.min == 0 && self.max == 0, most, least, Problem::NoRoom);
-        reader.advise(self.min == 0, least, Problem::ToNothing);
-        reader.advise(self.min == self.max, most, Problem::OneSize { size: self.max, min: least });
-        reader.advise(self.scalein_cpu.0 <= 0.0, "replicator_scalein_cpu", Problem::NeverBelow);
-        reader.advise(self.scalein_mem.0 <= 0.0, "replicator_scalein_mem", Problem::NeverBelow);
-        let threshold = self.scaleout_mem.0;
-        reader.advise(threshold >= 100.0, "replicator_scaleout_mem", Problem::HardlyAbove { threshold });
-    }
+/// What is wrong with the bounds, or legal and hardly what was wanted.
+fn judge_bounds(reader: &mut Reader<'_>, min: u32, max: u32) {
+    let (least, most) = ("replicator_min", "replicator_max");
+    reader.require(min <= max, (least, min.to_string()), "at most", (most, max.to_string()));
+    reader.refuse(min == 0 && max == 0, most, least, Problem::NoRoom);
+    reader.advise(min == 0, least, Problem::ToNothing);
+    reader.advise(min == max, most, Problem::OneSize { size: max, min: least });
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{KeyProblem, Problem};
+    use crate::domain::Percent;
+    use crate::policy::{KeyProblem, Problem, Thresholds};
+
+    /// The keys that a policy must have.
+    const REQUIRED: [&str; 7] = [
+        "replicator_enabled",
+        "replicator_min",
+        "replicator_max",
+        "replicator_scalein_cpu",
+        "replicator_scalein_mem",
+        "replicator_scaleout_cpu",
+        "replicator_scaleout_mem",
+    ];
 
     fn full() -> Meta {
         [
@@ -176,22 +210,30 @@ mod tests {
     }
 
     #[test]
-    fn j1_reads_every_key() {
+    fn j1_j27_j33_reads_every_key() {
         let mut meta = full();
+        meta.insert("replicator_ignore_tasks".into(), "proxy, log".into());
+        meta.insert("replicator_cooldown_in".into(), "120".into());
         meta.insert("replicator_cooldown".into(), "50".into());
         meta.insert("replicator_retry_threshold".into(), "4".into());
         let expected = GroupPolicy {
             enabled: true,
             min: 1,
             max: 10,
-            scalein_cpu: Percent(30.0),
-            scalein_mem: Percent(30.0),
-            scaleout_cpu: Percent(80.0),
-            scaleout_mem: Percent(80.0),
+            strategy: GroupStrategy::Threshold(Thresholds {
+                scalein_cpu: Percent(30.0),
+                scalein_mem: Percent(30.0),
+                scaleout_cpu: Percent(80.0),
+                scaleout_mem: Percent(80.0),
+            }),
+            ignore_tasks: ["log", "proxy"].map(Into::into).into(),
             notification_uid: "REP1".into(),
             cooldown: Duration::from_secs(50),
+            cooldown_out: None,
+            cooldown_in: Some(Duration::from_mins(2)),
             retry_threshold: 4,
         };
+
         assert_eq!(GroupPolicy::read(&meta), Reading::Policy(expected, vec![]));
     }
 
@@ -210,9 +252,9 @@ mod tests {
 
     #[test]
     fn j3_every_required_key_is_missed_by_name() {
-        for key in GROUP_KEYS[..8].iter().filter(|key| !key.ends_with("uid")) {
+        for key in REQUIRED {
             let mut meta = full();
-            meta.remove(*key);
+            meta.remove(key);
             assert_eq!(problems(GroupPolicy::read(&meta)), [format!("{key} is missing")]);
         }
         let only_one = Meta::from([("replicator_enabled".into(), "true".into())]);
@@ -221,7 +263,9 @@ mod tests {
 
     #[test]
     fn j3_unreadable_values_are_named() {
-        for key in GROUP_KEYS.iter().filter(|key| !key.ends_with("uid")) {
+        let readable =
+            ["cooldown", "cooldown_out", "cooldown_in", "retry_threshold"].map(|key| format!("replicator_{key}"));
+        for key in REQUIRED.into_iter().chain(readable.iter().map(String::as_str)) {
             let found = problems(with(key, "wat"));
             assert!(found.len() == 1 && found[0].starts_with(&format!("{key} = \"wat\" is not a ")), "{found:?}");
         }
@@ -294,6 +338,21 @@ mod tests {
     #[test]
     fn j5_a_disabled_policy_is_read_all_the_same() {
         assert!(!policy(with("replicator_enabled", "false")).enabled);
+    }
+
+    #[test]
+    fn j33_what_is_ignored_must_leave_something_to_decide_by() {
+        let group = |tasks: &[&str]| TaskGroup {
+            tasks: tasks.iter().map(|name| crate::testing::task(name, 500, 256)).collect(),
+            ..crate::testing::task_group("g", Meta::new())
+        };
+        let policy = policy(with("replicator_ignore_tasks", "log proxy"));
+        assert_eq!(policy.judge_ignored(&group(&["web", "log", "proxy"])), Ok(None));
+        let word = policy.judge_ignored(&group(&["web", "log"])).unwrap().unwrap();
+        assert_eq!(word, "replicator_ignore_tasks names proxy, and the group has no such task");
+        let error = policy.judge_ignored(&group(&["log", "proxy"])).unwrap_err();
+        assert!(error.contains("leaves no task to decide by"), "{error}");
+        assert_eq!(problems(with("replicator_ignore_tasks", " , ")).len(), 1);
     }
 
     #[test]

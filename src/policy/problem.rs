@@ -1,5 +1,6 @@
 //! What can be wrong with a policy, in words that name the key.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -15,7 +16,7 @@ pub enum Problem {
         /// The value as written.
         value: String,
         /// What the key takes.
-        expected: &'static str,
+        expected: Cow<'static, str>,
     },
     /// The value contradicts that of another key.
     Contradicts {
@@ -47,6 +48,18 @@ pub enum Problem {
         /// The most nodes.
         max: u32,
     },
+    /// A target is asked for and none is given.
+    NoTarget {
+        /// The key that would do as well.
+        other: &'static str,
+    },
+    /// The policy's strategy does not look at the key. Advice.
+    NotLookedAt {
+        /// The strategy.
+        strategy: &'static str,
+    },
+    /// It says something of a forecast that is not made. Advice.
+    NoForecast,
     /// A group may shrink to nothing. Advice.
     ToNothing,
     /// Both bounds are the same. Advice.
@@ -83,8 +96,11 @@ impl KeyProblem {
     /// Whether the value means what it says, and hardly what was wanted.
     #[must_use]
     pub fn is_advice(&self) -> bool {
-        use Problem::{HardlyAbove, NeverBelow, OneSize, ToNothing};
-        matches!(self.problem, ToNothing | OneSize { .. } | NeverBelow | HardlyAbove { .. })
+        use Problem::{HardlyAbove, NeverBelow, NoForecast, NotLookedAt, OneSize, ToNothing};
+        matches!(
+            self.problem,
+            ToNothing | OneSize { .. } | NeverBelow | HardlyAbove { .. } | NotLookedAt { .. } | NoForecast
+        )
     }
 }
 
@@ -109,6 +125,9 @@ impl fmt::Display for KeyProblem {
                 "{key} = {tolerance} must be less than replicator_max = {max}: no pool within its bounds could lose so \
                  many nodes"
             ),
+            Problem::NoTarget { other } => write!(f, "{key} is missing, and so is {other}: one of them is needed"),
+            Problem::NotLookedAt { strategy } => write!(f, "{key} is not looked at by the strategy {strategy:?}"),
+            Problem::NoForecast => write!(f, "{key} has no effect without replicator_forecast"),
             Problem::ToNothing => write!(
                 f,
                 "{key} = 0: a group at 0 has no statistics and would never come back: it is not scaled in below 1"

@@ -1,5 +1,7 @@
 //! Reads typed values out of `meta` and collects everything that is wrong on the way.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::problem::{KeyProblem, PolicyError, Problem};
@@ -32,17 +34,56 @@ impl<'m> Reader<'m> {
     }
 
     pub(super) fn positive_or(&mut self, key: &'static str, default: u32) -> u32 {
+        self.positive_or_absent(key).unwrap_or(default)
+    }
+
+    pub(super) fn positive_or_absent(&mut self, key: &'static str) -> Option<u32> {
         let positive = |text: &str| weak::count(text).filter(|count| *count > 0);
-        self.optional(key, positive, "a whole number, 1 or more").unwrap_or(default)
+        self.optional(key, positive, "a whole number, 1 or more")
     }
 
     pub(super) fn percent(&mut self, key: &'static str) -> Percent {
         Percent(self.required(key, weak::number, "a percentage (a number, 0 or more)"))
     }
 
+    /// A percentage within bounds; the upper one may be infinite.
+    pub(super) fn percent_from(&mut self, key: &'static str, least: f64, most: f64) -> Option<Percent> {
+        let within = |text: &str| weak::number(text).filter(|value| (least..=most).contains(value)).map(Percent);
+        let to = if most.is_finite() { format!(" to {most}") } else { String::new() };
+        self.optional(key, within, format!("a percentage from {least}{to}"))
+    }
+
+    /// One of several words; case makes no difference.
+    pub(super) fn choice<T: Copy>(&mut self, key: &'static str, words: &[(&'static str, T)]) -> Option<T> {
+        let chosen = |text: &str| {
+            let text = text.trim();
+            words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, meaning)| *meaning)
+        };
+        let quoted: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+        self.optional(key, chosen, format!("one of {}", quoted.join(", ")))
+    }
+
+    /// Names with commas or spaces between them.
+    pub(super) fn names<T: Ord + for<'a> From<&'a str>>(&mut self, key: &'static str) -> BTreeSet<T> {
+        let names = |text: &str| {
+            let words = text.split([',', ' ', '\t', '\n']).filter(|word| !word.is_empty());
+            Some(words.map(T::from).collect()).filter(|names: &BTreeSet<T>| !names.is_empty())
+        };
+        self.optional(key, names, "a list of names with commas between them").unwrap_or_default()
+    }
+
+    /// Whether the key is there, whatever it says.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.meta.contains_key(key)
+    }
+
     pub(super) fn seconds_or(&mut self, key: &'static str, default: Duration) -> Duration {
+        self.seconds_or_absent(key).unwrap_or(default)
+    }
+
+    pub(super) fn seconds_or_absent(&mut self, key: &'static str) -> Option<Duration> {
         self.optional(key, weak::count, "a number of seconds (a whole number from 0 to 4294967295)")
-            .map_or(default, |seconds| Duration::from_secs(seconds.into()))
+            .map(|seconds| Duration::from_secs(seconds.into()))
     }
 
     pub(super) fn price_or_absent(&mut self, key: &'static str) -> Option<Price> {
@@ -113,12 +154,12 @@ impl<'m> Reader<'m> {
         &mut self,
         key: &'static str,
         parse: impl Fn(&str) -> Option<T>,
-        expected: &'static str,
+        expected: impl Into<Cow<'static, str>>,
     ) -> Option<T> {
         let value = self.meta.get(key)?;
         let parsed = parse(value);
         if parsed.is_none() {
-            self.note(key, Problem::Unreadable { value: value.clone(), expected });
+            self.note(key, Problem::Unreadable { value: value.clone(), expected: expected.into() });
         }
         parsed
     }

@@ -130,6 +130,8 @@ fn kind_of_stop(stop: &Stop) -> u32 {
         Stop::Unsettled { .. } => 20,
         Stop::OnHold { .. } => 21,
         Stop::Limited { .. } => 22,
+        Stop::NotWatched { .. } => 23,
+        Stop::NeededLately { .. } => 24,
     }
 }
 

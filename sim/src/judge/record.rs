@@ -160,7 +160,7 @@ pub struct Record {
 impl Record {
     pub(crate) fn new(plan: &Plan) -> Self {
         let groups = plan.groups.iter().filter_map(|group| {
-            let cooldown = group.policy.as_ref()?.cooldown;
+            let cooldown = group.policy.as_ref()?.longest_cooldown();
             Some((Resource::Group(group.key.clone()), Millis::from(cooldown)))
         });
         let pools = plan.pools.iter().map(|pool| (Resource::Pool(pool.name.clone()), pool.policy.cooldown.into()));

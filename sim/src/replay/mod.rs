@@ -192,33 +192,31 @@ mod tests {
 
     use replicator::domain::{GroupKey, JobKey, Percent, PoolTarget, Resources};
     use replicator::operation::{GroupPhase, GroupScale, GroupSight, Rollout};
-    use replicator::policy::{GroupPolicy, PoolPolicy};
+    use replicator::policy::{GroupPolicy, GroupStrategy, PoolPolicy, Thresholds};
 
     use super::*;
 
     fn decided(cpu: f64) -> Decided {
-        let average = |percent| TaskAverage { percent: Some(Percent(percent)), missing: 0, unmeasured: false };
+        let average = |percent| TaskAverage { percent: Some(Percent(percent)), ..TaskAverage::default() };
         let task = TaskObservation { task: "t".into(), cpu: average(cpu), memory: average(0.1 + 0.2) };
         let case = Case::Group {
             key: GroupKey { job: JobKey::in_default("web"), group: "g".into() },
-            observation: GroupObservation {
-                count: 2,
-                running: 2,
-                deploying: false,
-                hang: None,
-                uncollected: 0,
-                tasks: vec![task],
-            },
+            observation: GroupObservation { count: 2, running: 2, tasks: vec![task], ..GroupObservation::default() },
             policy: GroupPolicy {
                 enabled: true,
                 min: 1,
                 max: 9,
-                scalein_cpu: Percent(30.0),
-                scalein_mem: Percent(30.0),
-                scaleout_cpu: Percent(80.0),
-                scaleout_mem: Percent(80.0),
+                strategy: GroupStrategy::Threshold(Thresholds {
+                    scalein_cpu: Percent(30.0),
+                    scalein_mem: Percent(30.0),
+                    scaleout_cpu: Percent(80.0),
+                    scaleout_mem: Percent(80.0),
+                }),
+                ignore_tasks: std::collections::BTreeSet::new(),
                 notification_uid: "U".to_owned(),
                 cooldown: std::time::Duration::from_secs(60),
+                cooldown_out: None,
+                cooldown_in: None,
                 retry_threshold: 1,
             },
             standing: Standing::default(),

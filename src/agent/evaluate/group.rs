@@ -22,6 +22,9 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         if subject.stored.state.operation.is_some() {
             // Boxes for what is rare: every evaluation would carry the room for it.
             Box::pin(self.advance(Ground::Group(key), &mut subject)).await;
+            if let Some(managed) = managed {
+                Box::pin(self.follow_meanwhile(key, &managed)).await;
+            }
         } else if let Some(managed) = managed {
             self.consider_group(key, &managed, &mut subject).await;
         }
@@ -32,6 +35,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         if policy.enabled && !self.introduce(subject, Vec::new()).await {
             return;
         }
+        self.note_free(key);
         let Some(observation) = self.observe(key, managed).await else { return };
         self.tell_silent_clients();
         let standing = if policy.enabled {
@@ -53,6 +57,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             Verdict::Act(step) => {
                 subject.need = Need::of(&decision);
                 if Box::pin(self.begin_on_group(managed, &decision, step, subject)).await {
+                    self.note_asked(key, step);
                     Box::pin(self.advance(Ground::Group(key), subject)).await;
                 }
             }
@@ -84,12 +89,14 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         self.begin(subject, Work::GroupScale(work), intent).await
     }
 
-    /// Samples every running allocation (J7). Nothing, where the group has gone meanwhile.
-    async fn observe(&self, key: &GroupKey, managed: &ManagedGroup) -> Option<GroupObservation> {
+    /// Samples every running allocation (J7), and follows how the use goes. Nothing, where the group has gone meanwhile.
+    pub(super) async fn observe(&self, key: &GroupKey, managed: &ManagedGroup) -> Option<GroupObservation> {
         let running = self.views.borrow().running(key);
-        let usage = self.usage(key, managed, &running).await?;
+        let mut seen = self.usage(key, managed, &running).await?;
         let views = self.views.borrow();
-        Some(GroupObservation { deploying: views.is_deploying(&key.job), hang: views.hang(&key.job), ..usage })
+        (seen.deploying, seen.hang) = (views.is_deploying(&key.job), views.hang(&key.job));
+        self.follow_use(key, managed, &mut seen);
+        Some(seen)
     }
 }
 
@@ -143,7 +150,7 @@ mod tests {
     }
 
     fn observation(running: usize) -> GroupObservation {
-        GroupObservation { count: 3, running, deploying: false, hang: None, uncollected: 0, tasks: vec![] }
+        GroupObservation { count: 3, running, ..GroupObservation::default() }
     }
 
     #[test]
@@ -156,7 +163,7 @@ mod tests {
 
     #[test]
     fn j12_what_a_driver_does_not_measure_is_named() {
-        let average = |unmeasured| TaskAverage { percent: None, missing: 0, unmeasured };
+        let average = |unmeasured| TaskAverage { unmeasured, ..TaskAverage::default() };
         let task = |cpu, memory| TaskObservation { task: "t".into(), cpu: average(cpu), memory: average(memory) };
         let told = |task| {
             let seen = GroupObservation { tasks: vec![task], ..observation(3) };

@@ -13,6 +13,7 @@
 mod candidates;
 pub(super) mod clients;
 mod fleet;
+mod following;
 mod group;
 pub(super) mod housekeeping;
 mod pool;

@@ -12,7 +12,7 @@ use crate::agent::tell::Observer;
 use crate::agent::term::Term;
 use crate::agent::watch::ManagedGroup;
 use crate::decide::{GroupObservation, Sample, observe_group};
-use crate::domain::{Allocation, AllocationStats, GroupKey, Job, Monotonic, NodeId, Resource, TaskGroup};
+use crate::domain::{Allocation, AllocationStats, GroupKey, Job, Monotonic, NodeId, Resource, TaskGroup, TaskName};
 use crate::ports::{Clock, InTurn, Nomad, PortError, Ports, StatsAnswer, timeout};
 
 /// How many statistics may be asked for at once, of all groups together. Nomad's servers take 100 connections of a client.
@@ -56,7 +56,8 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
         self.note_silent_clients(running, &answers);
         let group = managed.group(key)?;
         let mut all_seen = self.seen.borrow_mut();
-        let fresh = || Seen::of(managed.job.clone(), group, running.clone(), answers.clone());
+        let ignored = &managed.policy.ignore_tasks;
+        let fresh = || Seen::of(managed.job.clone(), (group, ignored), running.clone(), answers.clone());
         let seen = all_seen.entry(key.clone()).or_insert_with(fresh);
         if !seen.is_of(&managed.job, running, &answers) {
             *seen = fresh();
@@ -127,10 +128,15 @@ fn stats_of(answer: &StatsAnswer) -> Option<&AllocationStats> {
 }
 
 impl Seen {
-    fn of(job: Arc<Job>, group: &TaskGroup, running: Arc<[Arc<Allocation>]>, answers: Arc<[StatsAnswer]>) -> Self {
+    fn of(
+        job: Arc<Job>,
+        (group, ignored): (&TaskGroup, &BTreeSet<TaskName>),
+        running: Arc<[Arc<Allocation>]>,
+        answers: Arc<[StatsAnswer]>,
+    ) -> Self {
         let samples = running.iter().zip(&*answers);
         let samples = samples.map(|(allocation, answer)| Sample { shares: &allocation.tasks, stats: stats_of(answer) });
-        let observation = observe_group(group, samples);
+        let observation = observe_group(group, ignored, samples);
         let all_failed = answers.iter().all(|answer| stats_of(answer).is_none());
         let failed = answers.iter().find_map(|answer| answer.as_ref()?.as_ref().err().cloned());
         Self { observation, failed: failed.filter(|_| all_failed), job, running, answers }

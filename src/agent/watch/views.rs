@@ -639,7 +639,13 @@ fn describe_odd(node: &Node, odd: &OddNode) -> String {
 
 /// A group's policy within the bounds of its `scaling` block (J22), and what is wrong or dubious about it.
 fn settle_group(group: &TaskGroup) -> (Option<GroupPolicy>, Option<String>) {
-    let (policy, problem) = settle(GroupPolicy::read(&group.meta));
+    let (policy, mut problem) = settle(GroupPolicy::read(&group.meta));
+    if let Some(policy) = &policy {
+        match policy.judge_ignored(group) {
+            Ok(word) => problem = join(problem, word),
+            Err(error) => return (None, join(problem, Some(error))),
+        }
+    }
     match (policy, group.scaling) {
         (Some(policy), Some(block)) => match policy.within(block) {
             Ok((policy, word)) => (Some(policy), join(problem, word)),

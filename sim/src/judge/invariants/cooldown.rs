@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use replicator::decide::Direction;
 use replicator::domain::Resource;
 
 use super::{Act, Invariant};
@@ -10,7 +11,8 @@ use crate::kernel::time::Millis;
 use crate::plan::Plan;
 
 pub(super) struct NothingInCooldown {
-    cooldowns: BTreeMap<String, Millis>,
+    /// Of each resource, before a step in and before a step out.
+    cooldowns: BTreeMap<String, (Millis, Millis)>,
     last_act: BTreeMap<String, Millis>,
 }
 
@@ -18,10 +20,14 @@ impl NothingInCooldown {
     pub(super) fn new(plan: &Plan) -> Self {
         let groups = plan.groups.iter().filter_map(|group| {
             let policy = group.policy.as_ref()?;
-            Some((state_key(&Resource::Group(group.key.clone())), policy.cooldown.into()))
+            let before = |direction| Millis::from(policy.cooldown_before(direction));
+            let both = (before(Direction::In), before(Direction::Out));
+            Some((state_key(&Resource::Group(group.key.clone())), both))
         });
-        let pools =
-            plan.pools.iter().map(|pool| (state_key(&Resource::Pool(pool.name.clone())), pool.policy.cooldown.into()));
+        let pools = plan.pools.iter().map(|pool| {
+            let cooldown = Millis::from(pool.policy.cooldown);
+            (state_key(&Resource::Pool(pool.name.clone())), (cooldown, cooldown))
+        });
         Self { cooldowns: groups.chain(pools).collect(), last_act: BTreeMap::new() }
     }
 }
@@ -36,10 +42,14 @@ impl Invariant for NothingInCooldown {
             self.last_act.insert(state_key(&resource), now);
         }
         let Act::WriteState { before, after, .. } = act else { return Ok(()) };
-        let begins = after.operation.is_some() && before.is_none_or(|before| before.operation.is_none());
+        let begins = after.operation.as_ref().filter(|_| before.is_none_or(|before| before.operation.is_none()));
         let path = &after.state_path;
-        let (Some(last), Some(cooldown)) = (self.last_act.get(path), self.cooldowns.get(path)) else { return Ok(()) };
-        if begins && now - *last < *cooldown {
+        let (Some(last), Some(cooldowns), Some(begins)) = (self.last_act.get(path), self.cooldowns.get(path), begins)
+        else {
+            return Ok(());
+        };
+        let cooldown = if begins.work.direction() == Direction::In { cooldowns.0 } else { cooldowns.1 };
+        if now - *last < cooldown {
             return Err(format!(
                 "an operation on {path} begins {} after an act; the cooldown is {cooldown}",
                 now - *last

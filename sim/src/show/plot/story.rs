@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use replicator::decide::Direction;
 use replicator::domain::Resource;
+use replicator::policy::GroupStrategy;
 
 use super::View;
 use super::panel::{
@@ -224,12 +225,21 @@ impl Teller<'_> {
     }
 }
 
-/// Where a group's policy leaves it as it is: between its thresholds.
+/// Where a group's policy leaves it as it is: between its thresholds, or about its target.
 fn bands(plan: &GroupPlan) -> Vec<Band> {
     let Some(policy) = &plan.policy else { return vec![] };
     let band = |name: String, from: f64, to: f64| Band { name, from, to };
-    let (low, high) = (policy.scalein_cpu.0, policy.scaleout_cpu.0);
-    vec![band(format!("CPU thresholds {low} to {high} %"), low, high)]
+    match &policy.strategy {
+        GroupStrategy::Threshold(thresholds) => {
+            let (low, high) = (thresholds.scalein_cpu.0, thresholds.scaleout_cpu.0);
+            vec![band(format!("CPU thresholds {low} to {high} %"), low, high)]
+        }
+        GroupStrategy::Target(target) => {
+            let Some(cpu) = target.cpu else { return vec![] };
+            let off = cpu.0 * target.tolerance.0 / 100.0;
+            vec![band(format!("CPU target {} ± {off} %", cpu.0), cpu.0 - off, cpu.0 + off)]
+        }
+    }
 }
 
 /// Numbers within names by their value: `web2` before `web10`.
