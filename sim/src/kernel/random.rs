@@ -51,6 +51,11 @@ impl Streams {
         self.stream(7, 0)
     }
 
+    /// By which strategies the groups of a scenario that is made up are scaled.
+    pub(crate) fn strategies(self) -> Stream {
+        self.stream(8, 0)
+    }
+
     fn stream(self, subsystem: u64, index: usize) -> Stream {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream((subsystem << 32) | index as u64);

@@ -1,6 +1,7 @@
 //! The jobs of a scenario that is made up.
 
 use super::making::{Feature, MadeGroup, Making, seconds, small};
+use crate::kernel::random::Stream;
 use crate::plan::Operator;
 use crate::plan::draft::{Constraint, Group, Job, JobType, Scaling, Task, Update};
 
@@ -133,9 +134,13 @@ fn policy(making: &mut Making, group: Group, count: u64) -> Group {
     let max = min.max(count) + making.dice.within(0..15);
     let group = group.scaled(small(min), small(max.max(1)));
     let mut group = group.meta("replicator_enabled", enabled).meta("replicator_notification_uid", "G");
+    let by_target = making.strategies.chance(0.35);
     for resource in ["cpu", "mem"] {
         let low = making.number(1..50);
         let high = low + making.number(5..50);
+        if by_target {
+            continue;
+        }
         group = group
             .meta(&format!("replicator_scalein_{resource}"), low)
             .meta(&format!("replicator_scaleout_{resource}"), high);
@@ -143,6 +148,26 @@ fn policy(making: &mut Making, group: Group, count: u64) -> Group {
     if making.maybe(Feature::Tuning, 0.6) {
         let (cooldown, retries) = (making.number(0..600), making.number(1..5));
         group = group.meta("replicator_cooldown", cooldown).meta("replicator_retry_threshold", retries);
+    }
+    if by_target { target(&mut making.strategies, group) } else { group }
+}
+
+/// By what is needed, instead of by thresholds.
+fn target(dice: &mut Stream, group: Group) -> Group {
+    let mut group = group.meta("replicator_strategy", "target");
+    let absent = ["cpu", "mem", "neither"][usize::try_from(dice.within(0..3)).unwrap_or(0)];
+    for resource in ["cpu", "mem"].into_iter().filter(|resource| *resource != absent) {
+        group = group.meta(&format!("replicator_target_{resource}"), small(dice.within(20..120)));
+    }
+    let spans = [("cooldown_in", 300), ("cooldown_out", 300), ("stabilization", 900), ("tolerance", 30)];
+    for (key, most) in spans.into_iter().chain([("max_step_out", 6), ("max_step_in", 6)]) {
+        if dice.chance(0.5) {
+            group = group.meta(&format!("replicator_{key}"), small(dice.within(1..most)));
+        }
+    }
+    if dice.chance(0.5) {
+        let quantile = small(dice.within(50..101));
+        group = group.meta("replicator_forecast", "trend").meta("replicator_forecast_quantile", quantile);
     }
     group
 }

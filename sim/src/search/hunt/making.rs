@@ -85,6 +85,8 @@ const SHARES: [f64; 3] = [0.15, 0.4, 0.7];
 pub(super) struct Making {
     pub(super) draft: Draft,
     pub(super) dice: Stream,
+    /// A stream of its own, so that it leaves all else of a seed's scenario as it is.
+    pub(super) strategies: Stream,
     features: Vec<Feature>,
     pub(super) pools: Vec<MadePool>,
     pub(super) groups: Vec<MadeGroup>,
@@ -166,7 +168,9 @@ pub(super) fn make(seed: u64, told: Told) -> Draft {
     let share = dice.pick(&SHARES).copied().unwrap_or(SHARES[0]);
     let features = FEATURES.into_iter().filter(|_| dice.chance(share)).collect();
     let draft = Draft { seed, ..Draft::new(format!("Made up from seed {seed}"), minutes::<Duration>(LENGTH)) };
-    let mut making = Making { draft, dice, features, pools: Vec::new(), groups: Vec::new(), agents: 1 };
+    let strategies = Streams::of(seed).strategies();
+    let (pools, groups) = (Vec::new(), Vec::new());
+    let mut making = Making { draft, dice, strategies, features, pools, groups, agents: 1 };
     agents(&mut making);
     pools::make(&mut making);
     jobs::make(&mut making);
