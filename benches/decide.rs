@@ -45,6 +45,8 @@ fn group_policy() -> GroupPolicy {
             scaleout_cpu: Percent(80.0),
             scaleout_mem: Percent(80.0),
         }),
+        schedule: None,
+        in_force: Vec::new(),
         ignore_tasks: BTreeSet::new(),
         notification_uid: "J".into(),
         cooldown: Duration::from_secs(60),

@@ -26,6 +26,8 @@ pub enum Rule {
     J31,
     /// Out when more are expected to be needed by the time that a step has effect.
     J32,
+    /// A count outside the bounds that a schedule gives is brought back.
+    J34,
     /// Out when what is used reaches what is allowed.
     P10,
     /// In when what is used is below what is allowed.
@@ -47,7 +49,7 @@ impl Rule {
                 direction == Direction::Out
             }
             Self::J9 | Self::J31 | Self::P11 | Self::P12 => direction == Direction::In,
-            Self::J11 | Self::P33 => true,
+            Self::J11 | Self::J34 | Self::P33 => true,
         }
     }
 }

@@ -154,7 +154,7 @@ fn at_zero(policy: &GroupPolicy) -> Wish {
     Wish { step: Some(step), otherwise: Verdict::Stay, stops: vec![Stop::SetToZero], findings: vec![] }
 }
 
-/// J11: whatever the metrics say.
+/// J11, J34: whatever the metrics say.
 fn back_within_bounds(count: u32, policy: &GroupPolicy) -> Option<Wish> {
     let to = count.clamp(policy.min, policy.max);
     let (relation, limit) =
@@ -164,7 +164,7 @@ fn back_within_bounds(count: u32, policy: &GroupPolicy) -> Option<Wish> {
         otherwise: Verdict::Stay,
         stops: vec![],
         findings: vec![Finding {
-            rule: Rule::J11,
+            rule: if policy.in_force.is_empty() { Rule::J11 } else { Rule::J34 },
             quantity: Quantity::Count,
             measured: count.into(),
             relation,
@@ -253,6 +253,13 @@ mod tests {
     #[test]
     fn j11_a_count_outside_is_brought_back_whatever_the_metrics_say() {
         assert_eq!(decided(&group(14, &[(99.0, 99.0)])), act(14, 10));
+    }
+
+    #[test]
+    fn j34_a_count_outside_of_what_the_schedule_says_names_the_schedule() {
+        let policy = GroupPolicy { min: 4, in_force: vec!["daily min=4".into()], ..policy() };
+        let decision = decide_group(&key(), &group(2, &[(1.0, 1.0)]), &policy, &Standing::default());
+        assert_eq!(decision.to_string(), "group web/g: out 2 -> 4; count 2 < 4 (J34)");
     }
 
     #[test]

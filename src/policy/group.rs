@@ -1,19 +1,24 @@
 //! The policy of a task group: rules J1 to J5.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::Reading;
 use super::problem::Problem;
 use super::reader::Reader;
+use super::schedule::{InForce, Schedule};
 use super::strategy::GroupStrategy;
 use crate::domain::{Meta, ScalingBlock, Task, TaskGroup, TaskName, TaskSpan};
 
 /// Every key that a task group's `meta` may hold.
-pub const GROUP_KEYS: [&str; 22] = [
+pub const GROUP_KEYS: [&str; 23] = [
     "replicator_enabled",
     "replicator_min",
     "replicator_max",
+    "replicator_schedule",
     "replicator_strategy",
     "replicator_scalein_cpu",
     "replicator_scalein_mem",
@@ -50,6 +55,12 @@ pub struct GroupPolicy {
     pub min: u32,
     /// The most allocations.
     pub max: u32,
+    /// Tighter bounds by calendar (J34).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// The entries of the schedule that make the bounds what they are: none in a policy as it was read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub in_force: Vec<String>,
     /// By what its count is decided on.
     #[serde(flatten)]
     pub strategy: GroupStrategy,
@@ -85,6 +96,8 @@ impl GroupPolicy {
             enabled,
             min,
             max,
+            schedule: schedule(&mut reader, min, max),
+            in_force: Vec::new(),
             strategy: GroupStrategy::read(&mut reader),
             ignore_tasks: reader.names("replicator_ignore_tasks"),
             notification_uid: reader.text_or("replicator_notification_uid", ""),
@@ -97,6 +110,21 @@ impl GroupPolicy {
             Ok(warnings) => Reading::Policy(policy, warnings),
             Err(error) => Reading::Invalid(error),
         }
+    }
+
+    /// The same policy with the bounds that its schedule gives it at a moment (J34).
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Cow<'_, Self> {
+        let Some(InForce { min, max, entries }) = self.schedule.as_ref().map(|schedule| schedule.at(now)) else {
+            return Cow::Borrowed(self);
+        };
+        if entries.is_empty() {
+            return Cow::Borrowed(self);
+        }
+        // A scaling block may have narrowed what the schedule was checked against.
+        let within = |bound: Option<u32>, otherwise| bound.unwrap_or(otherwise).clamp(self.min, self.max);
+        let min = within(min, self.min);
+        Cow::Owned(Self { min, max: within(max, self.max).max(min), in_force: entries, ..self.clone() })
     }
 
     /// What is wrong with the tasks that it ignores, in a group that it stands in, or what is dubious about them (J33).
@@ -146,6 +174,17 @@ impl GroupPolicy {
         let word = Some(words.join("; ")).filter(|words| !words.is_empty());
         Ok((Self { enabled, min, max, ..self }, word))
     }
+}
+
+/// The schedule, whose bounds are within the policy's.
+fn schedule(reader: &mut Reader<'_>, min: u32, max: u32) -> Option<Schedule> {
+    let (key, most) = ("replicator_schedule", "replicator_max");
+    let schedule = reader.told(key, Schedule::read)?;
+    if let Some((bound, entry)) = schedule.bound_that_is_not(|bound| (min..=max).contains(&bound)) {
+        let why = format!("{bound} of {entry:?} is not from replicator_min = {min} to replicator_max = {max}");
+        reader.refuse(true, key, most, Problem::Told { why });
+    }
+    Some(schedule)
 }
 
 /// What is wrong with the bounds, or legal and hardly what was wanted.
@@ -226,6 +265,8 @@ mod tests {
                 scaleout_cpu: Percent(80.0),
                 scaleout_mem: Percent(80.0),
             }),
+            schedule: None,
+            in_force: vec![],
             ignore_tasks: ["log", "proxy"].map(Into::into).into(),
             notification_uid: "REP1".into(),
             cooldown: Duration::from_secs(50),
@@ -338,6 +379,21 @@ mod tests {
     #[test]
     fn j5_a_disabled_policy_is_read_all_the_same() {
         assert!(!policy(with("replicator_enabled", "false")).enabled);
+    }
+
+    #[test]
+    fn j34_a_schedule_tightens_the_bounds_while_it_holds() {
+        let policy = policy(with("replicator_schedule", "fri 08:00-18:00 min=4 max=6"));
+        let at = |time: &str| policy.at(time.parse().unwrap()).into_owned();
+        let (inside, outside) = (at("2026-11-27T12:00:00Z"), at("2026-11-27T20:00:00Z"));
+        assert_eq!((inside.min, inside.max, inside.in_force), (4, 6, vec!["fri 08:00-18:00 min=4 max=6".to_owned()]));
+        assert_eq!(outside, policy);
+        let narrowed = GroupPolicy { max: 3, ..policy.clone() };
+        let inside = narrowed.at("2026-11-27T12:00:00Z".parse().unwrap()).into_owned();
+        assert_eq!((inside.min, inside.max), (3, 3), "a scaling block leaves no more");
+        let beyond = "replicator_schedule: 12 of \"min=12\" is not from replicator_min = 1 to replicator_max = 10";
+        assert_eq!(problems(with("replicator_schedule", "min=12")), [beyond]);
+        assert_eq!(problems(with("replicator_schedule", "wat")).len(), 1);
     }
 
     #[test]

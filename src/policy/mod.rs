@@ -7,12 +7,14 @@ mod group;
 mod pool;
 mod problem;
 mod reader;
+mod schedule;
 mod strategy;
 pub(crate) mod weak;
 
 pub use group::{GROUP_KEYS, GroupPolicy};
 pub use pool::{POOL_KEY, POOL_KEYS, PoolPolicy, wants_stored_policy, with_stored_policy};
 pub use problem::{KeyProblem, PolicyError, Problem};
+pub use schedule::{InForce, Schedule};
 pub use strategy::{Forecast, GroupStrategy, Target, Thresholds};
 
 /// The prefix of every key of ours in `meta`.

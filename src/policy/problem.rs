@@ -18,6 +18,11 @@ pub enum Problem {
         /// What the key takes.
         expected: Cow<'static, str>,
     },
+    /// The value cannot be used.
+    Told {
+        /// Why not, in words.
+        why: String,
+    },
     /// The value contradicts that of another key.
     Contradicts {
         /// The value as read.
@@ -110,6 +115,7 @@ impl fmt::Display for KeyProblem {
         match &self.problem {
             Problem::Missing => write!(f, "{key} is missing"),
             Problem::Unreadable { value, expected } => write!(f, "{key} = {value:?} is not {expected}"),
+            Problem::Told { why } => write!(f, "{key}: {why}"),
             Problem::Contradicts { value, must_be, other, other_value } => {
                 write!(f, "{key} = {value} must be {must_be} {other} = {other_value}")
             }

@@ -72,6 +72,17 @@ impl<'m> Reader<'m> {
         self.optional(key, names, "a list of names with commas between them").unwrap_or_default()
     }
 
+    /// What says itself why it cannot be read.
+    pub(super) fn told<T>(&mut self, key: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Option<T> {
+        match read(self.meta.get(key)?) {
+            Ok(value) => Some(value),
+            Err(why) => {
+                self.note(key, Problem::Told { why });
+                None
+            }
+        }
+    }
+
     /// Whether the key is there, whatever it says.
     pub(super) fn has(&self, key: &str) -> bool {
         self.meta.contains_key(key)

@@ -212,6 +212,8 @@ mod tests {
                     scaleout_cpu: Percent(80.0),
                     scaleout_mem: Percent(80.0),
                 }),
+                schedule: None,
+                in_force: Vec::new(),
                 ignore_tasks: std::collections::BTreeSet::new(),
                 notification_uid: "U".to_owned(),
                 cooldown: std::time::Duration::from_secs(60),

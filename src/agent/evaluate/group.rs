@@ -9,7 +9,7 @@ use crate::agent::watch::ManagedGroup;
 use crate::decide::{Case, Decision, GroupObservation, Step, TaskObservation, Verdict, decide_group};
 use crate::domain::{GroupKey, Resource};
 use crate::operation::{GroupPhase, GroupScale, Work};
-use crate::ports::Ports;
+use crate::ports::{Clock, Ports};
 
 impl<P: Ports, O: Observer> Term<'_, P, O> {
     pub(super) async fn evaluate_group(&self, key: &GroupKey, resource: &Resource) {
@@ -31,7 +31,7 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
     }
 
     async fn consider_group(&self, key: &GroupKey, managed: &ManagedGroup, subject: &mut Subject<'_>) {
-        let policy = &*managed.policy;
+        let policy = &*managed.policy.at(self.ports.clock().wall());
         if policy.enabled && !self.introduce(subject, Vec::new()).await {
             return;
         }
