@@ -7,12 +7,21 @@ use replicator::decide::{Direction, Step, Verdict};
 use replicator::domain::Resource;
 
 use super::{Act, Invariant};
+use crate::kernel::keys::state_key;
 use crate::kernel::time::Millis;
 
 #[derive(Default)]
 pub(super) struct NothingUndecided {
-    /// The latest decision to act on each resource.
-    decided: BTreeMap<Resource, Step>,
+    decided: BTreeMap<Resource, Decided>,
+}
+
+/// Decisions to act on a resource.
+#[derive(Default)]
+struct Decided {
+    /// By which an operation began.
+    in_force: Option<Step>,
+    /// By which one is to begin. It falls through where its first write is refused, since another is under way.
+    begins: Option<Step>,
 }
 
 impl Invariant for NothingUndecided {
@@ -24,16 +33,31 @@ impl Invariant for NothingUndecided {
         if let Event::Decided(decision) = event
             && let Verdict::Act(step) = decision.verdict
         {
-            self.decided.insert(decision.resource.clone(), step);
+            self.decided.entry(decision.resource.clone()).or_default().begins = Some(step);
         }
     }
 
     fn check(&mut self, _: Millis, act: &Act<'_>) -> Result<(), String> {
+        match act {
+            Act::WriteState { after, .. } => {
+                let operation = after.operation.as_ref();
+                let decided = operation.and_then(|operation| self.decided.get_mut(&operation.resource));
+                if let Some(decided) = decided {
+                    decided.in_force = decided.begins.take().or(decided.in_force);
+                }
+            }
+            Act::WriteRefused { key, .. } => {
+                let refused = self.decided.iter_mut().filter(|(resource, _)| state_key(resource) == *key);
+                refused.for_each(|(_, decided)| decided.begins = None);
+            }
+            _ => {}
+        }
         let (Act::Scale { .. } | Act::SetDesired { .. } | Act::Drain { .. } | Act::Detach { .. }) = act else {
             return Ok(());
         };
         let Some(resource) = act.acted_on() else { return Ok(()) };
-        let Some(step) = self.decided.get(&resource) else {
+        let decided = self.decided.get(&resource).and_then(|decided| decided.begins.or(decided.in_force));
+        let Some(step) = decided else {
             return Err(format!("{act:?} without any decision"));
         };
         let agrees = match act {

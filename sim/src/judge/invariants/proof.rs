@@ -204,6 +204,22 @@ fn moving_without_a_decision_or_against_it_is_caught() {
     assert_eq!(broken(&mut it, 0, &drain), Some("nothing moves without a recorded decision"));
 }
 
+/// What was under way goes on then, and may be taken back.
+#[test]
+fn a_decision_whose_first_write_is_refused_is_none() {
+    let (begun, name) = (operating(0), pool());
+    let desired = |to| Act::SetDesired { agent: 0, pool: &name, from: 4, to, undoes: true };
+    let mut it = invariants();
+    decided(&mut it, Resource::Pool(pool()), 3, 4);
+    assert_eq!(broken(&mut it, 0, &write(&state(), &begun)), None);
+    decided(&mut it, Resource::Pool(pool()), 4, 5);
+    assert_eq!(broken(&mut it, 0, &desired(3)), Some("nothing moves without a recorded decision"));
+    let key = crate::kernel::keys::state_key(&Resource::Pool(pool()));
+    assert_eq!(broken(&mut it, 0, &Act::WriteRefused { agent: 0, key: &key }), None);
+    assert_eq!(broken(&mut it, 0, &Act::ReadStates { agent: 0 }), None);
+    assert_eq!(broken(&mut it, 0, &desired(3)), None);
+}
+
 #[test]
 fn state_that_goes_back_is_caught() {
     let at = |second| Some(jiff::Timestamp::from_second(second).unwrap());
@@ -304,6 +320,7 @@ fn acting_on_a_state_that_is_known_to_be_old_is_caught() {
     let drain = |agent| Act::Drain { agent, pool: &name, own: false };
     let mut it = invariants();
     decided(&mut it, Resource::Pool(pool()), 3, 2);
+    assert_eq!(broken(&mut it, 0, &write(&state(), &operating(0))), None);
     assert_eq!(broken(&mut it, 0, &refused), None);
     assert_eq!(broken(&mut it, 0, &drain(1)), None, "another agent knows no better, and no worse");
     assert_eq!(broken(&mut it, 0, &drain(0)), Some("nothing is done on a state that is known to be old"));
