@@ -47,7 +47,8 @@ impl Track {
     pub(super) fn expect(&mut self, now: Monotonic, fills: f64, horizon: Duration, quantile: f64) -> f64 {
         let points: Vec<(f64, f64)> =
             self.recent.iter().map(|(at, fills)| (-now.since(*at).as_secs_f64(), *fills)).collect();
-        let forecast = trend::line_at(&points, horizon.as_secs_f64()).unwrap_or(fills).max(0.0);
+        // What is relied on is never less than what is used now, and is judged as that: a line that falls too far misleads nobody.
+        let forecast = trend::line_at(&points, horizon.as_secs_f64()).map_or(fills, |line| line.max(fills));
         let expected = forecast + self.margin.of(quantile);
         self.margin.note(now + horizon, forecast);
         expected
@@ -71,6 +72,18 @@ mod tests {
             most.push(track.most());
         }
         assert_eq!(most, [3.0, 7.0, 7.0, 7.0, 7.0, 5.0, 5.0, 1.0]);
+    }
+
+    #[test]
+    fn j32_what_falls_is_needed_until_it_has_fallen_and_leaves_no_margin() {
+        let mut track = Track::default();
+        let mut expected = 0.0;
+        for number in 0..60_u32 {
+            let fills = if number < 30 { 9.0 } else { f64::from(40_u32.saturating_sub(number)).max(2.0) };
+            track.take(at(u64::from(number) * 10), fills);
+            expected = track.expect(at(u64::from(number) * 10), fills, Duration::from_mins(1), 0.95);
+        }
+        assert!((expected - 2.0).abs() < 1e-9, "{expected}");
     }
 
     #[test]

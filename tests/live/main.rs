@@ -189,6 +189,7 @@ const SERVED_TESTS: &[Test] = &[
     ),
     ("served_s4_s11_nomad_and_consul_down_for_a_while", served::s4_s11_nomad_and_consul_down_for_a_while),
     ("served_today_s16_clients_that_collect_no_statistics", served_today::s16_clients_that_collect_no_statistics),
+    ("served_today_j28_a_group_goes_to_its_target_at_once", served_today::j28_j31_a_group_goes_to_its_target_at_once),
     ("served_today_p4_metadata_that_changes_at_run_time", served_today::p4_metadata_that_changes_at_run_time),
     (
         "served_today_j12_a_client_that_is_cut_off_holds_up_no_other",

@@ -59,3 +59,23 @@ pub(crate) fn j12_a_client_that_is_cut_off_holds_up_no_other() {
     crate::eventually("the node to be missed", || (node(&simulator) == "down").then_some(()));
     agent.await_word("group shop/front: scaling out succeeded", 1);
 }
+
+/// To what is needed in one step, and back to it in one when nothing of late needs more.
+pub(crate) fn j28_j31_a_group_goes_to_its_target_at_once() {
+    let simulator = today(concat!(
+        "[jobs.other.update]\nmin_healthy_time = \"1s\"\n",
+        "[jobs.other.groups.g]\ncount = 4\nstart = \"1s\"\ntasks.t = { cpu = 50, memory = 20, idle_memory = 10 }\n",
+        "[jobs.other.groups.g.meta]\nreplicator_enabled = true\nreplicator_min = 1\nreplicator_max = 20\n",
+        "replicator_strategy = \"target\"\nreplicator_target_cpu = 40\nreplicator_stabilization = 8\n",
+        "replicator_forecast = \"trend\"\nreplicator_cooldown = 1\n",
+        "[[load]]\ngroup = \"other/g\"\ncpu = [{ constant = 40 }, { step = { at = \"0s\", by = 150, until = \"40s\" } }]\n",
+    ));
+    let mut agent = simulator.agent(&[]);
+    agent.await_word("group other/g: begins to scale out 4 -> 10: CPU of task t 95 % > 40 % (J28)", 1);
+    agent.await_word("group other/g: scaling out succeeded; 4 -> 10", 1);
+    agent.await_word(
+        "group other/g: begins to scale in 10 -> 2: most allocations that the CPU of task t needed lately 2 < 9.5",
+        1,
+    );
+    agent.await_word("group other/g: scaling in succeeded; 10 -> 2", 1);
+}

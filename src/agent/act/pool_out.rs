@@ -35,11 +35,6 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
                 joined.insert(instance.clone());
             }
         }
-        if let ScaleOutPhase::Replacing { instance } | ScaleOutPhase::Detaching { instance } = &work.phase
-            && self.joined_now(instance).await?
-        {
-            joined.insert(instance.clone());
-        }
         let waits_for_launch = matches!(work.phase, ScaleOutPhase::Launching { .. } | ScaleOutPhase::Reverting);
         let setback = if waits_for_launch { self.setback(&work.target, operation.started).await? } else { None };
         if let Some(setback) = &setback {
@@ -51,6 +46,12 @@ impl<P: Ports, O: Observer> Term<'_, P, O> {
             Some(managed) => self.look_at_peopled(managed, &work.target).await?,
             None => self.look_at_pool(&work.target).await?,
         };
+        // Last of all where a machine is about to be ended: its node may join at any moment, and take work at once.
+        if let ScaleOutPhase::Replacing { instance } | ScaleOutPhase::Detaching { instance } = &work.phase
+            && self.joined_now(instance).await?
+        {
+            joined.insert(instance.clone());
+        }
         let is_joining = matches!(work.phase, ScaleOutPhase::Joining { .. });
         let unmatched = if is_joining { self.unmatched(work, &group, &joined, operation).await? } else { vec![] };
         let withdrawn = managed.is_some_and(|managed| !managed.policy.enabled);
