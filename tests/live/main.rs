@@ -115,6 +115,7 @@ const SUITES: &[(&[&str], &[Test])] = &[
     (&["consul", "schemathesis"], SCHEMA_TESTS),
     (&["consul", "promtool"], METRICS_TESTS),
     (&["consul", "chromium", "playwright"], PAGE_TESTS),
+    (&["simulator", "chromium", "playwright"], SERVED_PAGE_TESTS),
     (&["simulator"], SERVED_TESTS),
     (&["consul", "simulator"], SIDE_BY_SIDE_TESTS),
     (&["simulator", "strangers"], STRANGERS_TESTS),
@@ -127,6 +128,8 @@ const SUITES: &[(&[&str], &[Test])] = &[
 const SCHEMA_TESTS: &[Test] = &[("the_api_is_what_its_document_says", api::the_api_is_what_its_document_says)];
 
 const PAGE_TESTS: &[Test] = &[("the_page_is_used_in_a_browser", page::the_page_is_used_in_a_browser)];
+
+const SERVED_PAGE_TESTS: &[Test] = &[("the_page_follows_a_served_cluster", page::the_page_follows_a_served_cluster)];
 
 const METRICS_TESTS: &[Test] = &[("metrics_are_what_prometheus_takes", api::metrics_are_what_prometheus_takes)];
 
