@@ -123,6 +123,8 @@ const SUITES: &[(&[&str], &[Test])] = &[
     (&["consul", "moto"], AWS_TESTS),
     #[cfg(feature = "aws")]
     (&["simulator"], SERVED_AWS_TESTS),
+    #[cfg(feature = "aws")]
+    (&["simulator", "chromium", "playwright"], SERVED_AWS_PAGE_TESTS),
 ];
 
 const SCHEMA_TESTS: &[Test] = &[("the_api_is_what_its_document_says", api::the_api_is_what_its_document_says)];
@@ -207,6 +209,10 @@ const STRANGERS_TESTS: &[Test] = &[
     ("served_nomad_to_python_nomad", strangers::nomad_to_python_nomad),
     ("served_aws_to_boto3", strangers::aws_to_boto3),
 ];
+
+#[cfg(feature = "aws")]
+const SERVED_AWS_PAGE_TESTS: &[Test] =
+    &[("served_aws_the_page_follows_groups_and_pools", page::the_page_follows_a_served_cluster)];
 
 #[cfg(feature = "aws")]
 const SERVED_AWS_TESTS: &[Test] = &[
