@@ -106,6 +106,8 @@ impl Entry {
         }
         match (entry.min, entry.max) {
             (None, None) => Err(format!("{text:?} says neither min= nor max=")),
+            // Nothing of ours ever sets 0 (J24), and no rule would lead back from it.
+            (_, Some(0)) => Err(format!("{text:?} leaves room for nothing: a group is not scaled in below 1")),
             (Some(min), Some(max)) if min > max => Err(format!("{text:?} has more at the least than at the most")),
             _ => Ok(entry),
         }
@@ -225,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn j3_j34_an_entry_that_cannot_be_read_is_named() {
+    fn j3_j24_j34_an_entry_that_cannot_be_read_is_named() {
         let wrong = |text: &str| Schedule::read(text).unwrap_err();
         assert_eq!(wrong(" ; "), "it has no entry");
         assert_eq!(wrong("mon-fri 08:00-18:00"), "\"mon-fri 08:00-18:00\" says neither min= nor max=");
@@ -234,6 +236,7 @@ mod tests {
         assert!(wrong("08:00-08:00 min=3").contains("is no span of hours like"));
         assert!(wrong("Europe/Bearlin min=3").contains("time zone"));
         assert!(wrong("min=three").contains("is no count"));
+        assert!(wrong("sat,sun max=0").contains("leaves room for nothing"));
         assert!(wrong("min=3 max=2").contains("more at the least"));
     }
 
