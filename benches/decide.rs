@@ -1,6 +1,5 @@
 //! How fast large clusters are decided: a pool of 5,000 nodes, and groups with 100,000 allocations in all.
 
-use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +9,10 @@ use replicator::decide::{
     GroupBounds, NodeLoad, PoolObservation, Sample, Standing, decide_group, decide_pool, observe_group,
 };
 use replicator::domain::{
-    AllocationStats, GroupKey, JobKey, MebiBytes, MegaHertz, MemoryStats, Meta, Percent, PoolTarget, Resources, Task,
-    TaskGroup, TaskSpan, TaskUsage,
+    AllocationStats, GroupKey, JobKey, MebiBytes, MegaHertz, MemoryStats, Meta, PoolTarget, Resources, Task, TaskGroup,
+    TaskSpan, TaskUsage,
 };
-use replicator::policy::{GroupPolicy, GroupStrategy, PoolPolicy, Thresholds};
+use replicator::policy::{GroupPolicy, PoolPolicy, Reading};
 
 const NODES: u64 = 5_000;
 const GROUPS: usize = 100;
@@ -35,24 +34,11 @@ fn pool_policy() -> PoolPolicy {
 }
 
 fn group_policy() -> GroupPolicy {
-    GroupPolicy {
-        enabled: true,
-        min: 1,
-        max: 2_000,
-        strategy: GroupStrategy::Threshold(Thresholds {
-            scalein_cpu: Percent(30.0),
-            scalein_mem: Percent(30.0),
-            scaleout_cpu: Percent(80.0),
-            scaleout_mem: Percent(80.0),
-        }),
-        schedule: None,
-        in_force: Vec::new(),
-        ignore_tasks: BTreeSet::new(),
-        notification_uid: "J".into(),
-        cooldown: Duration::from_secs(60),
-        cooldown_out: None,
-        cooldown_in: None,
-        retry_threshold: 1,
+    let written = "enabled=true min=1 max=2000 scalein_cpu=30 scalein_mem=30 scaleout_cpu=80 scaleout_mem=80";
+    let keys = written.split(' ').filter_map(|it| it.split_once('='));
+    match GroupPolicy::read(&keys.map(|(key, value)| (format!("replicator_{key}"), value.to_owned())).collect()) {
+        Reading::Policy(policy, _) => policy,
+        other => unreachable!("{other:?}"),
     }
 }
 

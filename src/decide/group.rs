@@ -70,6 +70,20 @@ pub struct TaskAverage {
     pub course: Option<Course>,
 }
 
+impl TaskAverage {
+    /// How many of so many running allocations have a sample.
+    #[must_use]
+    pub fn sampled(&self, running: usize) -> usize {
+        running.saturating_sub(self.missing)
+    }
+
+    /// How many allocations would be filled by what those use that have a sample.
+    #[must_use]
+    pub fn fills(&self, running: usize) -> Option<f64> {
+        self.percent.map(|percent| self.sampled(running) as f64 * percent.0 / 100.0)
+    }
+}
+
 /// How a use went, and goes on, in allocations that it would fill.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Course {

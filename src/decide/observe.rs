@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use crate::decide::group::{GroupObservation, TaskAverage, TaskObservation};
-use crate::domain::{AllocationStats, Measure, Percent, Task, TaskGroup, TaskName, TaskShare, TaskSpan};
+use crate::domain::{AllocationStats, Measure, Percent, Task, TaskGroup, TaskName, TaskShare};
 
 /// Between which percentages of what it was given a task uses just what it may, give or take how often a client looks: one
 /// beyond has no such limit (J30).
@@ -29,14 +29,12 @@ pub fn observe_group<'a>(
     ignored: &BTreeSet<TaskName>,
     samples: impl ExactSizeIterator<Item = Sample<'a>> + Clone,
 ) -> GroupObservation {
-    let heard = |task: &&Task| task.span == TaskSpan::Throughout && !ignored.contains(&task.name);
-    let throughout = group.tasks.iter().filter(heard);
     let uncollected = |sample: &Sample<'_>| sample.stats.is_some_and(|stats| !stats.collected);
     GroupObservation {
         count: group.count,
         running: samples.len(),
         uncollected: samples.clone().filter(uncollected).count(),
-        tasks: throughout.map(|task| observe_task(task, samples.clone())).collect(),
+        tasks: group.heard(ignored).map(|task| observe_task(task, samples.clone())).collect(),
         ..GroupObservation::default()
     }
 }
@@ -104,7 +102,7 @@ impl Mean {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{MemoryStats, TaskUsage};
+    use crate::domain::{MemoryStats, TaskSpan, TaskUsage};
 
     fn group() -> TaskGroup {
         let tasks = ["web", "log"].map(|name| crate::testing::task(name, 500, 256));

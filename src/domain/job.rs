@@ -1,6 +1,6 @@
 //! Jobs, their allocations, and what Nomad does with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -102,6 +102,12 @@ impl TaskGroup {
             .sum();
         sum.disk = self.disk;
         sum
+    }
+
+    /// The tasks whose use says something about load: those that run as long as the allocation does (J12), and are not ignored
+    /// (J33).
+    pub fn heard<'a>(&'a self, ignored: &'a BTreeSet<TaskName>) -> impl Iterator<Item = &'a Task> {
+        self.tasks.iter().filter(|task| task.span == TaskSpan::Throughout && !ignored.contains(&task.name))
     }
 }
 

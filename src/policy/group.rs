@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::reader::Reader;
 use super::schedule::{InForce, Schedule};
 use super::strategy::GroupStrategy;
-use crate::domain::{Meta, ScalingBlock, Task, TaskGroup, TaskName, TaskSpan};
+use crate::domain::{Meta, ScalingBlock, TaskGroup, TaskName};
 
 /// Every key that a task group's `meta` may hold.
 pub const GROUP_KEYS: [&str; 23] = [
@@ -134,8 +134,7 @@ impl GroupPolicy {
     /// In words, where no task would be left to decide by.
     pub fn judge_ignored(&self, group: &TaskGroup) -> Result<Option<String>, String> {
         let key = "replicator_ignore_tasks";
-        let heard = |task: &&Task| task.span == TaskSpan::Throughout && !self.ignore_tasks.contains(&task.name);
-        if !self.ignore_tasks.is_empty() && !group.tasks.iter().any(|task| heard(&task)) {
+        if !self.ignore_tasks.is_empty() && group.heard(&self.ignore_tasks).next().is_none() {
             return Err(format!("{key} leaves no task to decide by: the group has no other that runs throughout"));
         }
         let there = |name: &&TaskName| !group.tasks.iter().any(|task| task.name == **name);

@@ -236,6 +236,12 @@ mod tests {
     }
 
     #[test]
+    fn every_key_of_a_strategy_is_a_key_of_a_group() {
+        let keys = OF_THRESHOLD.iter().chain(&OF_TARGET);
+        assert!(keys.into_iter().all(|key| crate::policy::GROUP_KEYS.contains(key)));
+    }
+
+    #[test]
     fn a_policy_of_either_strategy_is_written_and_read_again() {
         let target = GroupPolicy::read(&meta(&[("replicator_target_cpu", "80"), ("replicator_forecast", "trend")]));
         let Reading::Policy(target, _) = target else { panic!("{target:?}") };

@@ -7,10 +7,11 @@ mod margin;
 mod rise;
 mod trend;
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::decide::{Course, GroupObservation, TaskAverage, TaskObservation, Watched};
+use crate::decide::{Course, GroupObservation, TaskObservation, Watched};
 use crate::domain::{Measure, Monotonic, Task, TaskName};
 use crate::policy::{Forecast, Target};
 
@@ -56,7 +57,8 @@ impl GroupSignal {
         for task in &mut observation.tasks {
             let TaskObservation { task, cpu, memory, .. } = task;
             for (measure, average) in [(Measure::Cpu, cpu), (Measure::Memory, memory)] {
-                let Some(fills) = fills(average, running) else { continue };
+                // A part of it would look like a fall.
+                let Some(fills) = average.fills(running).filter(|_| average.missing == 0) else { continue };
                 let track = self.tracks.entry((task.clone(), measure)).or_default();
                 track.take(now, fills);
                 let quantile = target.forecast_quantile.0 / 100.0;
@@ -83,8 +85,8 @@ impl GroupSignal {
     }
 }
 
-/// How many allocations would be filled by what is used. Nothing where not all is known: a part of it would look like a fall.
-fn fills(average: &TaskAverage, running: usize) -> Option<f64> {
-    let percent = average.percent.filter(|_| average.missing == 0)?;
-    Some(running as f64 * percent.0 / 100.0)
+/// The one in the middle; of an even number the later one.
+fn median<T: Copy>(values: &mut [T], order: impl FnMut(&T, &T) -> Ordering) -> Option<T> {
+    let middle = values.len() / 2;
+    (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, order).1)
 }

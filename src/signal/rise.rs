@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::median;
 use crate::domain::Monotonic;
 
 /// What is taken for it until it was measured.
@@ -44,8 +45,9 @@ impl Rise {
 
     /// How far ahead must be looked: until what is decided now serves, and on until what could be decided next does.
     pub(super) fn horizon(&self, interval: Duration) -> Duration {
-        let served = median(&self.served_after).unwrap_or(UNTIL_MEASURED);
-        served + median(&self.free_after).unwrap_or_default().max(interval)
+        let usual = |spans: &VecDeque<Duration>| median(&mut Vec::from(spans.clone()), Duration::cmp);
+        let served = usual(&self.served_after).unwrap_or(UNTIL_MEASURED);
+        served + usual(&self.free_after).unwrap_or_default().max(interval)
     }
 }
 
@@ -54,12 +56,6 @@ fn keep(spans: &mut VecDeque<Duration>, span: Duration) {
     if spans.len() > KEPT {
         spans.pop_front();
     }
-}
-
-fn median(spans: &VecDeque<Duration>) -> Option<Duration> {
-    let mut sorted: Vec<Duration> = spans.iter().copied().collect();
-    sorted.sort_unstable();
-    sorted.get(sorted.len() / 2).copied()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Where a line through samples leads, which single odd samples cannot turn.
 
+use super::median;
+
 /// The value at `x` on the line through the points of Theil and Sen: its slope is the median of the slopes between any two points
 /// (Theil 1950, Sen 1968), its height the median of what that leaves. Nothing with fewer than three points.
 pub(super) fn line_at(points: &[(f64, f64)], x: f64) -> Option<f64> {
@@ -12,14 +14,9 @@ pub(super) fn line_at(points: &[(f64, f64)], x: f64) -> Option<f64> {
         // Two of one moment have no slope.
         slopes.extend(before.filter(|slope| slope.is_finite()));
     }
-    let slope = median(&mut slopes)?;
+    let slope = median(&mut slopes, f64::total_cmp)?;
     let mut heights: Vec<f64> = points.iter().map(|(at, value)| value - slope * at).collect();
-    Some(median(&mut heights)? + slope * x)
-}
-
-fn median(values: &mut [f64]) -> Option<f64> {
-    let middle = values.len() / 2;
-    (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f64::total_cmp).1)
+    Some(median(&mut heights, f64::total_cmp)? + slope * x)
 }
 
 #[cfg(test)]

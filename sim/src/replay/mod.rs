@@ -192,35 +192,21 @@ mod tests {
 
     use replicator::domain::{GroupKey, JobKey, Percent, PoolTarget, Resources};
     use replicator::operation::{GroupPhase, GroupScale, GroupSight, Rollout};
-    use replicator::policy::{GroupPolicy, GroupStrategy, PoolPolicy, Thresholds};
+    use replicator::policy::{GroupPolicy, PoolPolicy, Reading};
 
     use super::*;
 
     fn decided(cpu: f64) -> Decided {
         let average = |percent| TaskAverage { percent: Some(Percent(percent)), ..TaskAverage::default() };
         let task = TaskObservation { task: "t".into(), cpu: average(cpu), memory: average(0.1 + 0.2) };
+        let written = "enabled=true min=1 max=9 scalein_cpu=30 scalein_mem=30 scaleout_cpu=80 scaleout_mem=80";
+        let keys = written.split(' ').map(|it| it.split_once('=').unwrap());
+        let meta = keys.map(|(key, value)| (format!("replicator_{key}"), value.to_owned())).collect();
+        let Reading::Policy(policy, _) = GroupPolicy::read(&meta) else { panic!("no policy: {meta:?}") };
         let case = Case::Group {
             key: GroupKey { job: JobKey::in_default("web"), group: "g".into() },
             observation: GroupObservation { count: 2, running: 2, tasks: vec![task], ..GroupObservation::default() },
-            policy: GroupPolicy {
-                enabled: true,
-                min: 1,
-                max: 9,
-                strategy: GroupStrategy::Threshold(Thresholds {
-                    scalein_cpu: Percent(30.0),
-                    scalein_mem: Percent(30.0),
-                    scaleout_cpu: Percent(80.0),
-                    scaleout_mem: Percent(80.0),
-                }),
-                schedule: None,
-                in_force: Vec::new(),
-                ignore_tasks: std::collections::BTreeSet::new(),
-                notification_uid: "U".to_owned(),
-                cooldown: std::time::Duration::from_secs(60),
-                cooldown_out: None,
-                cooldown_in: None,
-                retry_threshold: 1,
-            },
+            policy,
             standing: Standing::default(),
         };
         let decision = case.decide();

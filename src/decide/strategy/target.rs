@@ -20,15 +20,14 @@ pub(in crate::decide) fn wish(observation: &GroupObservation, policy: &GroupPoli
     let saturated = needs.iter().any(|need| need.saturated);
     // Of those that run: what is on its way already may be all that is lacking.
     let grown = if saturated { observation.running as f64 * GROWTH_WHEN_SATURATED } else { 0.0 };
-    let wanted = now.max(ahead).max(grown);
+    let needed = now.max(ahead).max(grown);
+    let wanted = whole(needed);
     let all_known = !needs.is_empty() && needs.iter().all(|need| need.now.is_some());
-    let (step, stops) = if wanted > inside.1 && whole(wanted) > count {
-        let wanted = whole(wanted);
+    let (step, stops) = if needed > inside.1 && wanted > count {
         let stops: Vec<Stop> = at_maximum(count, policy).into_iter().collect();
         let to = if stops.is_empty() { reach(count, wanted, policy, target) } else { wanted };
         (Some(Step { from: count, to }), stops)
-    } else if all_known && wanted < inside.0 && whole(wanted) < count {
-        let wanted = whole(wanted);
+    } else if all_known && needed < inside.0 && wanted < count {
         let mut stops: Vec<Stop> = at_minimum(count, policy).into_iter().chain(missing_samples(observation)).collect();
         stops.extend(unsettled(count, whole(lately), observation, target));
         let to = if stops.is_empty() { retreat(count, wanted.max(whole(lately)), policy, target) } else { wanted };
@@ -105,8 +104,7 @@ fn needs<'a>(observation: &'a GroupObservation, target: &Target) -> Vec<Need<'a>
 
 impl<'a> Need<'a> {
     fn of(measure: Measure, task: &'a TaskName, average: &TaskAverage, target: Percent, running: usize) -> Self {
-        let sampled = running.saturating_sub(average.missing);
-        let fills = average.percent.map(|percent| sampled as f64 * percent.0 / 100.0);
+        let sampled = average.sampled(running);
         let needs = |fills: f64| fills * 100.0 / target.0;
         let course = average.course.unwrap_or_default();
         Self {
@@ -114,7 +112,7 @@ impl<'a> Need<'a> {
             task,
             target,
             percent: average.percent,
-            now: fills.map(needs),
+            now: average.fills(running).map(needs),
             ahead: course.expected.map(needs),
             lately: needs(course.most),
             // What a task takes beyond its limit of memory nobody sees either, but Nomad ends it for that.
