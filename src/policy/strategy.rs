@@ -93,8 +93,11 @@ impl GroupStrategy {
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Self {
-        let of_target = reader.choice("replicator_strategy", &[("threshold", false), ("target", true)]);
-        let strategy = if of_target == Some(true) {
+        let key = "replicator_strategy";
+        let written = reader.choice(key, &[("threshold", false), ("target", true)]);
+        // One that cannot be read is taken for what its other keys are, so that what is wrong with these is named too.
+        let seems = reader.has(key) && OF_TARGET.iter().any(|key| reader.has(key));
+        let strategy = if written.unwrap_or(seems) {
             Self::Target(Target::read(reader))
         } else {
             Self::Threshold(Thresholds::read(reader))
@@ -225,6 +228,16 @@ mod tests {
         let Reading::Invalid(error) = strategy else { panic!("{strategy:?}") };
         let named = error.to_string();
         assert!(named.contains("replicator_strategy = \"wat\" is not one of \"threshold\", \"target\""), "{named}");
+    }
+
+    #[test]
+    fn j3_of_a_strategy_that_cannot_be_read_its_keys_are_judged_all_the_same() {
+        let mut meta = meta(&[("replicator_target_cpu", "0")]);
+        meta.insert("replicator_strategy".into(), "targets".into());
+        let Reading::Invalid(error) = GroupPolicy::read(&meta) else { panic!("it is not one") };
+        let words: Vec<String> = error.problems.iter().map(ToString::to_string).collect();
+        let strategy = "replicator_strategy = \"targets\" is not one of \"threshold\", \"target\"";
+        assert_eq!(words, [strategy, "replicator_target_cpu = \"0\" is not a percentage from 1"]);
     }
 
     #[test]
