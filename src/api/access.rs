@@ -61,6 +61,13 @@ impl Gate {
             if !is_ours {
                 return Err((StatusCode::FORBIDDEN, format!("a page of {origin} may change nothing here")));
             }
+            if self.token.is_none() && !means_this_machine(asked) {
+                let words = format!(
+                    "a page at {asked} may change nothing without http_token: anybody's name can be made to mean this machine; \
+                     open it by its address, or as localhost"
+                );
+                return Err((StatusCode::FORBIDDEN, words));
+            }
         }
         let Some(token) = &self.token else {
             let words = "without http_token something can be changed from this machine only, where bind_address is 127.0.0.1; \
@@ -75,6 +82,14 @@ impl Gate {
             (StatusCode::UNAUTHORIZED, words.to_owned())
         })
     }
+}
+
+/// Whether a `Host` is an address, or the one name that no name server is asked for.
+fn means_this_machine(host: &str) -> bool {
+    let Ok(uri) = host.parse::<Uri>() else { return false };
+    let name = uri.host().unwrap_or_default();
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok()
 }
 
 #[cfg(test)]
@@ -111,7 +126,26 @@ mod tests {
             assert_eq!(asks(&[("origin", origin), right[0]], Some("right"), HERE), Some(403), "{origin:?}");
         }
         for origin in ["http://agent:1313", "https://AGENT:1313"] {
-            assert_eq!(asks(&[("origin", origin)], None, HERE), None, "{origin}");
+            assert_eq!(asks(&[("origin", origin), right[0]], Some("right"), HERE), None, "{origin}");
+        }
+    }
+
+    #[test]
+    fn c15_without_a_token_no_name_that_may_be_anybodys_is_answered_to() {
+        let asked_as = |host: &'static str, token| {
+            let origin = format!("http://{host}");
+            let headers = [(header::HOST, host), (header::ORIGIN, &origin), (header::AUTHORIZATION, "Bearer right")];
+            let headers = headers.map(|(name, value)| (name, value.parse().unwrap()));
+            let access = Access { token, tls: None };
+            let gate = Gate::new(&access, Ipv4Addr::LOCALHOST.into());
+            gate.check(&headers.into_iter().collect()).err().map(|(status, _)| status.as_u16())
+        };
+        for host in ["127.0.0.1:1313", "127.0.0.1", "[::1]:1313", "localhost:1313", "LOCALHOST"] {
+            assert_eq!(asked_as(host, None), None, "{host}");
+        }
+        for host in ["evil.example:1313", "localhost.evil.example", "agent"] {
+            assert_eq!(asked_as(host, None), Some(403), "{host} may have been made to mean this machine");
+            assert_eq!(asked_as(host, Some("right".into())), None, "whoever has the token may call it as they like");
         }
     }
 
